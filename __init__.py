@@ -1,0 +1,3 @@
+"""On-device latency benchmarking with Zen-NAS search."""
+
+__version__ = "0.1.0"

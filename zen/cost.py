@@ -1,0 +1,86 @@
+"""What a network costs: MACs, parameters, layers and activation bytes, in closed form from the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+from .blocks import Workload
+from .graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply
+from .network import Network
+
+BYTES_PER_VALUE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Counts for one image: MACs of convolutions and linear layers (half of torch's FLOPs), trainable
+    parameters, layers as the network counts them, and the fp32 bytes of the largest set of
+    activations alive at one time (batch norm, activation, sum and gate work in place)."""
+
+    macs: int
+    params: int
+    layers: int
+    peak_activation_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphCost:
+    """The additive parts of a cost, and the peak that combines by maximum."""
+
+    macs: int
+    params: int
+    peak_activation_bytes: int
+
+
+def cost(network: Network) -> Cost:
+    """The cost of a network. Units meet in one tensor, so sums and the maximum over units are exact."""
+    parts = [workload_cost(workload) for workload in network.workloads()]
+    return Cost(
+        macs=sum(part.macs for part in parts),
+        params=sum(part.params for part in parts),
+        layers=network.layers,
+        peak_activation_bytes=max(part.peak_activation_bytes for part in parts),
+    )
+
+
+@lru_cache(maxsize=262_144)
+def workload_cost(workload: Workload) -> GraphCost:
+    """The cost of one unit at one input size."""
+    return graph_cost(workload.graph())
+
+
+def graph_cost(graph: Graph) -> GraphCost:
+    """The cost of any graph."""
+    macs = params = 0
+    for op in graph.ops:
+        match op:
+            case Conv():
+                weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
+                macs += weights * op.shape[1] * op.shape[2]
+                params += weights + (op.out_channels if op.bias else 0)
+            case BatchNorm():
+                params += 2 * op.shape[0]
+            case Linear():
+                macs += op.in_features * op.out_features
+                params += (op.in_features + 1) * op.out_features
+    return GraphCost(macs, params, _peak_activation_bytes(graph))
+
+
+def _peak_activation_bytes(graph: Graph) -> int:
+    last_use = {name: index for index, op in enumerate(graph.ops) for name in op.inputs}
+    sizes = {"input": prod(graph.input_shape)}
+    live = peak = sizes["input"]
+    for index, op in enumerate(graph.ops):
+        sizes[op.name] = prod(op.shape)
+        dying = {name for name in op.inputs if last_use[name] == index}
+        in_place = isinstance(op, BatchNorm | Activation | Add | Multiply) and op.inputs[0] in dying
+        if in_place:
+            live += sizes[op.name] - sizes[op.inputs[0]]
+            dying.discard(op.inputs[0])
+        else:
+            live += sizes[op.name]
+        peak = max(peak, live)
+        live -= sum(sizes[name] for name in dying)
+    return peak * BYTES_PER_VALUE

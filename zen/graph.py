@@ -1,0 +1,184 @@
+"""Primitive operations and the graph they form: the one form that every reader starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Shape = tuple[int, ...]
+"""Channels, height, width of one image (no batch); features alone after a linear layer."""
+
+Function = Literal["relu", "sigmoid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation; its `name` also names the tensor that it writes, of shape `shape`."""
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Conv(Op):
+    """2-D convolution, square kernel, padding (kernel - 1) / 2 on every side."""
+
+    in_channels: int
+    kernel: int
+    stride: int
+    groups: int
+    bias: bool
+
+    @property
+    def out_channels(self) -> int:
+        return self.shape[0]
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm(Op):
+    """Batch normalisation over channels with a learned scale and shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation(Op):
+    """Element-wise non-linearity."""
+
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Op):
+    """Element-wise sum; its first input is the trunk, its second the shortcut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply(Op):
+    """Element-wise product; its first input is the trunk, its second a gate of shape (C, 1, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAveragePool(Op):
+    """Mean over height and width, kept as (C, 1, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Op):
+    """Fully connected layer with bias over the flattened input."""
+
+    in_features: int
+
+    @property
+    def out_features(self) -> int:
+        return self.shape[0]
+
+
+INPUT = "input"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Operations in topological order, from the tensor `input` to the tensor `output`."""
+
+    input_shape: Shape
+    ops: tuple[Op, ...]
+
+    @property
+    def output(self) -> str:
+        return self.ops[-1].name
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.ops[-1].shape
+
+    def shape_of(self, tensor: str) -> Shape:
+        if tensor == INPUT:
+            return self.input_shape
+        return next(op.shape for op in self.ops if op.name == tensor)
+
+    def trunk(self) -> Graph:
+        """The plain chain that the scores see: sums and gates replaced by their trunk, dead operations gone."""
+        alias: dict[str, str] = {}
+        kept: list[Op] = []
+        for op in self.ops:
+            inputs = tuple(alias.get(name, name) for name in op.inputs)
+            if isinstance(op, Add | Multiply):
+                alias[op.name] = inputs[0]
+            else:
+                kept.append(replace(op, inputs=inputs))
+        return Graph(self.input_shape, tuple(_reaching(kept)))
+
+
+def _reaching(ops: list[Op]) -> Iterable[Op]:
+    needed = {ops[-1].name}
+    live: list[Op] = []
+    for op in reversed(ops):
+        if op.name in needed:
+            needed.update(op.inputs)
+            live.append(op)
+    return reversed(live)
+
+
+@dataclass
+class GraphBuilder:
+    """Appends operations and keeps their shapes; every method returns the tensor it made."""
+
+    input_shape: Shape
+    scope: str = ""
+    _ops: list[Op] = field(default_factory=list)
+    _shapes: dict[str, Shape] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._shapes[INPUT] = self.input_shape
+
+    def shape(self, tensor: str) -> Shape:
+        return self._shapes[tensor]
+
+    def conv(
+        self, x: str, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+    ) -> str:
+        channels, height, width = self._shapes[x]
+        # With padding (k-1)/2 the output size does not depend on the kernel.
+        shape = (out_channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
+        return self._append(Conv(self._name("conv"), (x,), shape, channels, kernel, stride, groups, bias))
+
+    def batch_norm(self, x: str) -> str:
+        return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x]))
+
+    def activation(self, x: str, function: Function) -> str:
+        return self._append(Activation(self._name(function), (x,), self._shapes[x], function))
+
+    def add(self, trunk: str, shortcut: str) -> str:
+        return self._append(Add(self._name("add"), (trunk, shortcut), self._shapes[trunk]))
+
+    def multiply(self, trunk: str, gate: str) -> str:
+        return self._append(Multiply(self._name("mul"), (trunk, gate), self._shapes[trunk]))
+
+    def global_average_pool(self, x: str) -> str:
+        return self._append(GlobalAveragePool(self._name("pool"), (x,), (self._shapes[x][0], 1, 1)))
+
+    def linear(self, x: str, out_features: int) -> str:
+        in_features = 1
+        for extent in self._shapes[x]:
+            in_features *= extent
+        return self._append(Linear(self._name("linear"), (x,), (out_features,), in_features))
+
+    def graph(self) -> Graph:
+        return Graph(self.input_shape, tuple(self._ops))
+
+    def _name(self, stem: str) -> str:
+        base = f"{self.scope}{stem}"
+        number = self._counts.get(base, 0) + 1
+        self._counts[base] = number
+        return f"{base}{number}"
+
+    def _append(self, op: Op) -> str:
+        self._ops.append(op)
+        self._shapes[op.name] = op.shape
+        return op.name
