@@ -1,0 +1,1 @@
+"""The joint: timing, profiling, export, measuring, comparing and the command line."""

@@ -1,0 +1,1 @@
+"""Machines: what runs an artifact and says how long it took."""

@@ -1,0 +1,1 @@
+"""Latency tables: their form, their checks, and what they predict."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 from ..errors import NetworkError
-from .graph import Graph, GraphBuilder
+from .graph import INPUT, Graph, GraphBuilder
 
 BlockKind = Literal["conv", "basic", "bottleneck", "inverted"]
 MAX_WIDTH = 65_536
@@ -26,7 +26,6 @@ class Unit:
     """The smallest piece that is timed: it lowers to operations from one tensor to one tensor."""
 
     kind: ClassVar[str]
-    stride: int
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         """Appends this unit's operations behind tensor `x` and returns the last tensor."""
@@ -35,6 +34,11 @@ class Unit:
     @property
     def input_channels(self) -> int:
         raise TypeError(f"{type(self).__name__} names no input channels")
+
+    @property
+    def total_stride(self) -> int:
+        """Input size over output size."""
+        return 1
 
     def __str__(self) -> str:
         values = ",".join(f"{f.name}={_plain(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
@@ -54,6 +58,10 @@ class ConvUnit(Unit):
     @property
     def input_channels(self) -> int:
         return self.in_channels
+
+    @property
+    def total_stride(self) -> int:
+        return self.stride
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         x = builder.conv(x, self.out_channels, self.kernel, self.stride)
@@ -82,15 +90,19 @@ class ResidualUnit(Unit):
     def input_channels(self) -> int:
         return self.in_channels
 
+    @property
+    def total_stride(self) -> int:
+        return self.stride
+
     def lower(self, builder: GraphBuilder, x: str) -> str:
-        hidden, relu = self.hidden_channels, "relu"
+        hidden = self.hidden_channels
         if self.style == "basic":
             y = builder.conv(x, hidden, self.kernel, self.stride)
         else:
-            y = builder.activation(builder.batch_norm(builder.conv(x, hidden, 1)), relu)
+            y = builder.activation(builder.batch_norm(builder.conv(x, hidden, 1)), "relu")
             groups = hidden if self.style == "inverted" else 1
             y = builder.conv(y, hidden, self.kernel, self.stride, groups)
-        y = builder.activation(builder.batch_norm(y), relu)
+        y = builder.activation(builder.batch_norm(y), "relu")
         if self.squeeze_excite:
             y = _squeeze_excite(builder, y)
         last_kernel = self.kernel if self.style == "basic" else 1
@@ -98,7 +110,7 @@ class ResidualUnit(Unit):
         shortcut = x
         if self.projection:
             shortcut = builder.batch_norm(builder.conv(x, self.out_channels, 1, self.stride, bias=True))
-        return builder.activation(builder.add(y, shortcut), relu)
+        return builder.activation(builder.add(y, shortcut), "relu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,6 @@ class HeadUnit(Unit):
     kind: ClassVar[str] = "head"
     in_channels: int
     classes: int
-    stride: ClassVar[int] = 1
 
     @property
     def input_channels(self) -> int:
@@ -136,12 +147,10 @@ class Workload:
 
     @property
     def output_size(self) -> int:
-        return (self.size - 1) // self.unit.stride + 1
+        return (self.size - 1) // self.unit.total_stride + 1
 
     def graph(self) -> Graph:
-        builder = GraphBuilder((self.unit.input_channels, self.size, self.size))
-        self.unit.lower(builder, "input")
-        return builder.graph()
+        return _workload_graph(self)
 
     @staticmethod
     def parse(key: str) -> Workload:
@@ -158,6 +167,14 @@ class Workload:
         if int(match[3]) < 1:
             raise NetworkError(f"workload '{key}' has no input size")
         return Workload(unit, int(match[3]))
+
+
+# Small: the readers of a new workload (cost, score, latency) come one after the other.
+@lru_cache(maxsize=1024)
+def _workload_graph(workload: Workload) -> Graph:
+    builder = GraphBuilder((workload.unit.input_channels, workload.size, workload.size))
+    workload.unit.lower(builder, INPUT)
+    return builder.graph()
 
 
 def _plain(value: object) -> str:
@@ -273,7 +290,7 @@ def _squeeze_excite(builder: GraphBuilder, x: str) -> str:
     return builder.multiply(x, builder.activation(y, "sigmoid"))
 
 
-_NAMES = (
+_NAMES: tuple[tuple[BlockKind, re.Pattern[str], int], ...] = (
     ("conv", re.compile(r"SuperConvK([1357])BNRELU"), 4),
     ("basic", re.compile(r"SuperResK([357])K\1"), 5),
     ("bottleneck", re.compile(r"SuperResK1K([357])K1"), 5),
@@ -292,11 +309,11 @@ def parse_block(name: str, arguments: str) -> Block:
         if len(parts) != count or not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
             middle = "" if kind == "conv" else "bottleneck,"
             raise NetworkError(f"{text} should read {name}(in,out,stride,{middle}layers) in whole numbers")
-        numbers = [int(part) for part in parts]
-        bottleneck = 0 if kind == "conv" else numbers[3]
+        in_channels, out_channels, stride, *middle_width, layers = map(int, parts)
+        bottleneck = middle_width[0] if middle_width else 0
         expansion = int(match["expansion"]) if kind == "inverted" else 1
         kernel = int(match[match.lastindex or 1])
-        block = Block(kind, kernel, *numbers[:3], numbers[-1], bottleneck, expansion)  # type: ignore[arg-type]
+        block = Block(kind, kernel, in_channels, out_channels, stride, layers, bottleneck, expansion)
         block.check()
         return block
     raise NetworkError(

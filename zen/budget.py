@@ -13,11 +13,15 @@ from .network import Network
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The latency of one workload: `variance` in ms squared, `measured` where it is a measured row."""
+    """The latency of one workload: `variance` in ms squared, `measured` where it is a measured row.
+
+    `extras` are further quantities that add up over a network and that the model's own `total` reads.
+    """
 
     ms: float
     variance: float = 0.0
     measured: bool = False
+    extras: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,9 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
             place = _shorten(rest)
             if "(" in rest and ")" not in rest:
                 raise NetworkError(f"unclosed bracket in '{place}'")
-            raise NetworkError(f"expected a block like SuperResK3K3(in,out,stride,bottleneck,layers) at '{place}'")
+            raise NetworkError(
+                f"expected a block like SuperResK3K3(in,out,stride,bottleneck,layers) at '{place}'"
+            )
         blocks.append(parse_block(match[1], match[2]))
         rest = rest[match.end() :]
     return tuple(blocks)
@@ -130,9 +132,7 @@ def from_json(data: object) -> Network:
     for key, kind in (("resolution", int), ("classes", int), ("squeeze_excite", bool)):
         if type(data.get(key)) is not kind:
             raise NetworkError(f'"{key}" must be {"true or false" if kind is bool else "a whole number"}')
-    return Network(
-        parse_blocks("".join(blocks)), data["resolution"], data["classes"], data["squeeze_excite"]
-    )
+    return Network(parse_blocks("".join(blocks)), data["resolution"], data["classes"], data["squeeze_excite"])
 
 
 def _shorten(text: str, limit: int = 60) -> str:

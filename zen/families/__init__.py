@@ -22,5 +22,9 @@ def zoo(name: str) -> Network:
     if short in zennets.names():
         return zennets.build(short)
     close = get_close_matches(short, zoo_names(), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(PREFIX + match for match in close)}?" if close else "see zenbench cost --zoo"
+    hint = (
+        f"did you mean {' or '.join(PREFIX + match for match in close)}?"
+        if close
+        else "see zenbench cost --zoo"
+    )
     raise NetworkError(f"no network is called '{PREFIX}{short}'; {hint}")

@@ -1,0 +1,206 @@
+"""Profiling: from a device and a plan to a journal, and from a journal to a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from time import monotonic
+
+from ..devices.base import Device, Setting
+from ..errors import DeviceError, TableError
+from ..latency_tables.table import Card, LatencyTable, Row, Verdict
+from ..zen.blocks import Workload
+from ..zen.network import Network
+from .journal import History, Journal, Sitting
+from .measuring import Meter, Task
+from .subjects import NetworkSubject, Subject, WorkloadSubject, is_network_key
+from .timing import REFERENCE, Measurement, Recipe
+
+NOISY_SPREAD = 0.10
+"""Relative deviation of rounds from which a row is called noisy."""
+THROTTLED_RATIO = 1.25
+"""Slow-down of the reference, against its median over the table, from which a row is called throttled."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a profile is: counts of workloads with all rounds, and of failures, in the whole journal."""
+
+    workloads: int
+    networks: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a profile stops: at so many workloads in the journal, or after so long; None is free."""
+
+    workloads: int | None = None
+    seconds: float | None = None
+
+
+def journal_path(table: Path) -> Path:
+    return table.with_suffix(".journal.jsonl")
+
+
+def profile(
+    device: Device,
+    setting: Setting,
+    items: Iterable[Workload | Network],
+    journal: Journal,
+    recipe: Recipe,
+    limits: Limits,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Measures the items in order, window by window, skipping what the journal holds already."""
+    check_same_machine(journal.history, device, setting)
+    tally = _Tally(journal.history, recipe, limits)
+    waiting = (item for item in items if tally.missing(_subject(item)))
+    if tally.reached():
+        return
+    with Meter(device, setting, recipe) as meter:
+        journal.head(new_sitting(device, setting, recipe))
+        while not tally.reached():
+            window = list(islice(waiting, tally.window_size()))
+            networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
+            tasks = [Task(subject, tally.missing(subject)) for subject in map(_subject, window)]
+            for measurement in meter.window(tasks):
+                journal.append(measurement, networks.get(measurement.subject))
+                tally.add(measurement)
+                report(tally.progress())
+
+
+def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
+    """The head of a sitting that starts now."""
+    return Sitting(setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now())
+
+
+def utc_now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def check_same_machine(history: History, device: Device, setting: Setting) -> None:
+    """Raises TableError where a journal belongs to another setting or machine."""
+    for sitting in history.sittings:
+        if sitting.setting != setting:
+            raise TableError(
+                f"this journal holds {sitting.setting.device} {sitting.setting}, not {setting.device} {setting}; "
+                "one table holds one setting: choose another --table"
+            )
+        if dict(sitting.identity) != dict(device.identity()):
+            raise TableError("this journal was written on another machine; choose another --table")
+
+
+def build_table(history: History) -> LatencyTable:
+    """The table of everything in a journal; raises DeviceError where every measurement failed."""
+    groups: dict[str, list[Measurement]] = {}
+    for measurement in history.measurements:
+        if measurement.timing is not None:
+            groups.setdefault(measurement.subject, []).append(measurement)
+    if not groups:
+        raise DeviceError(_why_nothing(history))
+    reference_ms = median(
+        one.timing.reference_ms for group in groups.values() for one in group if one.timing is not None
+    )
+    rows = {subject: row_of(group, reference_ms) for subject, group in groups.items()}
+    networks = history.networks
+    first, last = history.sittings[0], history.sittings[-1]
+    card = Card(
+        setting=first.setting,
+        provenance="measured",
+        identity=first.identity,
+        versions=last.versions,
+        recipe=asdict(last.recipe),
+        reference=last.reference,
+        reference_ms=reference_ms,
+        created=last.started,
+        source=f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
+    )
+    return LatencyTable(
+        card,
+        {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
+        {networks[subject]: row for subject, row in rows.items() if subject in networks},
+    )
+
+
+def row_of(rounds: list[Measurement], reference_ms: float) -> Row:
+    """One row from the rounds of one subject, the machine's drift divided out."""
+    timings = [one.timing for one in rounds if one.timing is not None]
+    ratios = [timing.median_ms / timing.reference_ms for timing in timings]
+    middle = median(ratios)
+    spread = _relative_deviation(ratios)
+    verdict: Verdict = "quiet"
+    if median(timing.reference_ms for timing in timings) > THROTTLED_RATIO * reference_ms:
+        verdict = "throttled"
+    elif spread > NOISY_SPREAD:
+        verdict = "noisy"
+    return Row(
+        latency_ms=middle * reference_ms,
+        median_ms=median(timing.median_ms for timing in timings),
+        spread=spread,
+        rounds=len(timings),
+        runs=sum(timing.runs for timing in timings),
+        verdict=verdict,
+    )
+
+
+def _relative_deviation(values: list[float]) -> float:
+    """Standard deviation over median, by the quartiles of a normal distribution (0.741 of their distance)."""
+    if len(values) < 2:
+        return 0.0
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return 0.741 * (high - low) / middle
+
+
+def _subject(item: Workload | Network) -> Subject:
+    return WorkloadSubject(item) if isinstance(item, Workload) else NetworkSubject(item)
+
+
+class _Tally:
+    """What is done and what is still to do, counted over the whole journal."""
+
+    def __init__(self, history: History, recipe: Recipe, limits: Limits) -> None:
+        self._recipe, self._limits = recipe, limits
+        self._started = monotonic()
+        self._rounds: dict[str, int] = {}
+        self._failed: set[str] = set()
+        for measurement in history.measurements:
+            self.add(measurement)
+
+    def add(self, measurement: Measurement) -> None:
+        if measurement.error is not None:
+            self._failed.add(measurement.subject)
+        else:
+            self._rounds[measurement.subject] = self._rounds.get(measurement.subject, 0) + 1
+
+    def missing(self, subject: Subject) -> int:
+        """Rounds that a subject still needs; none once it has failed."""
+        if subject.key in self._failed:
+            return 0
+        return max(0, self._recipe.rounds - self._rounds.get(subject.key, 0))
+
+    def window_size(self) -> int:
+        if self._limits.workloads is None:
+            return self._recipe.window
+        return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
+
+    def reached(self) -> bool:
+        progress, limits = self.progress(), self._limits
+        return (limits.seconds is not None and progress.seconds >= limits.seconds) or (
+            limits.workloads is not None and progress.workloads + progress.failed >= limits.workloads
+        )
+
+    def progress(self) -> Progress:
+        whole = [key for key, rounds in self._rounds.items() if rounds >= self._recipe.rounds]
+        networks = sum(is_network_key(key) for key in whole)
+        return Progress(len(whole) - networks, networks, len(self._failed), monotonic() - self._started)
+
+
+def _why_nothing(history: History) -> str:
+    errors = [one.error for one in history.measurements if one.error is not None]
+    return f"every measurement failed, the first with: {errors[0]}" if errors else "nothing was measured"

@@ -1,0 +1,139 @@
+"""Subjects: what can be timed (a workload, a network, a user's ONNX file), each with a key and an artifact."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..devices.base import Artifact, Setting, TensorSpec
+from ..errors import NetworkError, UserError
+from ..zen.blocks import Workload
+from ..zen.graph import Graph
+from ..zen.network import Network
+from .export.weights import Array
+
+WEIGHT_SEED = 0
+_NETWORK = "network:"
+
+
+def is_network_key(key: str) -> bool:
+    return key.startswith(_NETWORK)
+
+
+class Subject(Protocol):
+    """`key` tells it from all others in a journal; `artifact` writes the file that a device runs."""
+
+    @property
+    def key(self) -> str: ...
+
+    def artifact(self, folder: Path, setting: Setting) -> Artifact: ...
+
+
+@dataclass(frozen=True)
+class WorkloadSubject:
+    """One workload with seeded weights."""
+
+    workload: Workload
+
+    @property
+    def key(self) -> str:
+        return str(self.workload)
+
+    def artifact(self, folder: Path, setting: Setting) -> Artifact:
+        return _written(self.workload.graph(), folder, self.key, setting)
+
+
+@dataclass(frozen=True)
+class NetworkSubject:
+    """A whole network with seeded weights."""
+
+    network: Network
+
+    @property
+    def key(self) -> str:
+        return f"{_NETWORK}{self.network.digest}"
+
+    def artifact(self, folder: Path, setting: Setting) -> Artifact:
+        return _written(self.network.graph(), folder, self.key, setting)
+
+
+@dataclass(frozen=True)
+class FileSubject:
+    """A user's own ONNX file with fixed shapes."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.sha256[:16]}"
+
+    @staticmethod
+    def read(path: Path) -> FileSubject:
+        try:
+            return FileSubject(path, hashlib.sha256(path.read_bytes()).hexdigest())
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+    def artifact(self, folder: Path, setting: Setting) -> Artifact:
+        inputs = onnx_inputs(self.path)
+        batches = {spec.shape[0] for spec in inputs if spec.shape}
+        if batches != {setting.batch}:
+            raise UserError(
+                f"{self.path} is written for batch {', '.join(map(str, sorted(batches)))}, "
+                f"the setting asks for {setting.batch}; give --batch accordingly"
+            )
+        return Artifact("onnx", self.path, self.sha256, inputs, setting.batch, setting.precision)
+
+
+def onnx_inputs(path: Path) -> tuple[TensorSpec, ...]:
+    """The inputs of an ONNX file; raises NetworkError unless every extent is fixed."""
+    import onnx  # noqa: PLC0415 - slow to load
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
+        raise NetworkError(f"{path} is not an ONNX file: {str(error).splitlines()[0]}") from None
+    constants = {tensor.name for tensor in model.graph.initializer}
+    specs = []
+    for value in model.graph.input:
+        if value.name in constants:
+            continue
+        tensor = value.type.tensor_type
+        shape = tuple(extent.dim_value for extent in tensor.shape.dim)
+        if not all(extent > 0 for extent in shape):
+            raise NetworkError(
+                f"input '{value.name}' of {path} has no fixed shape; export it with fixed extents"
+            )
+        specs.append(
+            TensorSpec(
+                value.name, shape, str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
+            )
+        )
+    return tuple(specs)
+
+
+def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
+    """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
+    from ..zen.module import build_module, initialise  # noqa: PLC0415 - loads torch
+
+    module = build_module(graph)
+    initialise(module, seed)
+    return state_arrays(module)
+
+
+def state_arrays(module: Any) -> Mapping[str, Array]:
+    """A torch module's parameters and buffers as arrays."""
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+
+
+def _written(graph: Graph, folder: Path, key: str, setting: Setting) -> Artifact:
+    from .export.onnx import write_onnx  # noqa: PLC0415 - loads onnx
+
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    return write_onnx(graph, seeded_weights(graph), folder / f"{name}.onnx", setting.batch)

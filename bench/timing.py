@@ -1,0 +1,124 @@
+"""Recipe, Timing and Measurement: how to repeat, what was read, and what it belongs to.
+
+A measurement is one round of one subject: one untimed run to warm its caches, then several timed ones
+in a row (blocks timed hot add up to their network within a few per cent; timed cold they are a third
+too slow). Rounds of many subjects are interleaved, so that a drift of the machine falls on all alike,
+and a reference workload is timed beside every round, so that it can be divided out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from ..devices.base import DeviceState, Sample, Session
+from ..errors import TableError
+
+REFERENCE = (
+    "residual(style=bottleneck,kernel=3,in_channels=128,hidden_channels=64,out_channels=128,"
+    "stride=1,projection=0,squeeze_excite=0)@28"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
+    subjects are open at a time with their rounds interleaved."""
+
+    rounds: int = 5
+    round_ms: float = 10.0
+    min_runs: int = 3
+    max_runs: int = 20
+    window: int = 12
+
+
+WARMUP_RUNS = (3, 20)
+"""Fewest and most runs of a warm-up; it ends when three in a row lie within STEADY of each other."""
+STEADY = 0.05
+WARMUP_MS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Raw readings in ms: warm-ups apart, and the reference's median in the same round."""
+
+    warmup_ms: tuple[float, ...]
+    samples: tuple[Sample, ...]
+    reference_ms: float
+
+    @property
+    def median_ms(self) -> float:
+        return median(sample.ms for sample in self.samples)
+
+    @property
+    def runs(self) -> int:
+        return sum(sample.inner_runs for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One round of one subject, or why there is none: exactly one of `timing` and `error` is set.
+
+    `subject` is a workload's key or `network:DIGEST`; `time` is in UTC, ISO 8601.
+    """
+
+    subject: str
+    timing: Timing | None
+    error: str | None
+    before: DeviceState
+    after: DeviceState
+    time: str
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"subject": self.subject, "time": self.time}
+        if self.timing is not None:
+            data["timing"] = {
+                "warmup_ms": [round(ms, 6) for ms in self.timing.warmup_ms],
+                "samples": [[round(sample.ms, 6), sample.inner_runs] for sample in self.timing.samples],
+                "reference_ms": round(self.timing.reference_ms, 6),
+            }
+        else:
+            data["error"] = self.error
+        for name, state in (("before", self.before), ("after", self.after)):
+            data[name] = {key: value for key, value in asdict(state).items() if value is not None}
+        return data
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Measurement:
+        """Raises TableError where the record is not a measurement."""
+        try:
+            timing = None
+            if "timing" in data:
+                raw = data["timing"]
+                samples = tuple(Sample(float(ms), int(inner)) for ms, inner in raw["samples"])
+                timing = Timing(tuple(map(float, raw["warmup_ms"])), samples, float(raw["reference_ms"]))
+            if (timing is None) == ("error" not in data) or (timing is not None and not timing.samples):
+                raise ValueError
+            before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
+            return Measurement(
+                str(data["subject"]), timing, data.get("error"), before, after, str(data["time"])
+            )
+        except (KeyError, TypeError, ValueError):
+            raise TableError("not a measurement") from None
+
+
+def warm_up(session: Session) -> list[float]:
+    """Runs until steady; the readings in ms."""
+    readings: list[float] = []
+    fewest, most = WARMUP_RUNS
+    while len(readings) < most and (len(readings) < fewest or sum(readings) < WARMUP_MS):
+        readings.append(session.time(1)[0].ms)
+        last = readings[-3:]
+        if len(last) == 3 and max(last) - min(last) <= STEADY * min(last):
+            break
+    return readings
+
+
+def time_round(session: Session, recipe: Recipe) -> tuple[list[float], tuple[Sample, ...]]:
+    """One round: the untimed run that warms the caches, and the samples."""
+    lead = [sample.ms for sample in session.time(1)]
+    runs = round(recipe.round_ms / max(lead[0], 1e-6))
+    samples = session.time(min(max(runs, recipe.min_runs), recipe.max_runs))
+    return lead, tuple(samples)

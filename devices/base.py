@@ -1,0 +1,158 @@
+"""What a driver author writes, and the values that pass between a device and the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+
+from ..errors import UserError
+
+_SETTING = re.compile(r"([\w.-]+)/([\w.-]+)/b(\d+)/t(\d+)/([\w+.-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that makes two latencies comparable; one per table, never mixed.
+
+    `pinning` is `free`, `pinned` (to as many cores as threads) or `pinned+realtime`.
+    `str()` leaves the device out: `onnxruntime/fp32/b1/t1/pinned`.
+    """
+
+    device: str
+    runtime: str
+    precision: str = "fp32"
+    batch: int = 1
+    threads: int = 1
+    pinning: str = "free"
+
+    def __str__(self) -> str:
+        return f"{self.runtime}/{self.precision}/b{self.batch}/t{self.threads}/{self.pinning}"
+
+    @property
+    def file_stem(self) -> str:
+        return f"{self.runtime}-{self.precision}-b{self.batch}-t{self.threads}"
+
+    @staticmethod
+    def parse(device: str, text: str) -> Setting:
+        """The setting that `str()` wrote."""
+        match = _SETTING.fullmatch(text)
+        if match is None:
+            raise UserError(f"'{text}' is not a setting; it reads like onnxruntime/fp32/b1/t1/pinned")
+        return Setting(device, match[1], match[2], int(match[3]), int(match[4]), match[5])
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, full shape (batch first) and NumPy dtype of an artifact's input."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file for a runtime: `format` is `onnx`, `tflite` or `torch-export`."""
+
+    format: str
+    path: Path
+    sha256: str
+    inputs: tuple[TensorSpec, ...]
+    batch: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reading of the device's clock: ms for one run, the mean of `inner_runs` runs."""
+
+    ms: float
+    inner_runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What the device says of itself at one moment; None where it does not say."""
+
+    load_1min: float | None = None
+    cpu_mhz: float | None = None
+    governor: str | None = None
+    temperature_celsius: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing a device needs, whether it is met, and what to do where it is not."""
+
+    name: str
+    met: bool
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asked of a setting; None takes the default of the device's card."""
+
+    runtime: str | None = None
+    precision: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+
+
+class Session(Protocol):
+    """An artifact loaded and ready; closed by `with`."""
+
+    def time(self, runs: int) -> Sequence[Sample]:
+        """Times `runs` runs in a row by the device's own clock; raises DeviceError where one fails."""
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Session: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """A machine with one runtime. `name` is its card's; `accepts` names the artifact formats it runs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def accepts(self) -> tuple[str, ...]: ...
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What it needs to work, each checked now; never raises."""
+        ...
+
+    def identity(self) -> Mapping[str, str]:
+        """What tells this machine from another whose latencies would differ; equal for equal machines."""
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of runtime, driver and system behind a measurement."""
+        ...
+
+    def setting(self, wish: Wish) -> Setting:
+        """The full setting for a wish; raises UserError for what the device cannot do."""
+        ...
+
+    def state(self) -> DeviceState:
+        """Load, clocks and temperature now; cheap enough to call around every round."""
+        ...
+
+    def open(self, artifact: Artifact, setting: Setting) -> Session:
+        """Loads an artifact; raises DeviceError where the runtime refuses it."""
+        ...

@@ -1,0 +1,84 @@
+"""Cards and drivers: from a device's name to the object that runs artifacts on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ..errors import UserError
+from .base import Device, Setting, Wish
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a device before it is touched: its name, runtimes and default setting."""
+
+    name: str
+    description: str
+    runtimes: tuple[str, ...]
+    defaults: Mapping[str, Any]
+
+    def setting(self, wish: Wish, pinning: str) -> Setting:
+        """The wish filled up with the card's defaults, its batch and threads checked."""
+        values = {
+            key: default if (asked := getattr(wish, key)) is None else asked
+            for key, default in self.defaults.items()
+        }
+        for key in ("batch", "threads"):
+            if values[key] < 1:
+                raise UserError(f"--{key} must be at least 1, not {values[key]}")
+        return Setting(self.name, pinning=pinning, **values)
+
+
+def _onnxruntime(card: Card) -> Device:
+    from .onnxruntime import OnnxRuntimeHost  # noqa: PLC0415 - onnxruntime is loaded where it is used
+
+    return OnnxRuntimeHost(card)
+
+
+def _simulated(card: Card) -> Device:
+    from .simulated import SimulatedDevice  # noqa: PLC0415
+
+    return SimulatedDevice(card)
+
+
+_DRIVERS: dict[str, Callable[[Card], Device]] = {"onnxruntime": _onnxruntime, "simulated": _simulated}
+
+
+@cache
+def cards() -> dict[str, Card]:
+    """Every card that ships, by name."""
+    found = {}
+    for entry in sorted(files(__package__).joinpath("cards").iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".toml"):
+            data = tomllib.loads(entry.read_text("utf-8"))
+            found[data["name"]] = Card(
+                data["name"], data["description"], tuple(data["runtimes"]), data["defaults"]
+            )
+    return found
+
+
+def card(name: str) -> Card:
+    """The card of that name; raises UserError with the known names."""
+    found = cards().get(name)
+    if found is None:
+        raise UserError(f"no device is called '{name}'; known are {', '.join(cards())} (zenbench devices)")
+    return found
+
+
+def device(name: str, runtime: str | None = None) -> Device:
+    """The device of that name, driven through `runtime` or its card's default."""
+    chosen = card(name)
+    runtime = runtime or str(chosen.defaults["runtime"])
+    if runtime not in chosen.runtimes:
+        raise UserError(f"device '{name}' has no runtime '{runtime}'; it has {', '.join(chosen.runtimes)}")
+    return _DRIVERS[runtime](chosen)

@@ -1,0 +1,82 @@
+"""TableModel: a latency table as the port that searches and predictions ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import TableError
+from ..zen.blocks import Workload
+from ..zen.budget import Estimate, Part
+from ..zen.network import Network
+from .calibration import Calibration, calibrate, cut_terms
+from .fill_in import MIN_ROWS, FillIn
+from .table import LatencyTable
+
+
+class TableModel:
+    """Measured rows where there are some, learned fill-in elsewhere, calibrated on whole networks.
+
+    Fitting takes place on construction, from the table's rows alone.
+    """
+
+    def __init__(self, table: LatencyTable) -> None:
+        self.table = table
+        self.device = table.card.setting.device
+        self.setting = str(table.card.setting)
+        rows = table.rows
+        self.fill_in = (
+            FillIn(list(rows), [row.latency_ms for row in rows.values()]) if len(rows) >= MIN_ROWS else None
+        )
+        self._parts: dict[Workload, Part] = {}
+        self.calibration = self._calibrate()
+
+    def block(self, workload: Workload) -> Part:
+        part = self._parts.get(workload)
+        if part is None:
+            part = self._parts[workload] = self._part(workload)
+        return part
+
+    def total(self, parts: Sequence[Part], network: Network) -> Estimate:
+        terms, variance, measured_ms = _sums(parts)
+        ms, std_ms = self.calibration.apply(terms, variance)
+        return Estimate(ms, std_ms, measured_ms / terms[0], terms[0])
+
+    def estimate(self, network: Network) -> Estimate:
+        return self.total([self.block(workload) for workload in network.workloads()], network)
+
+    def _part(self, workload: Workload) -> Part:
+        row = self.table.rows.get(workload)
+        if row is not None:
+            return Part(row.latency_ms, row.std_ms**2, True, cut_terms(workload))
+        if self.fill_in is None:
+            raise TableError(
+                f"the table holds {len(self.table.rows)} workloads, too few to predict others (at least "
+                f"{MIN_ROWS}); measure more with zenbench profile --device {self.device}"
+            )
+        ms, variance = self.fill_in.predict(workload)
+        return Part(ms, variance, False, cut_terms(workload))
+
+    def _calibrate(self) -> Calibration:
+        if self.fill_in is None:
+            return calibrate([], [], [])
+        sums = [
+            _sums([self.block(workload) for workload in network.workloads()])
+            for network in self.table.networks
+        ]
+        truths = [row.latency_ms for row in self.table.networks.values()]
+        return calibrate([terms for terms, _, _ in sums], [variance for _, variance, _ in sums], truths)
+
+
+def _sums(parts: Sequence[Part]) -> tuple[list[float], float, float]:
+    """The calibration's terms, the variance of the sum of blocks, and the measured part of that sum."""
+    ms = variance = measured = units = cuts = weights = 0.0
+    for part in parts:
+        ms += part.ms
+        variance += part.variance
+        if part.measured:
+            measured += part.ms
+        unit, cut, weight = part.extras
+        units += unit
+        cuts += cut
+        weights += weight
+    return [ms, units, cuts, weights], variance, measured

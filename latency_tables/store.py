@@ -1,0 +1,48 @@
+"""Where tables live, and which one answers for a setting: the user's own first, then the shipped ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from ..devices.base import Setting
+from ..errors import TableError
+from .table import LatencyTable, card_path
+
+
+def home() -> Path:
+    """The user's own data: ZENBENCH_HOME, else the platform's data directory."""
+    override = os.environ.get("ZENBENCH_HOME")
+    return Path(override) if override else user_data_path("zenbench", appauthor=False)
+
+
+def user_path(setting: Setting) -> Path:
+    """Where a profile of this setting keeps its table."""
+    return home() / "tables" / setting.device / f"{setting.file_stem}.csv"
+
+
+def all_paths() -> Iterator[Path]:
+    """Every table there is, the user's before the shipped ones."""
+    for folder in (home() / "tables", _shipped()):
+        for path in sorted(folder.glob("*/*.csv")):
+            if not path.name.endswith(".networks.csv"):
+                yield path
+
+
+def find(setting: Setting) -> LatencyTable:
+    """The table for a setting; raises TableError with the command that makes one."""
+    for path in (user_path(setting), _shipped() / setting.device / f"{setting.file_stem}.csv"):
+        if path.exists() or card_path(path).exists():
+            return LatencyTable.load(path)
+    raise TableError(
+        f"there is no latency table for {setting.device} {setting}; "
+        f"build one with: zenbench profile --device {setting.device}"
+    )
+
+
+def _shipped() -> Path:
+    return Path(str(files(__package__))) / "data"

@@ -1,0 +1,241 @@
+"""LatencyTable: measured workloads of one setting, with the card that says where they come from.
+
+On disk a table is three files: `<name>.csv` (one row a workload), `<name>.networks.csv` (whole networks
+measured beside them) and the card `<name>.json`, written last and holding the digests of the other two.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ..atomic import write_json, write_text
+from ..devices.base import Setting
+from ..errors import NetworkError, TableError, UserError
+from ..zen.blocks import Workload
+from ..zen.network import Network, from_json
+
+SCHEMA = "zenbench-table/1"
+Provenance = Literal["measured", "fitted", "modelled"]
+Verdict = Literal["quiet", "noisy", "throttled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How long something takes for one run of the setting's batch.
+
+    `latency_ms`: median over rounds of the ratio to the reference workload, times the reference's own
+    median over the table, so that a clock that drifts does not matter. `median_ms`: the plain median of
+    rounds. `spread`: relative standard deviation of a round's ratio, from quartiles.
+    """
+
+    latency_ms: float
+    median_ms: float
+    spread: float
+    rounds: int
+    runs: int
+    verdict: Verdict
+
+    @property
+    def std_ms(self) -> float:
+        """Standard error of `latency_ms`: that of a median of `rounds` values."""
+        return 1.253 * self.spread * self.latency_ms / math.sqrt(self.rounds)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What makes a table's numbers mean something."""
+
+    setting: Setting
+    provenance: Provenance
+    identity: Mapping[str, str]
+    versions: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    reference: str
+    reference_ms: float
+    created: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    """Rows of one setting: workloads, and whole networks measured in the same sittings."""
+
+    card: Card
+    rows: Mapping[Workload, Row]
+    networks: Mapping[Network, Row] = field(default_factory=dict)
+
+    def merged_with(self, other: LatencyTable) -> LatencyTable:
+        """Both tables' rows, the same workload averaged by rounds; raises TableError for other settings."""
+        mine, theirs = self.card, other.card
+        if mine.setting != theirs.setting:
+            raise TableError(f"tables of two settings do not merge: {mine.setting} and {theirs.setting}")
+        if dict(mine.identity) != dict(theirs.identity):
+            raise TableError("tables of two machines do not merge: their cards name different identities")
+        return LatencyTable(mine, _merge(self.rows, other.rows), _merge(self.networks, other.networks))
+
+    def save(self, path: Path) -> None:
+        """Writes the three files, each whole or not at all, the card last."""
+        rows = _to_csv(("workload",), (((str(key),), row) for key, row in self.rows.items()))
+        networks = _to_csv(
+            ("network", "digest"),
+            ((_network_cells(network), row) for network, row in self.networks.items()),
+        )
+        write_text(path, rows)
+        write_text(networks_path(path), networks)
+        card = {"schema": SCHEMA, **asdict(self.card), "sha256": _digests(rows, networks)}
+        write_json(card_path(path), card)
+
+    @staticmethod
+    def load(path: Path) -> LatencyTable:
+        """The table at `path` (its CSV); raises TableError in one sentence for whatever is wrong."""
+        card_data = _read_card(path)
+        texts = [_read(file) for file in (path, networks_path(path))]
+        if card_data.pop("sha256", None) != _digests(*texts):
+            raise TableError(
+                f"table {path} does not match its card: it was changed or only half written; "
+                "run zenbench profile again to rebuild it from its journal"
+            )
+        rows = {_workload(cells[0], path): row for cells, row in _from_csv(texts[0], 1, path)}
+        networks = {
+            _network(cells[0], path): row for cells, row in _from_csv(texts[1], 2, networks_path(path))
+        }
+        return LatencyTable(_card(card_data, path), rows, networks)
+
+
+def card_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def networks_path(path: Path) -> Path:
+    return path.with_suffix(".networks.csv")
+
+
+def _merge(mine: Mapping[Any, Row], theirs: Mapping[Any, Row]) -> dict[Any, Row]:
+    merged = dict(mine)
+    for key, row in theirs.items():
+        merged[key] = _average(merged[key], row) if key in merged else row
+    return merged
+
+
+def _average(one: Row, two: Row) -> Row:
+    rounds = one.rounds + two.rounds
+    share = one.rounds / rounds
+
+    def mix(a: float, b: float) -> float:
+        return share * a + (1 - share) * b
+
+    return Row(
+        latency_ms=mix(one.latency_ms, two.latency_ms),
+        median_ms=mix(one.median_ms, two.median_ms),
+        # Two sittings that disagree are less sure than either of them says.
+        spread=math.hypot(
+            mix(one.spread, two.spread),
+            abs(one.latency_ms - two.latency_ms) / (one.latency_ms + two.latency_ms),
+        ),
+        rounds=rounds,
+        runs=one.runs + two.runs,
+        verdict=max(one.verdict, two.verdict, key=("quiet", "noisy", "throttled").index),
+    )
+
+
+_COLUMNS = tuple(f.name for f in fields(Row))
+
+
+def _to_csv(keys: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Row]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*keys, *_COLUMNS])
+    for cells, row in rows:
+        numbers = (f"{value:.7g}" if isinstance(value, float) else value for value in asdict(row).values())
+        writer.writerow([*cells, *numbers])
+    return buffer.getvalue()
+
+
+def _from_csv(text: str, keys: int, path: Path) -> Iterable[tuple[list[str], Row]]:
+    lines = list(csv.reader(io.StringIO(text)))
+    if not lines or tuple(lines[0][keys:]) != _COLUMNS:
+        raise TableError(f"{path} lacks the columns of a latency table: {', '.join(_COLUMNS)}")
+    for number, cells in enumerate(lines[1:], 2):
+        yield cells[:keys], _row(cells[keys:], f"{path} line {number}")
+
+
+def _row(cells: list[str], place: str) -> Row:
+    try:
+        latency, median, spread, rounds, runs, verdict = cells
+        row = Row(float(latency), float(median), float(spread), int(rounds), int(runs), verdict)  # type: ignore[arg-type]
+    except ValueError:
+        raise TableError(f"{place} is no table row") from None
+    plausible = 0 < row.latency_ms < math.inf and 0 < row.median_ms < math.inf and 0 <= row.spread < math.inf
+    if not plausible or row.rounds < 1 or row.runs < 1 or verdict not in ("quiet", "noisy", "throttled"):
+        raise TableError(f"{place} holds an impossible value")
+    return row
+
+
+def _network_cells(network: Network) -> tuple[str, str]:
+    return json.dumps(network.to_json(), separators=(",", ":")), network.digest
+
+
+def _workload(key: str, path: Path) -> Workload:
+    try:
+        return Workload.parse(key)
+    except NetworkError as error:
+        raise TableError(f"{path}: {error}") from None
+
+
+def _network(text: str, path: Path) -> Network:
+    try:
+        return from_json(json.loads(text))
+    except (ValueError, NetworkError) as error:
+        raise TableError(f"{networks_path(path)}: {error}") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise TableError(f"{path} does not exist; build a table with zenbench profile") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"{path} cannot be read: {error}") from None
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    file = card_path(path)
+    if path.exists() and not file.exists():
+        raise TableError(f"table {path} has no card {file.name}, so its setting is unknown; profile again")
+    if not path.exists():
+        raise TableError(f"there is no table {path}; build one with zenbench profile --table {path}")
+    try:
+        data = json.loads(_read(file))
+    except ValueError:
+        raise TableError(f"card {file} is not valid JSON; run zenbench profile again to rebuild it") from None
+    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+        raise TableError(f"card {file} is not of the form {SCHEMA}; run zenbench profile again to rebuild it")
+    return data
+
+
+def _card(data: dict[str, Any], path: Path) -> Card:
+    try:
+        setting = Setting(**data.pop("setting"))
+        card = Card(setting=setting, **data)
+        Setting.parse(setting.device, str(setting))
+        usable = card.provenance in ("measured", "fitted", "modelled") and float(card.reference_ms) > 0
+    except (TypeError, ValueError, KeyError, AttributeError, UserError):
+        usable = False
+    if not usable:
+        raise TableError(
+            f"card {card_path(path)} has missing or unknown entries; run zenbench profile again to rebuild it"
+        )
+    return card
+
+
+def _digests(*texts: str) -> dict[str, str]:
+    names = ("rows", "networks")
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in zip(names, texts, strict=True)}

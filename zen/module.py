@@ -1,0 +1,176 @@
+"""Graph -> torch module, and the two ways to its weights: a seed or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from .graph import (
+    INPUT,
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    GlobalAveragePool,
+    Graph,
+    Linear,
+    Multiply,
+    Op,
+)
+
+_STATISTICS_BATCH = 8
+
+
+class GraphModule(nn.Module):
+    """A graph as a torch module: one submodule an operation, under the operation's name.
+
+    Takes a batch of `graph.input_shape`, gives a batch of `graph.output_shape`; a tensor is let go
+    after its last use.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        for op in graph.ops:
+            self.add_module(op.name, _LAYERS[type(op)](op))
+        last_use = {name: op.name for op in graph.ops for name in op.inputs}
+        self._dying = {op.name: [name for name in op.inputs if last_use[name] == op.name] for op in graph.ops}
+
+    def forward(self, x: Tensor) -> Tensor:
+        tensors = {INPUT: x}
+        del x
+        for op in self.graph.ops:
+            tensors[op.name] = self.get_submodule(op.name)(*(tensors[name] for name in op.inputs))
+            for name in self._dying[op.name]:
+                tensors.pop(name, None)
+        return tensors[self.graph.output]
+
+
+class _Sum(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+
+class _Product(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+
+class _FlatLinear(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
+        return super().forward(input.flatten(1))
+
+
+_FUNCTIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+
+_LAYERS: dict[type[Op], Callable[[Any], nn.Module]] = {
+    Conv: lambda op: nn.Conv2d(
+        op.in_channels, op.out_channels, op.kernel, op.stride, op.padding, groups=op.groups, bias=op.bias
+    ),
+    BatchNorm: lambda op: nn.BatchNorm2d(op.shape[0]),
+    Activation: lambda op: _FUNCTIONS[op.function](),
+    Add: lambda op: _Sum(),
+    Multiply: lambda op: _Product(),
+    GlobalAveragePool: lambda op: nn.AdaptiveAvgPool2d(1),
+    Linear: lambda op: _FlatLinear(op.in_features, op.out_features),
+}
+
+
+def build_module(graph: Graph) -> GraphModule:
+    """The module of a graph in eval mode; its convolutions and linear layers are zero until set."""
+    # On the meta device layers draw no numbers, so the global generator stays where it was.
+    with torch.device("meta"):
+        module = GraphModule(graph)
+    module.to_empty(device="cpu")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+    return module.eval()
+
+
+@torch.no_grad()
+def initialise(target: Graph | GraphModule, seed: int = 0) -> GraphModule:
+    """The module with seeded He-normal weights, in eval mode; a module given is changed in place.
+
+    Batch norm takes its running statistics from one batch of N(0,1) images, so that its outputs stay
+    near unit normal through any depth and hold in fp16 and int8. Same seed, same weights.
+    """
+    module = build_module(target) if isinstance(target, Graph) else target.eval()
+    generator = torch.Generator().manual_seed(seed)
+    hooks = []
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.weight.normal_(0, sqrt(2 / layer.weight[0].numel()), generator=generator)
+            if layer.bias is not None:
+                layer.bias.zero_()
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+            hooks.append(layer.register_forward_pre_hook(_take_statistics))
+    module(torch.randn(_STATISTICS_BATCH, *module.graph.input_shape, generator=generator))
+    for hook in hooks:
+        hook.remove()
+    return module
+
+
+def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+    (x,) = inputs
+    variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+    if x[0, 0].numel() == 1:
+        # One value an image (squeeze-and-excite), and deep images hardly differ: a unit taken over the
+        # images is noise and amplifies the odd image a thousandfold, so it is taken over the channels.
+        variance, mean = torch.var_mean(x, correction=0)
+    norm.get_buffer("running_mean").copy_(mean)
+    norm.get_buffer("running_var").copy_(variance)
+
+
+def load_weights(module: nn.Module, path: Path | str) -> None:
+    """Fills a module from a torch state dict file and puts it in eval mode.
+
+    The file holds tensors only and names them as `module.state_dict()` does. Raises UserError where
+    it is missing or unreadable, or its names or shapes are not this network's.
+    """
+    state = _read(Path(path))
+    expected = {
+        name: tensor for name, tensor in module.state_dict().items() if "num_batches_tracked" not in name
+    }
+    given = {name for name in state if "num_batches_tracked" not in name}
+    if missing := sorted(expected.keys() - given):
+        raise UserError(f"{path} lacks {_listed(missing)}; it belongs to another network")
+    if unexpected := sorted(given - expected.keys()):
+        raise UserError(f"{path} also holds {_listed(unexpected)}; it belongs to another network")
+    for name, tensor in expected.items():
+        if state[name].shape != tensor.shape:
+            found, wanted = (" x ".join(map(str, t.shape)) for t in (state[name], tensor))
+            raise UserError(f"{path}: '{name}' is {found}, but this network's is {wanted}")
+    module.load_state_dict({name: state[name] for name in expected}, strict=False)
+    module.eval()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    advice = 'save it with torch.save(module.state_dict(), "weights.pt")'
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no weights file {path}") from None
+    except OSError as error:
+        raise UserError(f"the weights file {path} cannot be read: {error.strerror or error}") from None
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a file of torch weights; {advice}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} holds something other than named tensors; {advice}")
+    return state
+
+
+def _listed(names: list[str]) -> str:
+    shown, more = ", ".join(f"'{name}'" for name in names[:3]), len(names[3:])
+    return f"{shown} and {more} more" if more else shown
