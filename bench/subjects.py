@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from ..devices.base import Artifact, Setting, TensorSpec
 from ..errors import NetworkError, UserError
 from ..zen.blocks import Workload
 from ..zen.graph import Graph
-from ..zen.network import Network
+from ..zen.network import Network, from_json
 from .export.weights import Array
 
 WEIGHT_SEED = 0
@@ -64,41 +63,52 @@ class NetworkSubject:
 
 @dataclass(frozen=True)
 class FileSubject:
-    """A user's own ONNX file with fixed shapes."""
+    """A user's own ONNX file; `network` where zenbench wrote it."""
 
     path: Path
     sha256: str
+    inputs: tuple[TensorSpec, ...]
+    network: Network | None
 
     @property
     def key(self) -> str:
         return f"file:{self.sha256[:16]}"
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @staticmethod
     def read(path: Path) -> FileSubject:
+        """Raises UserError where the file is unreadable or no ONNX file."""
+        import onnx  # noqa: PLC0415 - slow to load
+
+        from .export.onnx import NETWORK_KEY  # noqa: PLC0415
+
         try:
-            return FileSubject(path, hashlib.sha256(path.read_bytes()).hexdigest())
+            data = path.read_bytes()
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
+        try:
+            model = onnx.load_model_from_string(data)
+        except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
+            raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
+        texts = [entry.value for entry in model.metadata_props if entry.key == NETWORK_KEY]
+        network = from_json(json.loads(texts[0])) if texts else None
+        return FileSubject(path, hashlib.sha256(data).hexdigest(), _onnx_inputs(model, path), network)
 
     def artifact(self, folder: Path, setting: Setting) -> Artifact:
-        inputs = onnx_inputs(self.path)
-        batches = {spec.shape[0] for spec in inputs if spec.shape}
+        batches = {spec.shape[0] for spec in self.inputs if spec.shape}
         if batches != {setting.batch}:
             raise UserError(
                 f"{self.path} is written for batch {', '.join(map(str, sorted(batches)))}, "
                 f"the setting asks for {setting.batch}; give --batch accordingly"
             )
-        return Artifact("onnx", self.path, self.sha256, inputs, setting.batch, setting.precision)
+        return Artifact("onnx", self.path, self.sha256, self.inputs, setting.batch, setting.precision)
 
 
-def onnx_inputs(path: Path) -> tuple[TensorSpec, ...]:
-    """The inputs of an ONNX file; raises NetworkError unless every extent is fixed."""
-    import onnx  # noqa: PLC0415 - slow to load
+def _onnx_inputs(model: Any, path: Path) -> tuple[TensorSpec, ...]:
+    from onnx.helper import tensor_dtype_to_np_dtype  # noqa: PLC0415 - slow to load
 
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
-        raise NetworkError(f"{path} is not an ONNX file: {str(error).splitlines()[0]}") from None
     constants = {tensor.name for tensor in model.graph.initializer}
     specs = []
     for value in model.graph.input:
@@ -106,15 +116,11 @@ def onnx_inputs(path: Path) -> tuple[TensorSpec, ...]:
             continue
         tensor = value.type.tensor_type
         shape = tuple(extent.dim_value for extent in tensor.shape.dim)
-        if not all(extent > 0 for extent in shape):
+        if not shape or not all(extent > 0 for extent in shape):
             raise NetworkError(
                 f"input '{value.name}' of {path} has no fixed shape; export it with fixed extents"
             )
-        specs.append(
-            TensorSpec(
-                value.name, shape, str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
-            )
-        )
+        specs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
     return tuple(specs)
 
 

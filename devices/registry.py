@@ -20,12 +20,16 @@ else:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a device before it is touched: its name, runtimes and default setting."""
+    """What is known of a device before it is touched: its name, runtimes and default setting.
+
+    `local`: the device is this very computer, so its tables hold on one CPU model only.
+    """
 
     name: str
     description: str
     runtimes: tuple[str, ...]
     defaults: Mapping[str, Any]
+    local: bool
 
     def setting(self, wish: Wish, pinning: str) -> Setting:
         """The wish filled up with the card's defaults, its batch and threads checked."""
@@ -62,7 +66,11 @@ def cards() -> dict[str, Card]:
         if entry.name.endswith(".toml"):
             data = tomllib.loads(entry.read_text("utf-8"))
             found[data["name"]] = Card(
-                data["name"], data["description"], tuple(data["runtimes"]), data["defaults"]
+                name=data["name"],
+                description=data["description"],
+                runtimes=tuple(data["runtimes"]),
+                defaults=data["defaults"],
+                local=data["local"],
             )
     return found
 

@@ -105,7 +105,7 @@ class _Kernel:
     amplitude: float
 
     def __call__(self, squared_distances: Vector) -> Vector:
-        near = np.exp(squared_distances * (-0.5 / self.length**2))
+        near: Vector = np.exp(squared_distances * (-0.5 / self.length**2))
         near *= 1 - _SHARED
         near += _SHARED * (squared_distances < 0.5 * _KIND_GAP**2)
         near *= self.amplitude**2

@@ -155,17 +155,15 @@ class Workload:
     @staticmethod
     def parse(key: str) -> Workload:
         """The workload that a key names; raises NetworkError on any other text."""
-        match = re.fullmatch(r"(\w+)\(([\w=,]*)\)@(\d+)", key)
+        match = re.fullmatch(r"(\w+)\(([\w=,]*)\)@([1-9]\d{0,8})", key, re.ASCII)
         unit_type = UNIT_KINDS.get(match[1]) if match else None
         if match is None or unit_type is None:
             raise NetworkError(f"'{key}' is not the key of a workload")
-        pairs = dict(item.split("=", 1) for item in match[2].split(",") if "=" in item)
+        pairs = [item.partition("=")[::2] for item in match[2].split(",")]
         expected = [f.name for f in fields(unit_type)]  # type: ignore[arg-type]
-        if list(pairs) != expected:
+        if [name for name, _ in pairs] != expected:
             raise NetworkError(f"workload '{key}' should have the fields {', '.join(expected)}")
-        unit = unit_type(**{name: _typed(name, value, key) for name, value in pairs.items()})
-        if int(match[3]) < 1:
-            raise NetworkError(f"workload '{key}' has no input size")
+        unit = unit_type(**{name: _typed(name, value, key) for name, value in pairs})
         return Workload(unit, int(match[3]))
 
 
@@ -186,9 +184,15 @@ def _typed(name: str, value: str, key: str) -> object:
         if value not in ("basic", "bottleneck", "inverted"):
             raise NetworkError(f"workload '{key}' has the unknown style '{value}'")
         return value
-    if not value.isdecimal():
-        raise NetworkError(f"workload '{key}': {name} must be a whole number, not '{value}'")
-    return bool(int(value)) if name in ("projection", "squeeze_excite") else int(value)
+    if name in ("projection", "squeeze_excite"):
+        if value not in ("0", "1"):
+            raise NetworkError(f"workload '{key}': {name} must be 0 or 1, not '{value}'")
+        return value == "1"
+    if not re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII):
+        raise NetworkError(f"workload '{key}': {name} must be a whole number above zero, not '{value}'")
+    if name == "kernel" and int(value) % 2 == 0:
+        raise NetworkError(f"workload '{key}': the kernel must be odd, not {value}")
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +310,7 @@ def parse_block(name: str, arguments: str) -> Block:
         if match is None:
             continue
         parts = [part.strip() for part in arguments.split(",")]
-        if len(parts) != count or not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
+        if len(parts) != count or not all(re.fullmatch(r"-?[0-9]{1,9}", part) for part in parts):
             middle = "" if kind == "conv" else "bottleneck,"
             raise NetworkError(f"{text} should read {name}(in,out,stride,{middle}layers) in whole numbers")
         in_channels, out_channels, stride, *middle_width, layers = map(int, parts)

@@ -112,7 +112,7 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
         match = re.match(r"(\w+)\s*\(([^()]*)\)\s*", rest)
         if match is None:
             place = _shorten(rest)
-            if "(" in rest and ")" not in rest:
+            if re.match(r"\w*\s*\([^()]*(\(|$)", rest):
                 raise NetworkError(f"unclosed bracket in '{place}'")
             raise NetworkError(
                 f"expected a block like SuperResK3K3(in,out,stride,bottleneck,layers) at '{place}'"

@@ -6,6 +6,7 @@ Opset 17 and IR version 8 are what ONNX Runtime, TensorRT 8.6 and later, and mos
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ...zen.graph import (
     Multiply,
     Op,
 )
+from ...zen.network import Network
 from ...atomic import write_bytes
 from .weights import Array, Kernel, fold
 
@@ -33,7 +35,17 @@ IR_VERSION = 8
 _FUNCTIONS = {"relu": "Relu", "sigmoid": "Sigmoid"}
 
 
-def write_onnx(graph: Graph, state: Mapping[str, Array], path: Path, batch: int = 1) -> Artifact:
+NETWORK_KEY = "zenbench.network"
+"""Metadata entry with the network's JSON, by which a file that zenbench wrote can be read back."""
+
+
+def write_onnx(
+    graph: Graph,
+    state: Mapping[str, Array],
+    path: Path,
+    batch: int = 1,
+    network: Network | None = None,
+) -> Artifact:
     """An fp32 ONNX file of the graph at a fixed batch; `state` holds torch's names."""
     kernels = fold(graph, state)
     nodes = [node for op in graph.ops for node in _nodes(op, kernels)]
@@ -51,6 +63,8 @@ def write_onnx(graph: Graph, state: Mapping[str, Array], path: Path, batch: int 
         ir_version=IR_VERSION,
         producer_name="zenbench",
     )
+    if network is not None:
+        helper.set_model_props(model, {NETWORK_KEY: json.dumps(network.to_json())})
     data = model.SerializeToString()
     write_bytes(path, data)
     spec = TensorSpec(INPUT, (batch, *graph.input_shape), np.dtype(np.float32).name)

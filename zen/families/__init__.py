@@ -25,6 +25,6 @@ def zoo(name: str) -> Network:
     hint = (
         f"did you mean {' or '.join(PREFIX + match for match in close)}?"
         if close
-        else "see zenbench cost --zoo"
+        else "zenbench cost zoo:all lists them"
     )
     raise NetworkError(f"no network is called '{PREFIX}{short}'; {hint}")

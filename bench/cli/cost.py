@@ -1,0 +1,49 @@
+"""`zenbench cost`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ...units import format_count
+from ...zen.cost import cost
+from ..networks import networks_only
+from .options import chosen_networks, format_option, network_options
+from .output import NETWORK_COLUMN, Column, answer
+
+COLUMNS = (
+    NETWORK_COLUMN,
+    Column("resolution", "resolution"),
+    Column("layers", "layers"),
+    Column("params", "params", format_count),
+    Column("macs", "MACs", format_count),
+    Column("peak_activation_bytes", "peak activations", lambda n: f"{n / 2**20:.2f} MiB"),
+)
+
+
+@click.command("cost")
+@network_options
+@format_option
+def command(style: str, **options: Any) -> None:
+    """MACs, parameters, layers and activation memory of networks.
+
+    NETWORK is a structure string, a file holding one, a network.json, a search's result.json, an ONNX
+    file that zenbench wrote, or zoo:NAME (zoo:all for every known network).
+    """
+    records = []
+    for network in networks_only(chosen_networks(options), "counted"):
+        counted = cost(network)
+        records.append(
+            {
+                "network": str(network),
+                "digest": network.digest,
+                "resolution": network.resolution,
+                "classes": network.classes,
+                "layers": counted.layers,
+                "params": counted.params,
+                "macs": counted.macs,
+                "peak_activation_bytes": counted.peak_activation_bytes,
+            }
+        )
+    answer(records, COLUMNS, style)

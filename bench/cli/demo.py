@@ -1,0 +1,98 @@
+"""`zenbench demo`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ...atomic import write_text
+from ...devices.base import Wish
+from ...devices.registry import device as find_device
+from ...errors import UserError
+from ...latency_tables.model import TableModel
+from ...latency_tables.table import LatencyTable
+from ...units import format_ms
+from ...zen.families import zoo
+from ...zen.network import Network
+from ...zen.proxies.closed_form import zen_closed
+from ...zen.space import SPACES
+from ..agreement import agree
+from ..export.export import export_onnx
+from ..latency_csv import write_rows
+from ..networks import networks_only, read
+from ..planning import plan, random_networks
+from ..prediction import predict
+from ..profiling import Limits
+from .compare import show_agreement
+from .export import write_parity
+from .measure import run_measure
+from .options import DURATION, FOLDER
+from .output import say
+from .profile import run_profile
+from .search import run_search
+
+RIVAL = "zennet-0.1ms"
+"""The known network whose own latency on this machine is the budget."""
+TEST_SEED, TEST_NETWORKS = 1_000, 10
+
+
+@click.command("demo")
+@click.option("--time", "duration_ms", type=DURATION, default="90s", show_default=True, help="For the profile.")
+@click.option("--evaluations", type=click.IntRange(1), default=96_000, show_default=True)
+@click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-demo.")
+def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
+    """The whole story on this machine, in a few minutes.
+
+    Profiles the CPU's blocks, takes the measured latency of a published network as the budget, searches
+    for a better network within it, exports it, measures it, and holds prediction against measurement.
+    """
+    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-demo"
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty; choose another --out")
+    driver = find_device("host")
+    setting = driver.setting(Wish())
+    rival, space = zoo(RIVAL), SPACES["resnet"]
+    table_path = folder / f"{setting.file_stem}.csv"
+
+    say(f"1/5 profile this computer's CPU ({driver.identity()['cpu']})")
+    run_profile(driver, setting, plan([space], [rival.resolution], 0), table_path, Limits(seconds=duration_ms / 1e3))
+    model = TableModel(LatencyTable.load(table_path))
+
+    say(f"2/5 budget: the latency of {rival} here")
+    budget_row = run_measure(driver, setting, [rival], folder / "budget.csv")[0]
+    if budget_row.latency_ms is None:
+        raise UserError(f"{rival} could not be measured: {budget_row.error}")
+
+    say(f"3/5 search within {format_ms(budget_row.latency_ms)} and {rival.layers} layers")
+    record = run_search(
+        model,
+        folder,
+        latency_ms=budget_row.latency_ms,
+        per_image=False,
+        macs=None,
+        params=None,
+        layers=rival.layers,
+        space=space.name,
+        resolution=rival.resolution,
+        classes=rival.classes,
+        reading="paper",
+        evaluations=evaluations,
+        population=256,
+        seed=0,
+    )
+    found = networks_only([read(str(folder / "result.json"))], "exported")[0]
+
+    say("4/5 export the found network and check it against torch")
+    _, parity = export_onnx(found, folder / "network.onnx")
+    write_parity(folder / "network.onnx", found, parity)
+
+    say("5/5 measure it, with networks that the table has never seen, and compare")
+    tests = random_networks([space], [rival.resolution], TEST_SEED)
+    networks = [found, rival, *(next(tests) for _ in range(TEST_NETWORKS))]
+    measured = run_measure(driver, setting, networks, folder / "measured.csv")
+    predicted = predict(model, networks)
+    write_rows(folder / "predicted.csv", predicted)
+    agreement = agree(measured, predicted)
+    show_agreement(agreement, "table")

@@ -1,0 +1,114 @@
+"""Options that several commands share, and the values they turn into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ...devices.base import Wish
+from ...errors import UserError
+from ...units import parse_count, parse_duration_ms, parse_share
+from ..networks import Given, read_all
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Parsed(click.ParamType):
+    """An option value read by one of our parsers."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Parsed("duration", parse_duration_ms)
+COUNT = _Parsed("count", parse_count)
+SHARE = _Parsed("share", parse_share)
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+network_options = _stack(
+    click.argument("networks", nargs=-1, metavar="NETWORK..."),
+    click.option("--networks", "networks_file", type=FILE, help="A file with one network a line."),
+    click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width."),
+    click.option("--classes", type=click.IntRange(1), help="Outputs of the classifier."),
+)
+
+_setting = (
+    click.option("--runtime", help="Runtime on the device; default from its card."),
+    click.option("--precision", help="fp32, fp16 or int8; default from the card."),
+    click.option("--batch", type=int, help="Images a run; default from the card."),
+    click.option("--threads", type=int, help="Threads; default from the card."),
+)
+_per_image = click.option(
+    "--per-image", is_flag=True, help="Read latency limits and show latencies per image, not per run."
+)
+_table = click.option("--table", type=FILE, help="Latency table (its .csv) instead of the device's own.")
+
+measuring_options = _stack(
+    click.option("--device", default="host", show_default=True, help="See zenbench devices."), *_setting
+)
+predicting_options = _stack(
+    click.option("--device", default="host", show_default=True, help="See zenbench devices."),
+    *_setting,
+    _per_image,
+    _table,
+)
+per_image_option = _per_image
+table_option = _table
+
+format_option = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
+)
+seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """What the network options named."""
+
+    networks: tuple[str, ...]
+    networks_file: Path | None
+    resolution: int | None
+    classes: int | None
+
+    def read(self) -> list[Given]:
+        return read_all(self.networks, self.networks_file, self.resolution, self.classes)
+
+
+def wish(options: dict[str, Any]) -> Wish:
+    """The setting's options as a wish."""
+    return Wish(options["runtime"], options["precision"], options["batch"], options["threads"])
+
+
+def chosen_networks(options: dict[str, Any]) -> list[Given]:
+    """The networks that a command's options name."""
+    return NetworkChoice(
+        options["networks"], options["networks_file"], options["resolution"], options["classes"]
+    ).read()

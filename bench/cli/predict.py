@@ -1,0 +1,98 @@
+"""`zenbench predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...latency_tables.model import TableModel
+from ...units import format_ms
+from ...zen.network import Network
+from ..latency_csv import write_rows
+from ..networks import networks_only
+from ..prediction import open_model, predict
+from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
+from .output import NETWORK_COLUMN, Column, Record, answer, say
+
+COLUMNS = (
+    NETWORK_COLUMN,
+    Column("latency_ms", "latency", format_ms),
+    Column("latency_per_image_ms", "per image", format_ms),
+    Column("std_ms", "std", format_ms),
+    Column("coverage", "measured share", lambda v: f"{v:.0%}"),
+    Column("sum_ms", "plain sum", format_ms),
+)
+BLOCK_COLUMNS = (
+    Column("network", "network", lambda digest: str(digest), right=False),
+    Column("workload", "workload", right=False),
+    Column("times", "times"),
+    Column("ms", "each", format_ms),
+    Column("std_ms", "std", format_ms),
+    Column("share", "share", lambda v: f"{v:.1%}"),
+    Column("source", "source", right=False),
+)
+
+
+@click.command("predict")
+@network_options
+@predicting_options
+@click.option("--by-block", is_flag=True, help="Show where the milliseconds go.")
+@click.option("--out", type=FILE, help="Also write predicted.csv here.")
+@format_option
+def command(
+    device: str, per_image: bool, table: Path | None, by_block: bool, out: Path | None, style: str, **options: Any
+) -> None:
+    """Latency of networks, from a table.
+
+    Latency is the time of one run of the setting's batch. The plain sum of the blocks stays visible
+    beside the calibrated prediction.
+    """
+    networks = networks_only(chosen_networks(options), "predicted")
+    model = open_model(device, wish(options), table)
+    rows = predict(model, networks)
+    if out:
+        write_rows(out, rows)
+        say(f"{out}: {len(rows)} predictions")
+    if by_block:
+        answer(_by_block(model, networks), BLOCK_COLUMNS, style)
+    else:
+        shown = COLUMNS if model.table.card.setting.batch > 1 else [c for c in COLUMNS if c.heading != "per image"]
+        records = [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
+        answer(records, shown, style)
+    _say_setting(model, style)
+
+
+def _by_block(model: TableModel, networks: Sequence[Network]) -> list[Record]:
+    records: list[Record] = []
+    for network in networks:
+        workloads = network.workloads()
+        sum_ms = sum(model.block(workload).ms for workload in workloads)
+        for workload in dict.fromkeys(workloads):
+            part, times = model.block(workload), workloads.count(workload)
+            records.append(
+                {
+                    "network": network.digest,
+                    "workload": str(workload),
+                    "times": times,
+                    "ms": part.ms,
+                    "std_ms": part.variance**0.5,
+                    "share": times * part.ms / sum_ms,
+                    "source": "measured" if part.measured else "learned",
+                }
+            )
+    return records
+
+
+def _say_setting(model: TableModel, style: str) -> None:
+    if style != "table":
+        return
+    card, calibration = model.table.card, model.calibration
+    bias = "unknown" if calibration.bias_of_sum is None else f"{calibration.bias_of_sum:+.1%}"
+    say(
+        f"{card.setting.device} {card.setting}, {card.provenance} table of {len(model.table.rows)} workloads; "
+        f"plain sum has bias {bias} over {calibration.networks} whole networks"
+    )

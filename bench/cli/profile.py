@@ -1,0 +1,86 @@
+"""`zenbench profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...devices.base import Device, Setting
+from ...devices.registry import device as find_device
+from ...latency_tables.model import TableModel
+from ...latency_tables.store import user_path
+from ...zen.space import SPACES
+from ..journal import Journal
+from ..planning import plan
+from ..profiling import Limits, Progress, build_table, journal_path, profile
+from ..timing import Recipe
+from .options import DURATION, measuring_options, seed_option, table_option, wish
+from .output import say
+from .progress import progress
+
+DEFAULT_MINUTES = 3
+RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
+"""What is profiled unless one resolution is asked for: mostly the usual 224, down to CIFAR's 32."""
+
+
+@click.command("profile")
+@measuring_options
+@click.option("--space", type=click.Choice(list(SPACES)), help="Only blocks of this space; default all.")
+@click.option("--resolution", type=click.IntRange(8, 4096), help="Only networks of this resolution; default 32 to 224.")
+@click.option("--time", "duration_ms", type=DURATION, help=f"How long this run may take; default {DEFAULT_MINUTES}m.")
+@click.option("--blocks", type=click.IntRange(1), help="Until the table holds so many workloads, instead of a time.")
+@table_option
+@seed_option
+def command(
+    device: str,
+    space: str | None,
+    resolution: int | None,
+    duration_ms: float | None,
+    blocks: int | None,
+    table: Path | None,
+    seed: int,
+    **options: Any,
+) -> None:
+    """Measure a device's blocks and build its latency table.
+
+    Interrupting it loses nothing; running it again goes on where it stopped.
+    """
+    driver = find_device(device, options["runtime"])
+    setting = driver.setting(wish(options))
+    path = table or user_path(setting)
+    if duration_ms is None and blocks is None:
+        duration_ms = DEFAULT_MINUTES * 6e4
+    limits = Limits(blocks, duration_ms / 1e3 if duration_ms else None)
+    spaces = [SPACES[space]] if space else list(SPACES.values())
+    items = plan(spaces, [resolution] if resolution else RESOLUTIONS, seed)
+    run_profile(driver, setting, items, path, limits)
+
+
+def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits: Limits) -> None:
+    """Profiles with a progress display; the table is written however the profile ends."""
+    say(f"profiling {setting.device} {setting}")
+    with Journal(journal_path(path)) as journal:
+        try:
+            with progress("profile", limits.workloads or limits.seconds or 1.0) as meter:
+
+                def report(now: Progress) -> None:
+                    done = now.workloads + now.failed if limits.workloads else now.seconds
+                    meter(done, f"{now.workloads} workloads, {now.networks} networks, {now.failed} failed")
+
+                profile(driver, setting, items, journal, Recipe(), limits, report)
+        finally:
+            if journal.history.measurements:
+                table = build_table(journal.history)
+                table.save(path)
+    calibration = TableModel(table).calibration
+    say(
+        f"{path}: {len(table.rows)} workloads, {len(table.networks)} networks, "
+        f"{sum(row.verdict != 'quiet' for row in table.rows.values())} rows not quiet"
+    )
+    if calibration.bias_of_sum is not None:
+        say(
+            f"plain sum of blocks against whole networks: bias {calibration.bias_of_sum:+.1%}; "
+            f"calibrated on {calibration.networks} networks, about {calibration.noise:.0%} left"
+        )

@@ -1,0 +1,76 @@
+"""`zenbench tables` and `zenbench tables merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...errors import TableError, UserError
+from ...latency_tables.model import TableModel
+from ...latency_tables.store import all_paths
+from ...latency_tables.table import LatencyTable
+from .options import FILE, format_option
+from .output import Column, Record, answer, say
+
+COLUMNS = (
+    Column("device", "device", right=False),
+    Column("setting", "setting", right=False),
+    Column("provenance", "provenance", right=False),
+    Column("workloads", "workloads"),
+    Column("networks", "networks"),
+    Column("noisy", "noisy rows"),
+    Column("bias_of_sum", "bias of plain sum", lambda v: f"{v:+.1%}"),
+    Column("calibrated_error", "error around calibration", lambda v: f"{v:.0%}"),
+    Column("created", "last sitting", right=False),
+    Column("path", "file", right=False),
+    Column("problem", "problem", right=False),
+)
+
+
+@click.group("tables", invoke_without_command=True)
+@format_option
+@click.pass_context
+def command(context: click.Context, style: str) -> None:
+    """The latency tables there are."""
+    if context.invoked_subcommand is not None:
+        return
+    records = [_describe(path) for path in all_paths()]
+    if not records and style == "table":
+        say("no latency table yet; build one with: zenbench profile --device host")
+        return
+    answer(records, COLUMNS, style)
+
+
+@command.command("merge")
+@click.argument("tables", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=FILE, required=True, help="The merged table's .csv.")
+def merge(tables: tuple[Path, ...], out: Path) -> None:
+    """Merge tables of several sittings with one setting into one."""
+    if out.exists():
+        raise UserError(f"{out} exists already; choose another --out")
+    merged = LatencyTable.load(tables[0])
+    for path in tables[1:]:
+        merged = merged.merged_with(LatencyTable.load(path))
+    merged.save(out)
+    say(f"{out}: {len(merged.rows)} workloads, {len(merged.networks)} networks")
+
+
+def _describe(path: Path) -> Record:
+    try:
+        table = LatencyTable.load(path)
+    except TableError as error:
+        return {"path": str(path), "problem": str(error)}
+    calibration = TableModel(table).calibration
+    return {
+        "device": table.card.setting.device,
+        "setting": str(table.card.setting),
+        "provenance": table.card.provenance,
+        "workloads": len(table.rows),
+        "networks": len(table.networks),
+        "noisy": sum(row.verdict != "quiet" for row in table.rows.values()),
+        "bias_of_sum": calibration.bias_of_sum,
+        "calibrated_error": calibration.noise if calibration.networks else None,
+        "created": table.card.created,
+        "path": str(path),
+    }

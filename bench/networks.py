@@ -1,0 +1,109 @@
+"""Reading networks: structure strings, files, search results, ONNX files and `zoo:` names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import NetworkError, UserError
+from ..zen.families import PREFIX, zoo, zoo_names
+from ..zen.network import Network, from_json, parse_text
+from .subjects import FileSubject
+
+Given = Network | FileSubject
+
+ALL = f"{PREFIX}all"
+"""Stands for every known network."""
+
+
+def read_all(
+    arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
+) -> list[Given]:
+    """Every network named on the command line or, one a line, in a file; at least one."""
+    texts = list(arguments) + (list(_lines(file)) if file else [])
+    if not texts:
+        raise UserError("name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)")
+    return [read(text, resolution, classes) for text in _expanded(texts)]
+
+
+def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
+    """One network, its resolution and classes replaced where given; an ONNX file stays as it is."""
+    text = text.strip()
+    if text.startswith(PREFIX):
+        found: Given = zoo(text)
+    elif (path := _path(text)) is not None:
+        found = _read_file(path)
+    else:
+        found = parse_text(text)
+    if isinstance(found, FileSubject):
+        return found
+    return replace(found, resolution=resolution or found.resolution, classes=classes or found.classes)
+
+
+def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:
+    """The networks, where a foreign ONNX file will not do."""
+    networks = []
+    for item in given:
+        network = item.network if isinstance(item, FileSubject) else item
+        if network is None:
+            raise UserError(
+                f"{item} was not written by zenbench, so it can be measured but not {purpose}; "
+                "give its structure string instead"
+            )
+        networks.append(network)
+    return networks
+
+
+def _expanded(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if text.strip() == ALL:
+            yield from (PREFIX + name for name in zoo_names())
+        else:
+            yield text
+
+
+def _path(text: str) -> Path | None:
+    """The file a text names; None where it reads like a structure."""
+    path = Path(text)
+    try:
+        if path.is_file():
+            return path
+    except OSError:  # a structure string can be longer than a file name may be
+        return None
+    if "(" not in text and (path.suffix or "/" in text):
+        raise UserError(f"there is no file {text}")
+    return None
+
+
+def _read_file(path: Path) -> Given:
+    if path.suffix == ".onnx":
+        return FileSubject.read(path)
+    try:
+        text = path.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text: {error}") from None
+    try:
+        return _from_json_text(text) if text.startswith("{") else parse_text(text)
+    except NetworkError as error:
+        raise NetworkError(f"{path}: {error}") from None
+
+
+def _from_json_text(text: str) -> Network:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise NetworkError(f"not valid JSON ({error})") from None
+    if "score" in data and isinstance(data.get("network"), str):  # a search's result.json
+        network = read(data["network"], data.get("resolution"), data.get("classes"))
+        return networks_only([network], "read as a result")[0]
+    return from_json(data)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {error}") from None
+    return (line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#"))

@@ -1,0 +1,87 @@
+"""Whole networks, measured: rows of `measured.csv`, all raw samples in a journal beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from ..devices.base import Device, Setting
+from ..zen.network import Network
+from .journal import Journal
+from .latency_csv import LatencyRow
+from .measuring import Meter, Task
+from .networks import Given
+from .profiling import check_same_machine, new_sitting, row_of
+from .subjects import NetworkSubject, Subject
+from .timing import Measurement, Recipe
+
+RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)
+
+
+def measure(
+    device: Device,
+    setting: Setting,
+    given: Sequence[Given],
+    journal: Journal,
+    report: Callable[[int], None] = lambda rounds: None,
+    recipe: Recipe = RECIPE,
+) -> list[LatencyRow]:
+    """Measures networks in interleaved rounds; a network that fails gives a row with its error.
+
+    `report` is told the number of rounds measured so far.
+    """
+    check_same_machine(journal.history, device, setting)
+    unique = list(dict.fromkeys(given))
+    found: dict[str, list[Measurement]] = {_subject(item).key: [] for item in unique}
+    count = 0
+    with Meter(device, setting, recipe) as meter:
+        journal.head(new_sitting(device, setting, recipe))
+        for start in range(0, len(unique), recipe.window):
+            window = unique[start : start + recipe.window]
+            networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
+            for measurement in meter.window([Task(_subject(item), recipe.rounds) for item in window]):
+                journal.append(measurement, networks.get(measurement.subject))
+                found[measurement.subject].append(measurement)
+                count += 1
+                report(count)
+    reference_ms = median(
+        [one.timing.reference_ms for group in found.values() for one in group if one.timing is not None] or [1.0]
+    )
+    return [_row(item, found[_subject(item).key], setting, reference_ms) for item in unique]
+
+
+def _subject(item: Given) -> Subject:
+    return NetworkSubject(item) if isinstance(item, Network) else item
+
+
+def _row(item: Given, measurements: list[Measurement], setting: Setting, reference_ms: float) -> LatencyRow:
+    network = item if isinstance(item, Network) else item.network
+    row = LatencyRow(
+        network=str(item),
+        digest=network.digest if network else _subject(item).key,
+        resolution=network.resolution if network else None,
+        classes=network.classes if network else None,
+        device=setting.device,
+        setting=str(setting),
+    )
+    rounds = [one for one in measurements if one.timing is not None]
+    errors = [one.error for one in measurements if one.error is not None]
+    if errors or not rounds:
+        return replace(row, error=errors[0] if errors else "not measured")
+    whole = row_of(rounds, reference_ms)
+    # Every other round, so that both halves see the whole sitting: how well it repeats itself.
+    halves = [row_of(rounds[start::2], reference_ms).latency_ms if rounds[start::2] else None for start in (0, 1)]
+    return replace(
+        row,
+        latency_ms=whole.latency_ms,
+        latency_per_image_ms=whole.latency_ms / setting.batch,
+        std_ms=whole.std_ms,
+        reference_ms=reference_ms,
+        half_a_ms=halves[0],
+        half_b_ms=halves[1],
+        spread=whole.spread,
+        rounds=whole.rounds,
+        runs=whole.runs,
+        verdict=whole.verdict,
+    )

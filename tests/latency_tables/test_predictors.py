@@ -1,0 +1,150 @@
+"""Fill-in, calibration and model, on a made-up machine whose truth is known."""
+
+import random
+from dataclasses import replace
+from statistics import mean
+
+import numpy as np
+import pytest
+from zenbench.devices.base import Setting
+from zenbench.errors import TableError
+from zenbench.latency_tables.calibration import calibrate, cut_terms
+from zenbench.latency_tables.features import KINDS, workload_features
+from zenbench.latency_tables.fill_in import FillIn
+from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.table import Card, LatencyTable, Row
+from zenbench.zen.blocks import Workload, block_workloads
+from zenbench.zen.families import zoo
+from zenbench.zen.network import Network, parse_text
+
+CARD = Card(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
+RATES = dict(zip(KINDS, (0.1, 0.05, 0.03, 0.2, 0.1, 0.0), strict=True))
+
+
+def truth_ms(workload: Workload) -> float:
+    """MACs by kind, traffic, a launch an operation; small feature maps run less efficiently."""
+    total = 0.0
+    for op in workload_features(workload):
+        macs = sum(op.work[:5])
+        small = 1 + 0.5 / (1 + 2 ** (op.point[2] - 3))
+        total += RATES[KINDS[op.kind]] * macs * small + 0.002 * op.work[6] + 0.005
+    return total
+
+
+def some_workloads(count: int, seed: int) -> list[Workload]:
+    rng = random.Random(seed)
+    found: list[Workload] = []
+    while len(found) < count:
+        kind = rng.choice(["SuperResK{k}K{k}", "SuperResK1K{k}K1", "SuperResIDWE4K{k}"])
+        widths = [8 * rng.randint(1, 40) for _ in range(3)]
+        name = kind.format(k=rng.choice([3, 5, 7]))
+        text = f"SuperConvK3BNRELU(3,{widths[0]},1,1){name}({widths[0]},{widths[1]},{rng.choice([1, 2])},{widths[2]},1)"
+        found += parse_text(text, rng.choice([7, 14, 28, 56])).workloads()[:-1]
+    return found[:count]
+
+
+def network_truth_ms(network: Network) -> float:
+    """What cutting costs is not there in a whole network."""
+    workloads = network.workloads()
+    return 1.1 * sum(map(truth_ms, workloads)) - sum(0.004 + 0.02 * cut_terms(w)[1] for w in workloads)
+
+
+def row(ms: float) -> Row:
+    return Row(ms, ms, 0.02, 5, 50, "quiet")
+
+
+def make_model(rows: int = 150, networks: int = 0) -> TableModel:
+    names = ("zennet-0.1ms", "zennet-0.2ms", "zennet-400m-se", "zennet-cifar-1m", "zennet-cifar-0.5m", "zennet-600m-se")
+    whole = {zoo(name): row(network_truth_ms(zoo(name))) for name in names[:networks]}
+    return TableModel(LatencyTable(CARD, {w: row(truth_ms(w)) for w in some_workloads(rows, 0)}, whole))
+
+
+def test_every_timed_operation_has_features() -> None:
+    for workload in zoo("zennet-400m-se").workloads():
+        kinds = {KINDS[op.kind] for op in workload_features(workload)}
+        assert kinds & {"image", "dense", "pointwise", "linear"}
+        assert all(np.isfinite(op.point).all() and min(op.work) >= 0 for op in workload_features(workload))
+
+
+def test_fill_in_predicts_unseen_workloads_and_knows_its_error() -> None:
+    seen = some_workloads(200, seed=1)
+    fill_in = FillIn(seen, [truth_ms(w) for w in seen])
+    unseen = [w for w in some_workloads(120, seed=2) if w not in set(seen)]
+    errors, scores = [], []
+    for workload in unseen:
+        ms, variance = fill_in.predict(workload)
+        errors.append(abs(ms / truth_ms(workload) - 1))
+        scores.append(abs(ms - truth_ms(workload)) / variance**0.5)
+    assert mean(errors) < 0.05
+    assert np.mean(np.array(scores) < 2) > 0.85
+
+
+def test_fill_in_is_less_sure_far_from_what_it_saw() -> None:
+    seen = some_workloads(100, seed=1)
+    fill_in = FillIn(seen, [truth_ms(w) for w in seen])
+    near, far = seen[0], Workload.parse("residual(style=basic,kernel=7,in_channels=1024,hidden_channels=2048,out_channels=2048,stride=1,projection=1,squeeze_excite=0)@112")
+    relative = [fill_in.predict(w)[1] ** 0.5 / fill_in.predict(w)[0] for w in (near, far)]
+    assert relative[1] > 1.5 * relative[0]
+
+
+def test_fill_in_is_deterministic() -> None:
+    seen = some_workloads(60, seed=3)
+    times = [truth_ms(w) for w in seen]
+    probe = some_workloads(5, seed=4)
+    assert [FillIn(seen, times).predict(w) for w in probe] == [FillIn(seen, times).predict(w) for w in probe]
+
+
+def test_measured_rows_are_used_as_they_are() -> None:
+    model = make_model()
+    workload, measured = next(iter(model.table.rows.items()))
+    part = model.block(workload)
+    assert part.measured and part.ms == measured.latency_ms
+
+
+def test_uncalibrated_model_is_the_plain_sum() -> None:
+    model = make_model()
+    estimate = model.estimate(zoo("zennet-0.1ms"))
+    assert estimate.ms == pytest.approx(estimate.sum_ms)
+    assert model.calibration.bias_of_sum is None
+
+
+def test_calibration_beats_the_plain_sum_on_an_unseen_network() -> None:
+    model = make_model(networks=6)
+    network = zoo("zennet-0.3ms")
+    estimate, truth = model.estimate(network), network_truth_ms(network)
+    assert abs(estimate.ms / truth - 1) < 0.5 * abs(estimate.sum_ms / truth - 1)
+    assert abs(estimate.ms - truth) < 3 * estimate.std_ms
+
+
+def test_calibration_learns_its_coefficients() -> None:
+    rng = np.random.default_rng(0)
+    terms = np.column_stack([rng.uniform(1, 50, 200), rng.integers(10, 60, 200), rng.uniform(1, 20, 200), rng.uniform(1, 200, 200)])
+    truths = terms @ np.array([1.08, -0.01, -0.05, 0.004])
+    found = calibrate(terms.tolist(), [0.0] * 200, truths.tolist())
+    assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004], rel=0.1, abs=2e-3)
+
+
+def test_coverage_is_the_measured_share() -> None:
+    network = zoo("zennet-cifar-0.5m")
+    rows = {w: row(truth_ms(w)) for w in (*network.workloads(), *some_workloads(20, 0))}
+    table = LatencyTable(CARD, rows)
+    assert TableModel(table).estimate(network).coverage == pytest.approx(1.0)
+    partial = dict(list(rows.items())[8:])
+    assert 0 < TableModel(replace(table, rows=partial)).estimate(network).coverage < 1
+
+
+def test_variance_of_an_estimate_holds_the_common_term() -> None:
+    """Doubling a network's blocks must not shrink its relative error by the root of two."""
+    model = make_model(networks=6)
+    small = parse_text("SuperConvK3BNRELU(3,64,2,1)SuperResK3K3(64,64,2,64,2)", 64)
+    large = parse_text("SuperConvK3BNRELU(3,64,2,1)SuperResK3K3(64,64,2,64,20)", 64)
+    relative = [model.estimate(n).std_ms / model.estimate(n).ms for n in (small, large)]
+    assert relative[1] > 0.5 * relative[0]
+
+
+def test_too_few_rows_say_what_to_run() -> None:
+    few = dict(list(make_model(20).table.rows.items())[:3])
+    model = TableModel(LatencyTable(CARD, few))
+    unseen = block_workloads(parse_text("SuperConvK7BNRELU(3,48,2,1)").blocks[0], 96)[0]
+    with pytest.raises(TableError, match="zenbench profile"):
+        model.block(unseen)

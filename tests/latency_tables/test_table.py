@@ -1,0 +1,107 @@
+"""Tables on disk: round trip, merging, and damage answered in one sentence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from zenbench.devices.base import Setting
+from zenbench.errors import TableError
+from zenbench.latency_tables.table import Card, LatencyTable, Row, card_path, networks_path
+from zenbench.zen.families import zoo
+
+NETWORK = zoo("zennet-cifar-0.5m")
+WORKLOADS = tuple(dict.fromkeys(NETWORK.workloads()))
+
+
+def make_table(latency_ms: float = 1.0, **card: object) -> LatencyTable:
+    base = Card(
+        Setting("host", "onnxruntime", pinning="pinned"),
+        "measured",
+        {"cpu": "some CPU"},
+        {"onnxruntime": "1"},
+        {"rounds": 5},
+        "reference",
+        0.3,
+        "2026-01-01T00:00:00+00:00",
+        "test",
+    )
+    rows = {
+        workload: Row(latency_ms * (index + 1), latency_ms * (index + 1), 0.02, 5, 50, "quiet")
+        for index, workload in enumerate(WORKLOADS)
+    }
+    return LatencyTable(replace(base, **card), rows, {NETWORK: Row(9.0, 9.1, 0.01, 5, 15, "noisy")})
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    table = make_table()
+    table.save(tmp_path / "t.csv")
+    assert LatencyTable.load(tmp_path / "t.csv") == table
+
+
+def test_merge_averages_by_rounds() -> None:
+    first, second = make_table(1.0), make_table(2.0)
+    merged = first.merged_with(second)
+    row = merged.rows[WORKLOADS[0]]
+    assert row.latency_ms == pytest.approx(1.5)
+    assert row.rounds == 10
+    assert row.spread > first.rows[WORKLOADS[0]].spread, "sittings that disagree are less sure"
+    assert len(merged.rows) == len(first.rows)
+
+
+def test_merge_refuses_other_settings_and_machines() -> None:
+    table = make_table()
+    with pytest.raises(TableError, match="two settings"):
+        table.merged_with(make_table(setting=Setting("host", "onnxruntime", threads=2, pinning="pinned")))
+    with pytest.raises(TableError, match="two machines"):
+        table.merged_with(make_table(identity={"cpu": "another CPU"}))
+
+
+def test_missing_table_and_missing_card(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    with pytest.raises(TableError, match="there is no table"):
+        LatencyTable.load(path)
+    make_table().save(path)
+    card_path(path).unlink()
+    with pytest.raises(TableError, match="no card"):
+        LatencyTable.load(path)
+
+
+@pytest.mark.parametrize("damage", ["rows", "networks", "truncated rows"])
+def test_hand_damaged_files_do_not_match_their_card(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "t.csv"
+    make_table().save(path)
+    file = networks_path(path) if damage == "networks" else path
+    text = file.read_text()
+    file.write_text(text[: len(text) // 2] if damage == "truncated rows" else text.replace("quiet", "noisy") + "x")
+    with pytest.raises(TableError, match="does not match its card"):
+        LatencyTable.load(path)
+
+
+@pytest.mark.parametrize(
+    "entry, value",
+    [
+        ("schema", "other/9"),
+        ("setting", {"device": "host"}),
+        ("setting", "host"),
+        ("provenance", "guessed"),
+        ("reference_ms", -1),
+        ("surprise", 1),
+    ],
+)
+def test_damaged_card(tmp_path: Path, entry: str, value: object) -> None:
+    path = tmp_path / "t.csv"
+    make_table().save(path)
+    card = json.loads(card_path(path).read_text())
+    card[entry] = value
+    card_path(path).write_text(json.dumps(card))
+    with pytest.raises(TableError, match="card"):
+        LatencyTable.load(path)
+
+
+def test_card_that_is_not_json(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    make_table().save(path)
+    card_path(path).write_text("{")
+    with pytest.raises(TableError, match="not valid JSON"):
+        LatencyTable.load(path)

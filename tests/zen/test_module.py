@@ -1,0 +1,199 @@
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zenbench.errors import UserError
+from zenbench.zen.blocks import ResidualUnit, Workload
+from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.graph import Graph
+from zenbench.zen.module import GraphModule, build_module, initialise, load_weights
+from zenbench.zen.network import parse_text
+
+SMALL = parse_text("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,2)", resolution=8, classes=5).graph()
+GATED = Workload(ResidualUnit("inverted", 3, 6, 12, 6, 1, False, squeeze_excite=True), 5).graph()
+
+
+def images(graph: Graph, batch: int = 2) -> Tensor:
+    return torch.randn(batch, *graph.input_shape, generator=torch.Generator().manual_seed(99))
+
+
+@torch.no_grad()
+def outputs(module: GraphModule, x: Tensor) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    hooks = [
+        layer.register_forward_hook(lambda _layer, _x, y, name=name: found.update({name: y}))
+        for name, layer in module.named_children()
+    ]
+    module(x)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def test_submodules_bear_the_names_of_the_operations() -> None:
+    module = build_module(SMALL)
+    assert [name for name, _ in module.named_children()] == [op.name for op in SMALL.ops]
+    assert {"u0_conv1.weight", "u0_bn1.running_var", "u3_linear1.bias"} <= module.state_dict().keys()
+
+
+@pytest.mark.parametrize("graph", [SMALL, GATED])
+def test_every_output_has_the_shape_the_graph_says(graph: Graph) -> None:
+    found = outputs(initialise(graph), images(graph))
+    assert {name: tuple(y.shape[1:]) for name, y in found.items()} == {op.name: op.shape for op in graph.ops}
+
+
+def test_a_gated_inverted_unit_is_wired_as_defined() -> None:
+    module, x = initialise(GATED, seed=3), images(GATED)
+    state = module.state_dict()
+
+    def conv_bn(x: Tensor, number: int, groups: int = 1) -> Tensor:
+        weight = state[f"conv{number}.weight"]
+        x = functional.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
+        mean, variance = (state[f"bn{number}.running_{part}"] for part in ("mean", "var"))
+        return functional.batch_norm(x, mean, variance, eps=1e-5)
+
+    y = conv_bn(conv_bn(x, 1).relu(), 2, groups=12).relu()
+    gate = conv_bn(conv_bn(y.mean(dim=(2, 3), keepdim=True), 3).relu(), 4).sigmoid()
+    expected = (conv_bn(y * gate, 5) + x).relu()
+    with torch.no_grad():
+        torch.testing.assert_close(module(x), expected)
+
+
+def test_tensors_are_let_go_after_their_last_use() -> None:
+    graph = parse_text("SuperConvK3BNRELU(3,4,1,9)SuperResK3K3(4,4,1,4,9)", resolution=4).graph()
+    module, made, most = build_module(graph), [], 0
+
+    def watch(_layer: nn.Module, _inputs: object, y: Tensor) -> None:
+        nonlocal most
+        made.append(weakref.ref(y))
+        most = max(most, sum(ref() is not None for ref in made))
+
+    for layer in module.children():
+        layer.register_forward_hook(watch)
+    with torch.no_grad():
+        module(images(graph))
+    assert len(made) == len(graph.ops)
+    assert most == 3  # a shortcut, an operation's input and its output
+
+
+def test_a_built_module_is_silent_until_its_weights_are_set() -> None:
+    module = build_module(SMALL)
+    assert not module.training
+    assert all((p == 0).all() for name, p in module.named_parameters() if "conv" in name or "linear" in name)
+    assert all((p == 1).all() for name, p in module.named_parameters() if "bn" in name and "weight" in name)
+
+
+def test_weights_are_he_normal_and_biases_zero() -> None:
+    module = initialise(parse_text("SuperConvK3BNRELU(3,64,1,2)", resolution=8, classes=500).graph())
+    state = module.state_dict()
+    for name, fan_in in (("u1_conv1", 64 * 9), ("u2_linear1", 64)):
+        weight = state[f"{name}.weight"]
+        assert weight.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.03)
+        assert weight.mean() == pytest.approx(0, abs=0.03 * (2 / fan_in) ** 0.5)
+    assert (state["u2_linear1.bias"] == 0).all()
+
+
+def test_a_seed_decides_the_weights_and_the_global_generator_stays() -> None:
+    before = torch.get_rng_state()
+    first, second, other = (initialise(SMALL, seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["u0_conv1.weight"], other["u0_conv1.weight"])
+
+
+def test_initialising_a_module_again_forgets_what_it_held() -> None:
+    module = build_module(SMALL)
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            tensor.fill_(7)
+    assert initialise(module, seed=1) is module
+    expected = initialise(SMALL, seed=1).state_dict()
+    state = module.state_dict()
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    assert not module.training
+
+
+def test_batch_norm_outputs_are_unit_normal_on_new_images() -> None:
+    graph = zoo("zennet-cifar-0.5m").graph()
+    found = outputs(initialise(graph), images(graph, batch=16))
+    norms = [y for name, y in found.items() if "_bn" in name]
+    assert len(norms) > 30
+    assert all(0.7 < y.std() < 1.4 and abs(y.mean()) < 0.3 for y in norms)
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_zennets_stay_finite_and_far_from_the_fp16_limit(name: str) -> None:
+    network = zoo(name)
+    graph = replace(network, resolution=min(network.resolution, 64)).graph()
+    found = outputs(initialise(graph), images(graph))
+    assert found[graph.output].isfinite().all()
+    assert max(float(y.abs().max()) for y in found.values()) < 1000
+
+
+def test_weights_are_loaded_from_a_file(tmp_path: Path) -> None:
+    given, path = initialise(SMALL, seed=5), tmp_path / "weights.pt"
+    torch.save(given.state_dict(), path)
+    module = build_module(SMALL).train()
+    load_weights(module, path)
+    x = images(SMALL)
+    with torch.no_grad():
+        assert torch.equal(module(x), given(x))
+    assert not module.training
+
+
+def test_a_missing_weights_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no weights file .*none\.pt"):
+        load_weights(build_module(SMALL), tmp_path / "none.pt")
+
+
+def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(build_module(SMALL), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 torn", b"\x80\x02}q\x00."])
+def test_a_damaged_weights_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"weights\.pt .*save it with torch.save"):
+        load_weights(build_module(SMALL), path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {}}, build_module(SMALL)])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(content, path)
+    with pytest.raises(UserError, match=r"weights\.pt .*save it with torch.save"):
+        load_weights(build_module(SMALL), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"u0_conv1.weight": None}, "lacks 'u0_conv1.weight'; it belongs to another network"),
+        ({"extra.weight": torch.zeros(1)}, "also holds 'extra.weight'"),
+        (
+            {"u0_conv1.weight": torch.zeros(8, 3, 5, 5)},
+            "'u0_conv1.weight' is 8 x 3 x 5 x 5, but this network's is 8 x 3 x 3 x 3",
+        ),
+    ],
+)
+def test_weights_of_another_network_are_refused(
+    tmp_path: Path, change: dict[str, Tensor | None], fault: str
+) -> None:
+    path, state = tmp_path / "weights.pt", {**initialise(SMALL).state_dict(), **change}
+    torch.save({name: tensor for name, tensor in state.items() if tensor is not None}, path)
+    with pytest.raises(UserError, match=fault):
+        load_weights(build_module(SMALL), path)
+
+
+def test_a_long_list_of_missing_names_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"u0_conv1.weight": torch.zeros(8, 3, 3, 3)}, path)
+    with pytest.raises(UserError, match=r"lacks '.*', '.*', '.*' and \d+ more; it belongs"):
+        load_weights(build_module(SMALL), path)
