@@ -24,7 +24,9 @@ def read_all(
     """Every network named on the command line or, one a line, in a file; at least one."""
     texts = list(arguments) + (list(_lines(file)) if file else [])
     if not texts:
-        raise UserError("name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)")
+        raise UserError(
+            "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
+        )
     return [read(text, resolution, classes) for text in _expanded(texts)]
 
 

@@ -97,7 +97,9 @@ def result_record(
             "macs": budget.macs,
             "params": budget.params,
             "layers": budget.layers,
-            "latency_ms": {f"{limit.model.device} {limit.model.setting}": limit.limit_ms for limit in budget.latencies},
+            "latency_ms": {
+                f"{limit.model.device} {limit.model.setting}": limit.limit_ms for limit in budget.latencies
+            },
         },
         "command": list(command),
         "versions": {"zenbench": __version__, "python": platform.python_version()},
@@ -121,7 +123,17 @@ def write_run(
     write_text(
         folder / "best.csv",
         _csv(
-            ("network", "digest", "score", "score_forward", "score_forward_sem", "macs", "params", "layers", "latency_ms"),
+            (
+                "network",
+                "digest",
+                "score",
+                "score_forward",
+                "score_forward_sem",
+                "macs",
+                "params",
+                "layers",
+                "latency_ms",
+            ),
             (
                 (
                     *(str(candidate.network), candidate.network.digest, candidate.score),

@@ -46,7 +46,8 @@ def measure(
                 count += 1
                 report(count)
     reference_ms = median(
-        [one.timing.reference_ms for group in found.values() for one in group if one.timing is not None] or [1.0]
+        [one.timing.reference_ms for group in found.values() for one in group if one.timing is not None]
+        or [1.0]
     )
     return [_row(item, found[_subject(item).key], setting, reference_ms) for item in unique]
 
@@ -71,7 +72,9 @@ def _row(item: Given, measurements: list[Measurement], setting: Setting, referen
         return replace(row, error=errors[0] if errors else "not measured")
     whole = row_of(rounds, reference_ms)
     # Every other round, so that both halves see the whole sitting: how well it repeats itself.
-    halves = [row_of(rounds[start::2], reference_ms).latency_ms if rounds[start::2] else None for start in (0, 1)]
+    halves = [
+        row_of(rounds[start::2], reference_ms).latency_ms if rounds[start::2] else None for start in (0, 1)
+    ]
     return replace(
         row,
         latency_ms=whole.latency_ms,

@@ -37,9 +37,9 @@ class TableModel:
         return part
 
     def total(self, parts: Sequence[Part], network: Network) -> Estimate:
-        terms, variance, measured_ms = _sums(parts)
-        ms, std_ms = self.calibration.apply(terms, variance)
-        return Estimate(ms, std_ms, measured_ms / terms[0], terms[0])
+        whole = Part.sum(parts)
+        ms, std_ms = self.calibration.apply((whole.ms, *whole.extras), whole.variance)
+        return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
 
     def estimate(self, network: Network) -> Estimate:
         return self.total([self.block(workload) for workload in network.workloads()], network)
@@ -47,36 +47,24 @@ class TableModel:
     def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)
         if row is not None:
-            return Part(row.latency_ms, row.std_ms**2, True, cut_terms(workload))
+            return Part(row.latency_ms, row.std_ms**2, row.latency_ms, cut_terms(workload))
         if self.fill_in is None:
             raise TableError(
                 f"the table holds {len(self.table.rows)} workloads, too few to predict others (at least "
                 f"{MIN_ROWS}); measure more with zenbench profile --device {self.device}"
             )
         ms, variance = self.fill_in.predict(workload)
-        return Part(ms, variance, False, cut_terms(workload))
+        return Part(ms, variance, 0.0, cut_terms(workload))
 
     def _calibrate(self) -> Calibration:
         if self.fill_in is None:
             return calibrate([], [], [])
         sums = [
-            _sums([self.block(workload) for workload in network.workloads()])
+            Part.sum([self.block(workload) for workload in network.workloads()])
             for network in self.table.networks
         ]
-        truths = [row.latency_ms for row in self.table.networks.values()]
-        return calibrate([terms for terms, _, _ in sums], [variance for _, variance, _ in sums], truths)
-
-
-def _sums(parts: Sequence[Part]) -> tuple[list[float], float, float]:
-    """The calibration's terms, the variance of the sum of blocks, and the measured part of that sum."""
-    ms = variance = measured = units = cuts = weights = 0.0
-    for part in parts:
-        ms += part.ms
-        variance += part.variance
-        if part.measured:
-            measured += part.ms
-        unit, cut, weight = part.extras
-        units += unit
-        cuts += cut
-        weights += weight
-    return [ms, units, cuts, weights], variance, measured
+        return calibrate(
+            [(whole.ms, *whole.extras) for whole in sums],
+            [whole.variance for whole in sums],
+            [row.latency_ms for row in self.table.networks.values()],
+        )

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from zenbench.errors import UserError
 from zenbench.units import format_count, format_ms, parse_count, parse_duration_ms, parse_share
 
@@ -28,7 +27,13 @@ def test_durations(text: str, ms: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("400M", 400_000_000), ("1.5G", 1_500_000_000), ("2B", 2_000_000_000), ("96k", 96_000), ("96000", 96_000)],
+    [
+        ("400M", 400_000_000),
+        ("1.5G", 1_500_000_000),
+        ("2B", 2_000_000_000),
+        ("96k", 96_000),
+        ("96000", 96_000),
+    ],
 )
 def test_counts(text: str, count: int) -> None:
     assert parse_count(text) == count
@@ -73,7 +78,8 @@ def test_what_is_no_share(text: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "text"), [(0.87, "870 us"), (11.26, "11.3 ms"), (999.4, "999 ms"), (999.6, "1 s"), (2050, "2.05 s")]
+    ("ms", "text"),
+    [(0.87, "870 us"), (11.26, "11.3 ms"), (999.4, "999 ms"), (999.6, "1 s"), (2050, "2.05 s")],
 )
 def test_durations_are_shown_in_their_best_unit(ms: float, text: str) -> None:
     assert format_ms(ms) == text

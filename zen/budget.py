@@ -13,15 +13,26 @@ from .network import Network
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The latency of one workload: `variance` in ms squared, `measured` where it is a measured row.
+    """The latency of one workload, or the sum of several.
 
-    `extras` are further quantities that add up over a network and that the model's own `total` reads.
+    `variance` in ms squared; `measured_ms` is what of `ms` comes from measured rows; `extras` are further
+    quantities that add up over a network and that the model's own `total` reads.
     """
 
     ms: float
     variance: float = 0.0
-    measured: bool = False
+    measured_ms: float = 0.0
     extras: tuple[float, ...] = ()
+
+    @staticmethod
+    def sum(parts: Sequence[Part]) -> Part:
+        """Everything added up; of at least one part."""
+        return Part(
+            sum(part.ms for part in parts),
+            sum(part.variance for part in parts),
+            sum(part.measured_ms for part in parts),
+            tuple(map(sum, zip(*(part.extras for part in parts), strict=True))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class LatencyModel(Protocol):
         ...
 
     def total(self, parts: Sequence[Part], network: Network) -> Estimate:
-        """The whole network from its parts, in the order of `network.workloads()`, with what corrects their sum."""
+        """The whole network from parts that together cover `network.workloads()`, with what corrects their sum."""
         ...
 
 
@@ -59,6 +70,10 @@ class LatencyLimit:
 
     limit_ms: float
     model: LatencyModel
+
+    @property
+    def name(self) -> str:
+        return f"latency on {self.model.device}"
 
     def estimate(self, network: Network) -> Estimate:
         parts = [self.model.block(workload) for workload in network.workloads()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import ceil, prod, sqrt
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,7 +25,11 @@ from .graph import (
     Op,
 )
 
-_STATISTICS_BATCH = 8
+# The batch that batch norm takes its statistics from: so many images, and more where a map is so small
+# that a channel would see fewer values. The error of a variance over few values never averages out:
+# with 32 in its last maps, a network of 50 layers amplifies the next image a hundredfold.
+_IMAGES = 8
+_VALUES = 128
 
 
 class GraphModule(nn.Module):
@@ -116,7 +120,10 @@ def initialise(target: Graph | GraphModule, seed: int = 0) -> GraphModule:
         elif isinstance(layer, nn.BatchNorm2d):
             layer.reset_parameters()
             hooks.append(layer.register_forward_pre_hook(_take_statistics))
-    module(torch.randn(_STATISTICS_BATCH, *module.graph.input_shape, generator=generator))
+    trunk = module.graph.trunk().ops
+    smallest = min((prod(op.shape[1:]) for op in trunk if isinstance(op, BatchNorm)), default=_VALUES)
+    images = max(_IMAGES, ceil(_VALUES / smallest))
+    module(torch.randn(images, *module.graph.input_shape, generator=generator))
     for hook in hooks:
         hook.remove()
     return module
@@ -126,8 +133,8 @@ def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     (x,) = inputs
     variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
     if x[0, 0].numel() == 1:
-        # One value an image (squeeze-and-excite), and deep images hardly differ: a unit taken over the
-        # images is noise and amplifies the odd image a thousandfold, so it is taken over the channels.
+        # A gate has one value an image, and pooled images hardly differ: a unit taken over the images is
+        # noise and amplifies the odd image a thousandfold, so it is taken over the channels.
         variance, mean = torch.var_mean(x, correction=0)
     norm.get_buffer("running_mean").copy_(mean)
     norm.get_buffer("running_var").copy_(variance)

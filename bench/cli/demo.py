@@ -39,7 +39,9 @@ TEST_SEED, TEST_NETWORKS = 1_000, 10
 
 
 @click.command("demo")
-@click.option("--time", "duration_ms", type=DURATION, default="90s", show_default=True, help="For the profile.")
+@click.option(
+    "--time", "duration_ms", type=DURATION, default="90s", show_default=True, help="For the profile."
+)
 @click.option("--evaluations", type=click.IntRange(1), default=96_000, show_default=True)
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-demo.")
 def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
@@ -57,7 +59,9 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     table_path = folder / f"{setting.file_stem}.csv"
 
     say(f"1/5 profile this computer's CPU ({driver.identity()['cpu']})")
-    run_profile(driver, setting, plan([space], [rival.resolution], 0), table_path, Limits(seconds=duration_ms / 1e3))
+    run_profile(
+        driver, setting, plan([space], [rival.resolution], 0), table_path, Limits(seconds=duration_ms / 1e3)
+    )
     model = TableModel(LatencyTable.load(table_path))
 
     say(f"2/5 budget: the latency of {rival} here")

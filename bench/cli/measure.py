@@ -17,7 +17,15 @@ from ..latency_csv import LatencyRow, write_rows
 from ..networks import Given
 from ..profiling import journal_path
 from ..whole import RECIPE, measure
-from .options import FILE, chosen_networks, format_option, measuring_options, network_options, per_image_option, wish
+from .options import (
+    FILE,
+    chosen_networks,
+    format_option,
+    measuring_options,
+    network_options,
+    per_image_option,
+    wish,
+)
 from .output import NETWORK_COLUMN, Column, answer, say
 from .progress import progress
 

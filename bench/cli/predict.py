@@ -44,7 +44,13 @@ BLOCK_COLUMNS = (
 @click.option("--out", type=FILE, help="Also write predicted.csv here.")
 @format_option
 def command(
-    device: str, per_image: bool, table: Path | None, by_block: bool, out: Path | None, style: str, **options: Any
+    device: str,
+    per_image: bool,
+    table: Path | None,
+    by_block: bool,
+    out: Path | None,
+    style: str,
+    **options: Any,
 ) -> None:
     """Latency of networks, from a table.
 
@@ -60,7 +66,11 @@ def command(
     if by_block:
         answer(_by_block(model, networks), BLOCK_COLUMNS, style)
     else:
-        shown = COLUMNS if model.table.card.setting.batch > 1 else [c for c in COLUMNS if c.heading != "per image"]
+        shown = (
+            COLUMNS
+            if model.table.card.setting.batch > 1
+            else [c for c in COLUMNS if c.heading != "per image"]
+        )
         records = [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
         answer(records, shown, style)
     _say_setting(model, style)
@@ -81,7 +91,7 @@ def _by_block(model: TableModel, networks: Sequence[Network]) -> list[Record]:
                     "ms": part.ms,
                     "std_ms": part.variance**0.5,
                     "share": times * part.ms / sum_ms,
-                    "source": "measured" if part.measured else "learned",
+                    "source": "measured" if part.measured_ms else "learned",
                 }
             )
     return records

@@ -28,9 +28,15 @@ RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 @click.command("profile")
 @measuring_options
 @click.option("--space", type=click.Choice(list(SPACES)), help="Only blocks of this space; default all.")
-@click.option("--resolution", type=click.IntRange(8, 4096), help="Only networks of this resolution; default 32 to 224.")
-@click.option("--time", "duration_ms", type=DURATION, help=f"How long this run may take; default {DEFAULT_MINUTES}m.")
-@click.option("--blocks", type=click.IntRange(1), help="Until the table holds so many workloads, instead of a time.")
+@click.option(
+    "--resolution", type=click.IntRange(8, 4096), help="Only networks of this resolution; default 32 to 224."
+)
+@click.option(
+    "--time", "duration_ms", type=DURATION, help=f"How long this run may take; default {DEFAULT_MINUTES}m."
+)
+@click.option(
+    "--blocks", type=click.IntRange(1), help="Until the table holds so many workloads, instead of a time."
+)
 @table_option
 @seed_option
 def command(

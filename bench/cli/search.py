@@ -101,7 +101,9 @@ def run_search(model: TableModel | None, folder: Path, **options: Any) -> dict[s
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
     with progress("forward passes", len(result.best)) as meter:
-        rescored, seconds = rescore(result, reading, options["seed"], lambda done: meter(done, f"{done} networks"))
+        rescored, seconds = rescore(
+            result, reading, options["seed"], lambda done: meter(done, f"{done} networks")
+        )
     models = [model] if model else []
     record = result_record(result, rescored, seconds, reading, budget, models, ["zenbench", *sys.argv[1:]])
     write_run(folder, record, result, rescored)

@@ -58,7 +58,9 @@ def test_torn_last_line_is_dropped_with_a_warning(tmp_path: Path, caplog: pytest
     assert [one.subject for one in read(path).measurements] == ["subject0", "subject2"]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"subject": "x"}', '{"format": "zenbench-journal/1"}', "garbage"])
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"subject": "x"}', '{"format": "zenbench-journal/1"}', "garbage"]
+)
 def test_damage_in_the_middle_names_file_and_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "j.jsonl"
     with Journal(path) as journal:

@@ -74,7 +74,13 @@ def test_reference_is_a_workload() -> None:
         {"subject": "x", "time": "t", "before": {}, "after": {}},
         {"subject": "x", "time": "t", "before": {}, "after": {}, "error": "e", "timing": {}},
         {"subject": "x", "time": "t", "before": {"mood": 1}, "after": {}, "error": "e"},
-        {"subject": "x", "time": "t", "before": {}, "after": {}, "timing": {"warmup_ms": [], "samples": [], "reference_ms": 1}},
+        {
+            "subject": "x",
+            "time": "t",
+            "before": {},
+            "after": {},
+            "timing": {"warmup_ms": [], "samples": [], "reference_ms": 1},
+        },
     ],
 )
 def test_records_that_are_no_measurement(data: dict[str, object]) -> None:

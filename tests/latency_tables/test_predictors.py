@@ -54,7 +54,14 @@ def row(ms: float) -> Row:
 
 
 def make_model(rows: int = 150, networks: int = 0) -> TableModel:
-    names = ("zennet-0.1ms", "zennet-0.2ms", "zennet-400m-se", "zennet-cifar-1m", "zennet-cifar-0.5m", "zennet-600m-se")
+    names = (
+        "zennet-0.1ms",
+        "zennet-0.2ms",
+        "zennet-400m-se",
+        "zennet-cifar-1m",
+        "zennet-cifar-0.5m",
+        "zennet-600m-se",
+    )
     whole = {zoo(name): row(network_truth_ms(zoo(name))) for name in names[:networks]}
     return TableModel(LatencyTable(CARD, {w: row(truth_ms(w)) for w in some_workloads(rows, 0)}, whole))
 
@@ -82,7 +89,12 @@ def test_fill_in_predicts_unseen_workloads_and_knows_its_error() -> None:
 def test_fill_in_is_less_sure_far_from_what_it_saw() -> None:
     seen = some_workloads(100, seed=1)
     fill_in = FillIn(seen, [truth_ms(w) for w in seen])
-    near, far = seen[0], Workload.parse("residual(style=basic,kernel=7,in_channels=1024,hidden_channels=2048,out_channels=2048,stride=1,projection=1,squeeze_excite=0)@112")
+    near, far = (
+        seen[0],
+        Workload.parse(
+            "residual(style=basic,kernel=7,in_channels=1024,hidden_channels=2048,out_channels=2048,stride=1,projection=1,squeeze_excite=0)@112"
+        ),
+    )
     relative = [fill_in.predict(w)[1] ** 0.5 / fill_in.predict(w)[0] for w in (near, far)]
     assert relative[1] > 1.5 * relative[0]
 
@@ -98,7 +110,7 @@ def test_measured_rows_are_used_as_they_are() -> None:
     model = make_model()
     workload, measured = next(iter(model.table.rows.items()))
     part = model.block(workload)
-    assert part.measured and part.ms == measured.latency_ms
+    assert part.ms == part.measured_ms == measured.latency_ms
 
 
 def test_uncalibrated_model_is_the_plain_sum() -> None:
@@ -118,7 +130,14 @@ def test_calibration_beats_the_plain_sum_on_an_unseen_network() -> None:
 
 def test_calibration_learns_its_coefficients() -> None:
     rng = np.random.default_rng(0)
-    terms = np.column_stack([rng.uniform(1, 50, 200), rng.integers(10, 60, 200), rng.uniform(1, 20, 200), rng.uniform(1, 200, 200)])
+    terms = np.column_stack(
+        [
+            rng.uniform(1, 50, 200),
+            rng.integers(10, 60, 200),
+            rng.uniform(1, 20, 200),
+            rng.uniform(1, 200, 200),
+        ]
+    )
     truths = terms @ np.array([1.08, -0.01, -0.05, 0.004])
     found = calibrate(terms.tolist(), [0.0] * 200, truths.tolist())
     assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004], rel=0.1, abs=2e-3)

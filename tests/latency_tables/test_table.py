@@ -73,7 +73,9 @@ def test_hand_damaged_files_do_not_match_their_card(tmp_path: Path, damage: str)
     make_table().save(path)
     file = networks_path(path) if damage == "networks" else path
     text = file.read_text()
-    file.write_text(text[: len(text) // 2] if damage == "truncated rows" else text.replace("quiet", "noisy") + "x")
+    file.write_text(
+        text[: len(text) // 2] if damage == "truncated rows" else text.replace("quiet", "noisy") + "x"
+    )
     with pytest.raises(TableError, match="does not match its card"):
         LatencyTable.load(path)
 

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from zenbench.errors import NetworkError
 from zenbench.zen.blocks import (
     Block,
@@ -14,7 +13,9 @@ from zenbench.zen.blocks import (
     round_to_8,
 )
 
-KEY = "residual(style=basic,kernel=3,in_channels=8,hidden_channels=8,out_channels=8,stride=1,projection=0,{})@8"
+KEY = (
+    "residual(style=basic,kernel=3,in_channels=8,hidden_channels=8,out_channels=8,stride=1,projection=0,{})@8"
+)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,9 @@ def test_workload_keys_round_trip(unit: ConvUnit | ResidualUnit | HeadUnit, size
 
 
 def test_a_workload_key_is_readable() -> None:
-    assert str(Workload(ConvUnit(3, 8, 16, 2), 32)) == "conv(kernel=3,in_channels=8,out_channels=16,stride=2)@32"
+    assert (
+        str(Workload(ConvUnit(3, 8, 16, 2), 32)) == "conv(kernel=3,in_channels=8,out_channels=16,stride=2)@32"
+    )
     assert Workload.parse(KEY.format("squeeze_excite=1")).unit == ResidualUnit(
         "basic", 3, 8, 8, 8, 1, False, True
     )
@@ -120,7 +123,10 @@ def test_a_workload_key_is_readable() -> None:
         ("head(classes=10,in_channels=8)@7", "should have the fields"),
         ("head(in_channels=8,classes=10,)@7", "should have the fields"),
         ("head(in_channels=8,in_channels=8,classes=10)@7", "should have the fields"),
-        ("head(in_channels=eight,classes=10)@7", "in_channels must be a whole number above zero, not 'eight'"),
+        (
+            "head(in_channels=eight,classes=10)@7",
+            "in_channels must be a whole number above zero, not 'eight'",
+        ),
         ("head(in_channels=0,classes=10)@7", "in_channels must be a whole number above zero"),
         (f"head(in_channels={'9' * 5000},classes=10)@7", "in_channels must be a whole number"),
         ("conv(kernel=4,in_channels=8,out_channels=8,stride=1)@7", "kernel must be odd"),

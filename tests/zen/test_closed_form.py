@@ -1,13 +1,14 @@
 import json
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
 import torch
 from scipy.stats import kendalltau
 from torch.nn import functional
-
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, parse_text
@@ -39,13 +40,6 @@ def test_the_closed_form_ranks_as_the_reference(reading: Reading) -> None:
     assert kendalltau(ours, golden).statistic >= 0.985
 
 
-@pytest.mark.parametrize(
-    ("row", "published"), [("resnet18_like", 59.53), ("resnet50_like", 140.3)]
-)
-def test_placeholder(row: str, published: float) -> None:
-    assert zen_closed(golden_network(row)) == pytest.approx(published, rel=0.02)
-
-
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("name", zoo_names())
 def test_the_sum_over_units_is_that_over_the_whole_graph(name: str, reading: Reading) -> None:
@@ -59,17 +53,24 @@ def test_the_sum_over_units_is_that_over_the_whole_graph(name: str, reading: Rea
 
 @pytest.mark.parametrize("gaussian", [True, False])
 @pytest.mark.parametrize(
-    ("kernel", "size", "stride", "channels"), [(1, 4, 1, 8), (3, 2, 1, 8), (5, 4, 2, 8), (7, 3, 1, 1), (3, 7, 2, 4)]
+    ("kernel", "size", "stride", "channels"),
+    [(1, 4, 1, 8), (3, 2, 1, 8), (5, 4, 2, 8), (7, 3, 1, 1), (3, 7, 2, 4)],
 )
 def test_a_convolutions_variance_is_that_of_drawn_ones(
     kernel: int, size: int, stride: int, channels: int, gaussian: bool
 ) -> None:
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(256, channels, size, size, generator=generator)
-    weight = torch.randn(4096, channels, kernel, kernel, generator=generator)
-    y = functional.conv2d(x if gaussian else x.relu(), weight, stride=stride, padding=kernel // 2)
-    drawn = y.var(dim=(0, 2, 3)).mean().item()
-    assert conv_variance(kernel, size, stride, channels, gaussian) == pytest.approx(drawn, rel=0.03)
+    drawn = []
+    for _ in range(12):
+        x = torch.randn(512, channels, size, size, generator=generator)
+        weight = torch.randn(1024, channels, kernel, kernel, generator=generator)
+        y = functional.conv2d(x if gaussian else x.relu(), weight, stride=stride, padding=kernel // 2)
+        drawn.append(y.var(dim=(0, 2, 3)).mean().item())
+    error = stdev(drawn) / sqrt(len(drawn))
+    assert error < 0.02 * fmean(drawn)
+    assert conv_variance(kernel, size, stride, channels, gaussian) == pytest.approx(
+        fmean(drawn), abs=3 * error
+    )
 
 
 def test_gates_and_shortcuts_do_not_count() -> None:
@@ -89,5 +90,5 @@ def test_an_unknown_proxy_or_reading_is_refused_with_the_known_ones() -> None:
     network = zoo("zennet-cifar-1m")
     with pytest.raises(UserError, match=f"no proxy 'grandma'; known are {', '.join(PROXIES)}"):
         score(network, "grandma")
-    with pytest.raises(UserError, match="no reading 'tea'.*; known are paper, running"):
+    with pytest.raises(UserError, match=r"no reading 'tea'.*; known are paper, running"):
         score(network, reading="tea")  # type: ignore[arg-type]

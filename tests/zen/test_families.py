@@ -1,5 +1,4 @@
 import pytest
-
 from zenbench.errors import NetworkError
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zennets, zoo, zoo_names
@@ -26,7 +25,9 @@ def test_names_are_read_with_and_without_prefix_in_any_case() -> None:
 
 
 def test_an_unknown_name_is_refused_with_close_ones() -> None:
-    with pytest.raises(NetworkError, match="no network is called 'zoo:zennet-0.1m'; did you mean .*zennet-0.1ms"):
+    with pytest.raises(
+        NetworkError, match=r"no network is called 'zoo:zennet-0\.1m'; did you mean .*zennet-0\.1ms"
+    ):
         zoo("zennet-0.1m")
     with pytest.raises(NetworkError, match="no network is called 'zoo:qqq'"):
         zoo("qqq")

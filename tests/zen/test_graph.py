@@ -2,7 +2,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import INPUT, Add, Conv, Graph, GraphBuilder, Linear, Multiply
 from zenbench.zen.module import GraphModule
@@ -43,7 +42,16 @@ def test_convolution_shapes_are_those_of_torch(kernel: int, stride: int, size: i
 
 def test_a_trunk_drops_gates_and_shortcuts_and_what_fed_them() -> None:
     trunk = gated_residual().trunk()
-    assert [op.name for op in trunk.ops] == ["conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "pool2", "linear1"]
+    assert [op.name for op in trunk.ops] == [
+        "conv1",
+        "bn1",
+        "relu1",
+        "conv2",
+        "bn2",
+        "relu2",
+        "pool2",
+        "linear1",
+    ]
 
 
 @pytest.mark.parametrize("name", zoo_names())

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
 from zenbench.errors import UserError
 from zenbench.zen.blocks import ResidualUnit, Workload
 from zenbench.zen.families import zoo, zoo_names

@@ -1,10 +1,10 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from zenbench.errors import NetworkError
 from zenbench.zen.blocks import Block, HeadUnit
 from zenbench.zen.families import zoo, zoo_names
@@ -31,9 +31,7 @@ def networks(draw: st.DrawFn) -> Network:
         )
         blocks.append(block)
         channels = block.out_channels
-    return Network(
-        tuple(blocks), draw(st.integers(1, 512)), draw(st.integers(1, 2000)), draw(st.booleans())
-    )
+    return Network(tuple(blocks), draw(st.integers(1, 512)), draw(st.integers(1, 2000)), draw(st.booleans()))
 
 
 @pytest.mark.parametrize("name", zoo_names())
@@ -55,7 +53,7 @@ def test_any_network_round_trips_through_text_and_json(network: Network) -> None
 def test_units_join_from_image_to_classes(network: Network) -> None:
     workloads = network.workloads()
     assert workloads[0].size == network.resolution
-    assert all(after.size == before.output_size for before, after in zip(workloads, workloads[1:], strict=False))
+    assert all(after.size == before.output_size for before, after in pairwise(workloads))
     assert workloads[-1].unit == HeadUnit(network.blocks[-1].out_channels, network.classes)
     assert network.graph().output_shape == (network.classes,)
 
