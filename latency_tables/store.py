@@ -39,7 +39,7 @@ def find(setting: Setting) -> LatencyTable:
         if path.exists() or card_path(path).exists():
             return LatencyTable.load(path)
     raise TableError(
-        f"there is no latency table for {setting.device} {setting}; "
+        f"there is no latency table for {setting.device} {setting.file_stem}; "
         f"build one with: zenbench profile --device {setting.device}"
     )
 

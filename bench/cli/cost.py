@@ -10,7 +10,7 @@ from ...units import format_count
 from ...zen.cost import cost
 from ..networks import networks_only
 from .options import chosen_networks, format_option, network_options
-from .output import NETWORK_COLUMN, Column, answer
+from .output import NETWORK_COLUMN, Column, answer, label
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -36,6 +36,7 @@ def command(style: str, **options: Any) -> None:
         counted = cost(network)
         records.append(
             {
+                "label": label(network),
                 "network": str(network),
                 "digest": network.digest,
                 "resolution": network.resolution,

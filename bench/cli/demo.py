@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,9 +19,10 @@ from ...zen.families import zoo
 from ...zen.network import Network
 from ...zen.proxies.closed_form import zen_closed
 from ...zen.space import SPACES
-from ..agreement import agree
+from ..agreement import Agreement, agree
 from ..export.export import export_onnx
-from ..latency_csv import write_rows
+from ..export.parity import Parity
+from ..latency_csv import LatencyRow, write_rows
 from ..networks import networks_only, read
 from ..planning import plan, random_networks
 from ..prediction import predict
@@ -89,8 +91,8 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     found = networks_only([read(str(folder / "result.json"))], "exported")[0]
 
     say("4/5 export the found network and check it against torch")
-    _, parity = export_onnx(found, folder / "network.onnx")
-    write_parity(folder / "network.onnx", found, parity)
+    artifact, parity = export_onnx(found, folder / "network.onnx")
+    write_parity(found, artifact, parity)
 
     say("5/5 measure it, with networks that the table has never seen, and compare")
     tests = random_networks([space], [rival.resolution], TEST_SEED)
@@ -100,3 +102,36 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     write_rows(folder / "predicted.csv", predicted)
     agreement = agree(measured, predicted)
     show_agreement(agreement, "table")
+    summary = _summary(record, rival, budget_row, measured[0], parity, agreement)
+    write_text(folder / "summary.txt", summary)
+    click.echo(summary, nl=False)
+    say(f"everything is in {folder}/")
+
+
+def _summary(
+    record: dict[str, Any],
+    rival: Network,
+    budget: LatencyRow,
+    measured: LatencyRow,
+    parity: Parity,
+    agreement: Agreement,
+) -> str:
+    latency = record["latencies"][0]
+    predicted_ms, measured_ms = latency["latency_ms"], measured.latency_ms or float("nan")
+    lines = {
+        "budget": f"{format_ms(budget.latency_ms or 0.0)}, {rival.layers} layers (what {rival.name} takes here)",
+        "found": record["network"],
+        "score": (
+            f"{record['score_forward']:.1f} +- {record['score_forward_sem']:.1f} by forward passes, "
+            f"{record['score']:.1f} closed form ({rival.name}: {zen_closed(rival):.1f})"
+        ),
+        "predicted": f"{format_ms(predicted_ms)} +- {format_ms(latency['std_ms'])}",
+        "measured": f"{format_ms(measured_ms)} ({measured.verdict})",
+        "error": f"{predicted_ms / measured_ms - 1:+.1%}",
+        "all networks": (
+            f"mean error {agreement.mape:.1%} over {agreement.count}, {agreement.within_10:.0%} within 10 %, "
+            f"noise ceiling {agreement.noise_ceiling or 0.0:.1%}"
+        ),
+        "export": f"network.onnx, relative error to torch {parity.relative_error:.1g}",
+    }
+    return "".join(f"{name + ':':14}{text}\n" for name, text in lines.items())

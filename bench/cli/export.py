@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ...atomic import write_json
+from ...devices.base import Artifact
 from ...errors import UserError
+from ...zen.network import Network
 from ..export.export import export_onnx
-from ..export.parity import RELATIVE_LIMIT
+from ..export.parity import RELATIVE_LIMIT, Parity
 from ..networks import networks_only, read
 from .options import FILE, format_option
-from .output import Column, answer, say
+from .output import Column, Record, answer, say
 
 COLUMNS = (
     Column("path", "file", right=False),
@@ -50,16 +51,22 @@ def command(
     if onnx.suffix != ".onnx":
         raise UserError(f"--onnx {onnx} should end in .onnx")
     artifact, parity = export_onnx(found, onnx, weights, batch)
-    record: dict[str, Any] = {
-        "path": str(onnx),
-        "network": str(found),
-        "digest": found.digest,
-        "sha256": artifact.sha256,
-        "batch": batch,
-        **asdict(parity),
-    }
-    write_json(onnx.with_name(onnx.name + ".json"), record)
-    answer([record], COLUMNS, style)
+    answer([write_parity(found, artifact, parity)], COLUMNS, style)
     if not parity.holds:
         say(f"zenbench: {onnx} differs from torch by more than {RELATIVE_LIMIT:g}, relative")
     return int(not parity.holds)
+
+
+def write_parity(network: Network, artifact: Artifact, parity: Parity) -> Record:
+    """Stores what was exported and how well it agrees with torch in FILE.json beside the file."""
+    path = artifact.path
+    record = {
+        "path": str(path),
+        "network": str(network),
+        "digest": network.digest,
+        "sha256": artifact.sha256,
+        "batch": artifact.batch,
+        **asdict(parity),
+    }
+    write_json(path.with_name(path.name + ".json"), record)
+    return record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from .options import (
     per_image_option,
     wish,
 )
-from .output import NETWORK_COLUMN, Column, answer, say
+from .output import NETWORK_COLUMN, Column, answer, row_record, say
 from .progress import progress
 
 COLUMNS = (
@@ -57,7 +56,7 @@ def command(device: str, per_image: bool, out: Path, style: str, **options: Any)
     driver = find_device(device, options["runtime"])
     setting = driver.setting(wish(options))
     rows = run_measure(driver, setting, given, out)
-    records = [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
+    records = [row_record(row, item) for row, item in zip(rows, dict.fromkeys(given), strict=True)]
     answer(records, [c for c in COLUMNS if per_image or setting.batch > 1 or c.heading != "per image"], style)
     return 3 if any(row.error for row in rows) else 0
 

@@ -17,7 +17,7 @@ from ..networks import Given, read_all
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Parsed(click.ParamType):
+class _Parsed(click.ParamType[Any]):
     """An option value read by one of our parsers."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

@@ -6,12 +6,18 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
+from ...zen.network import Network
+from ..latency_csv import LatencyRow
+from ..networks import Given
+
 Record = Mapping[str, Any]
+LABEL_WIDTH = 52
+WIDE = 1000
 
 
 @dataclass(frozen=True)
@@ -24,23 +30,33 @@ class Column:
     right: bool = True
 
 
-def _shortened(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 20]} ... {text[-15:]}"
+NETWORK_COLUMN = Column("label", "network", right=False)
+"""Structures are long: a text table shows a name or their ends; JSON and CSV hold them whole."""
 
 
-NETWORK_COLUMN = Column("network", "network", _shortened, right=False)
-"""Structures are long: a text table shows their ends; JSON and CSV hold them whole."""
+def label(network: Network | str) -> str:
+    """A network's name where it has one, else its structure, shortened."""
+    name = network.name if isinstance(network, Network) else None
+    text = name or str(network)
+    return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 22]} ... {text[-17:]}"
+
+
+def row_record(row: LatencyRow, item: Given) -> Record:
+    """A latency row as a record: what it holds, and a label for text tables."""
+    values = {key: value for key, value in asdict(row).items() if value is not None}
+    return {"label": label(item if isinstance(item, Network) else str(item)), **values}
 
 
 def answer(records: Sequence[Record], columns: Sequence[Column], style: str) -> None:
-    """Prints records: all keys as JSON or CSV, the chosen columns as a table."""
+    """Prints records: all keys but the label as JSON or CSV, the chosen columns as a table."""
+    whole = [{key: value for key, value in record.items() if key != "label"} for record in records]
     if style == "json":
-        click.echo(json.dumps(list(records), indent=2, allow_nan=False))
+        click.echo(json.dumps(whole, indent=2, allow_nan=False))
     elif style == "csv":
-        keys = list(dict.fromkeys(key for record in records for key in record))
+        keys = list(dict.fromkeys(key for record in whole for key in record))
         writer = csv.DictWriter(sys.stdout, keys, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(records)
+        writer.writerows(whole)
     else:
         show_table(records, columns)
 
@@ -65,9 +81,10 @@ def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool =
         table.add_row(
             *("" if cell is None else column.show(cell) for cell, column in zip(cells, shown, strict=True))
         )
-    console = Console(stderr=err, markup=False, highlight=False)
+    stream = sys.stderr if err else sys.stdout
     # Without a terminal there is no width to fit: a line holds a whole record, for grep and diff.
-    console.print(table, width=None if console.is_terminal else 10_000, crop=False)
+    width = None if stream.isatty() else WIDE
+    Console(file=stream, width=width, markup=False, highlight=False).print(table)
 
 
 def say(text: str) -> None:

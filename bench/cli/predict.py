@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..latency_csv import write_rows
 from ..networks import networks_only
 from ..prediction import open_model, predict
 from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
-from .output import NETWORK_COLUMN, Column, Record, answer, say
+from .output import NETWORK_COLUMN, Column, Record, answer, row_record, say
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -71,7 +70,7 @@ def command(
             if model.table.card.setting.batch > 1
             else [c for c in COLUMNS if c.heading != "per image"]
         )
-        records = [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
+        records = [row_record(row, network) for row, network in zip(rows, networks, strict=True)]
         answer(records, shown, style)
     _say_setting(model, style)
 

@@ -10,7 +10,7 @@ from ...zen.proxies import PROXIES, score
 from ...zen.proxies.base import READINGS, Reading
 from ..networks import networks_only
 from .options import chosen_networks, format_option, network_options, seed_option
-from .output import NETWORK_COLUMN, Column, answer
+from .output import NETWORK_COLUMN, Column, answer, label
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -44,6 +44,7 @@ def command(
         found = score(network, proxy, reading, batch, repeats, seed)
         records.append(
             {
+                "label": label(network),
                 "network": str(network),
                 "digest": network.digest,
                 "proxy": proxy,

@@ -28,6 +28,15 @@ class Scripted:
         self.calls.append(runs)
         return [Sample(next(self._readings)) for _ in range(runs)]
 
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> "Scripted":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
 
 def steady(ms: float) -> Iterator[float]:
     while True:

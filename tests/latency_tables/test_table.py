@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from zenbench.devices.base import Setting
@@ -14,7 +15,7 @@ NETWORK = zoo("zennet-cifar-0.5m")
 WORKLOADS = tuple(dict.fromkeys(NETWORK.workloads()))
 
 
-def make_table(latency_ms: float = 1.0, **card: object) -> LatencyTable:
+def make_table(latency_ms: float = 1.0, **card: Any) -> LatencyTable:
     base = Card(
         Setting("host", "onnxruntime", pinning="pinned"),
         "measured",
