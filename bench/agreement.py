@@ -55,7 +55,7 @@ class Agreement:
 
 
 def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Agreement:
-    """Joins on digest, device and setting; raises UserError for duplicates, mixed settings and empty joins."""
+    """Joins on digest, device and setting; UserError for duplicates, mixed settings, empty joins."""
     truths, guesses = _index(measured, "measured"), _index(predicted, "predicted")
     keys = [key for key in truths if key in guesses]
     if not keys:
@@ -124,7 +124,7 @@ def _share(flags: Any) -> float:
 
 
 def _ranks(pairs: Sequence[Pair]) -> dict[str, float | None]:
-    from scipy.stats import kendalltau, spearmanr  # noqa: PLC0415 - slow to load
+    from scipy.stats import kendalltau, spearmanr
 
     truths, guesses = [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
     if len(pairs) < 3 or len(set(truths)) == 1 or len(set(guesses)) == 1:

@@ -54,7 +54,7 @@ class Meter:
         self._resources.close()
 
     def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
-        """Measures the tasks together, a round of each in turn; a subject that fails yields its error once."""
+        """Measures the tasks together, a round of each in turn; a failure is yielded once."""
         with ExitStack() as sessions:
             open_tasks: list[tuple[Task, Session, list[float]]] = []
             for task in tasks:

@@ -24,7 +24,8 @@ def open_table(device: str, wish: Wish, path: Path | None = None) -> LatencyTabl
     if card(owner.setting.device).local and dict(owner.identity) != dict(host_cpu.identity()):
         raise TableError(
             f"this table belongs to {owner.identity.get('cpu', 'another machine')} and does not hold on "
-            f"{host_cpu.identity()['cpu']}; build one here with: zenbench profile --device {owner.setting.device}"
+            f"{host_cpu.identity()['cpu']}; build one here with: "
+            f"zenbench profile --device {owner.setting.device}"
         )
     return table
 

@@ -89,8 +89,8 @@ def check_same_machine(history: History, device: Device, setting: Setting) -> No
     for sitting in history.sittings:
         if sitting.setting != setting:
             raise TableError(
-                f"this journal holds {sitting.setting.device} {sitting.setting}, not {setting.device} {setting}; "
-                "one table holds one setting: choose another --table"
+                f"this journal holds {sitting.setting.device} {sitting.setting}, "
+                f"not {setting.device} {setting}; one table holds one setting: choose another --table"
             )
         if dict(sitting.identity) != dict(device.identity()):
             raise TableError("this journal was written on another machine; choose another --table")

@@ -1,4 +1,4 @@
-"""Subjects: what can be timed (a workload, a network, a user's ONNX file), each with a key and an artifact."""
+"""Subjects: what can be timed (a workload, a network, an ONNX file), each with a key and an artifact."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class FileSubject:
     @staticmethod
     def read(path: Path) -> FileSubject:
         """Raises UserError where the file is unreadable or no ONNX file."""
-        import onnx  # noqa: PLC0415 - slow to load
+        import onnx
 
-        from .export.onnx import NETWORK_KEY  # noqa: PLC0415
+        from .export.onnx import NETWORK_KEY
 
         try:
             data = path.read_bytes()
@@ -107,7 +107,7 @@ class FileSubject:
 
 
 def _onnx_inputs(model: Any, path: Path) -> tuple[TensorSpec, ...]:
-    from onnx.helper import tensor_dtype_to_np_dtype  # noqa: PLC0415 - slow to load
+    from onnx.helper import tensor_dtype_to_np_dtype
 
     constants = {tensor.name for tensor in model.graph.initializer}
     specs = []
@@ -126,7 +126,7 @@ def _onnx_inputs(model: Any, path: Path) -> tuple[TensorSpec, ...]:
 
 def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
     """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
-    from ..zen.module import build_module, initialise  # noqa: PLC0415 - loads torch
+    from ..zen.module import build_module, initialise
 
     module = build_module(graph)
     initialise(module, seed)
@@ -139,7 +139,7 @@ def state_arrays(module: Any) -> Mapping[str, Array]:
 
 
 def _written(graph: Graph, folder: Path, key: str, setting: Setting) -> Artifact:
-    from .export.onnx import write_onnx  # noqa: PLC0415 - loads onnx
+    from .export.onnx import write_onnx
 
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     return write_onnx(graph, seeded_weights(graph), folder / f"{name}.onnx", setting.batch)

@@ -94,14 +94,15 @@ class Measurement:
                 raw = data["timing"]
                 samples = tuple(Sample(float(ms), int(inner)) for ms, inner in raw["samples"])
                 timing = Timing(tuple(map(float, raw["warmup_ms"])), samples, float(raw["reference_ms"]))
-            if (timing is None) == ("error" not in data) or (timing is not None and not timing.samples):
-                raise ValueError
             before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
-            return Measurement(
+            found = Measurement(
                 str(data["subject"]), timing, data.get("error"), before, after, str(data["time"])
             )
         except (KeyError, TypeError, ValueError):
             raise TableError("not a measurement") from None
+        if (timing is None) == (found.error is None) or (timing is not None and not timing.samples):
+            raise TableError("a measurement without readings, or with an error beside them")
+        return found
 
 
 def warm_up(session: Session) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
@@ -76,7 +77,7 @@ class OnnxRuntimeSession:
                     str(artifact.path), options, providers=["CPUExecutionProvider"]
                 )
             self._binding = self._bind(artifact)
-        except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no base class
+        except Exception as error:
             raise DeviceError(f"onnxruntime refused {artifact.path.name}: {_first_line(error)}") from error
 
     def time(self, runs: int) -> Sequence[Sample]:
@@ -90,7 +91,7 @@ class OnnxRuntimeSession:
                     marks[index] = perf_counter_ns()
         except RuntimeError as error:
             raise DeviceError(f"onnxruntime failed: {_first_line(error)}") from error
-        return [Sample((end - start) / 1e6) for start, end in zip(marks, marks[1:], strict=False)]
+        return [Sample((end - start) / 1e6) for start, end in pairwise(marks)]
 
     def close(self) -> None:
         del self._binding, self._session

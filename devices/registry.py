@@ -44,13 +44,13 @@ class Card:
 
 
 def _onnxruntime(card: Card) -> Device:
-    from .onnxruntime import OnnxRuntimeHost  # noqa: PLC0415 - onnxruntime is loaded where it is used
+    from .onnxruntime import OnnxRuntimeHost
 
     return OnnxRuntimeHost(card)
 
 
 def _simulated(card: Card) -> Device:
-    from .simulated import SimulatedDevice  # noqa: PLC0415
+    from .simulated import SimulatedDevice
 
     return SimulatedDevice(card)
 

@@ -112,7 +112,7 @@ def true_ms(artifact: Artifact, setting: Setting) -> float:
     """The latency without warm-up, noise, spikes and drift; raises DeviceError for a damaged file."""
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(str(artifact.path)), strict_mode=True)
-    except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
+    except Exception as error:
         raise DeviceError(
             f"the simulated device cannot read {artifact.path.name} ({type(error).__name__})"
         ) from error

@@ -76,7 +76,7 @@ class FillIn:
         return ms, variance + (self.noise * total) ** 2
 
     def _arrays(self, ops: Sequence[OpFeatures]) -> tuple[Vector, Vector]:
-        """Point (its kind as a first coordinate that sets kinds apart) and base time in ms of each operation."""
+        """Point (first its kind, far from all others) and base time in ms of each operation."""
         points = np.array([(_KIND_GAP * op.kind, *op.point) for op in ops])
         base = np.array([op.work for op in ops]) @ self._rates
         return points, np.maximum(base, 1e-6)

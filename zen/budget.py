@@ -60,7 +60,7 @@ class LatencyModel(Protocol):
         ...
 
     def total(self, parts: Sequence[Part], network: Network) -> Estimate:
-        """The whole network from parts that together cover `network.workloads()`, with what corrects their sum."""
+        """The whole network from parts that cover `network.workloads()`, with what corrects their sum."""
         ...
 
 

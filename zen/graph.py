@@ -102,7 +102,7 @@ class Graph:
         return next(op.shape for op in self.ops if op.name == tensor)
 
     def trunk(self) -> Graph:
-        """The plain chain that the scores see: sums and gates replaced by their trunk, dead operations gone."""
+        """The plain chain that the scores see: sums and gates give way to their trunk, dead operations go."""
         alias: dict[str, str] = {}
         kept: list[Op] = []
         for op in self.ops:

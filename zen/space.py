@@ -1,9 +1,9 @@
 """Spaces: what may be mutated into what, the networks a search starts from, and random networks.
 
-The mutation is Algorithm 2 of Zen-NAS (arXiv 2102.01063): some of a random block's kind, kernel,
-width and depth change uniformly within a range. Strides and their order stay, so every network of a space reduces its
-input by the same factor. A block that outgrows MAX_DEPTH splits in two, which is how a network gains
-blocks of stride 1.
+The mutation is Algorithm 2 of Zen-NAS (arXiv 2102.01063): some of a random block's kind, kernel, width
+and depth change uniformly within a range. Strides and their order stay, so every network of a space
+reduces its input by the same factor. A block that outgrows MAX_DEPTH splits in two, which is how a
+network gains blocks of stride 1.
 """
 
 from __future__ import annotations

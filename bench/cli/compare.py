@@ -47,7 +47,9 @@ def show_agreement(agreement: Agreement, style: str) -> None:
     else:
         answer(_lines(agreement), (Column("what", "", right=False), Column("value", "")), style)
         say("worst networks:")
-        show_table([{"label": label(pair.network), **asdict(pair)} for pair in agreement.pairs[:SHOWN]], WORST)
+        show_table(
+            [{"label": label(pair.network), **asdict(pair)} for pair in agreement.pairs[:SHOWN]], WORST
+        )
 
 
 def _lines(agreement: Agreement) -> list[Record]:

@@ -119,7 +119,7 @@ def _summary(
     latency = record["latencies"][0]
     predicted_ms, measured_ms = latency["latency_ms"], measured.latency_ms or float("nan")
     lines = {
-        "budget": f"{format_ms(budget.latency_ms or 0.0)}, {rival.layers} layers (what {rival.name} takes here)",
+        "budget": (f"{format_ms(budget.latency_ms or 0.0)} and {rival.layers} layers, as {rival.name} here"),
         "found": record["network"],
         "score": (
             f"{record['score_forward']:.1f} +- {record['score_forward_sem']:.1f} by forward passes, "

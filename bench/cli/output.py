@@ -63,9 +63,9 @@ def answer(records: Sequence[Record], columns: Sequence[Column], style: str) -> 
 
 def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool = False) -> None:
     """A text table; a column without any value is left out."""
-    from rich import box  # noqa: PLC0415 - slow to load
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
     shown = [column for column in columns if any(record.get(column.key) is not None for record in records)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")

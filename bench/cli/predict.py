@@ -26,7 +26,7 @@ COLUMNS = (
     Column("sum_ms", "plain sum", format_ms),
 )
 BLOCK_COLUMNS = (
-    Column("network", "network", lambda digest: str(digest), right=False),
+    Column("network", "network", str, right=False),
     Column("workload", "workload", right=False),
     Column("times", "times"),
     Column("ms", "each", format_ms),
@@ -102,6 +102,7 @@ def _say_setting(model: TableModel, style: str) -> None:
     card, calibration = model.table.card, model.calibration
     bias = "unknown" if calibration.bias_of_sum is None else f"{calibration.bias_of_sum:+.1%}"
     say(
-        f"{card.setting.device} {card.setting}, {card.provenance} table of {len(model.table.rows)} workloads; "
+        f"{card.setting.device} {card.setting}, {card.provenance} table "
+        f"of {len(model.table.rows)} workloads; "
         f"plain sum has bias {bias} over {calibration.networks} whole networks"
     )

@@ -31,8 +31,8 @@ def progress(title: str, total: float) -> Iterator[Meter]:
 
 @contextmanager
 def _bar(title: str, total: float) -> Iterator[Meter]:
-    from rich.console import Console  # noqa: PLC0415 - slow to load
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),

@@ -15,7 +15,7 @@ def export_onnx(
     network: Network, path: Path, weights: Path | None = None, batch: int = 1
 ) -> tuple[Artifact, Parity]:
     """Writes the file with the weights of a torch state dict, or seeded ones, and checks it."""
-    from ...zen.module import build_module, initialise, load_weights  # noqa: PLC0415 - loads torch
+    from ...zen.module import build_module, initialise, load_weights
 
     module = build_module(network.graph())
     if weights is None:

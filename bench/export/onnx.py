@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
 from ...zen.graph import (
     INPUT,
@@ -27,7 +28,6 @@ from ...zen.graph import (
     Op,
 )
 from ...zen.network import Network
-from ...atomic import write_bytes
 from .weights import Array, Kernel, fold
 
 OPSET = 17

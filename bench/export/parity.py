@@ -28,7 +28,7 @@ class Parity:
 
 def check_onnx(path: Path, module: Any, shape: tuple[int, ...]) -> Parity:
     """Runs an ONNX file in onnxruntime and its torch module on the same input of `shape` (batch first)."""
-    import onnxruntime  # noqa: PLC0415 - slow to load
+    import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return compare(lambda x: session.run(None, {session.get_inputs()[0].name: x})[0], module, shape)
@@ -37,7 +37,7 @@ def check_onnx(path: Path, module: Any, shape: tuple[int, ...]) -> Parity:
 def compare(
     run: Callable[[NDArray[np.float32]], NDArray[np.float32]], module: Any, shape: tuple[int, ...]
 ) -> Parity:
-    import torch  # noqa: PLC0415 - slow to load
+    import torch
 
     x = np.random.default_rng(_SEED).standard_normal(shape, dtype=np.float32)
     with torch.no_grad():

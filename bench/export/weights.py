@@ -17,7 +17,7 @@ _BN_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Kernel:
-    """Weight and bias of a convolution or linear layer, batch norm folded in; `output` is the tensor it ends in."""
+    """Weight and bias of a convolution or linear layer, batch norm folded in, and the tensor it ends in."""
 
     weight: Array
     bias: Array

@@ -1,4 +1,4 @@
-"""The journal: what is written is there, a torn line is dropped, other damage is named, one writer at a time."""
+"""The journal: what is written is there, a torn line goes, other damage is named, one writer."""
 
 import logging
 import multiprocessing

@@ -38,7 +38,8 @@ def some_workloads(count: int, seed: int) -> list[Workload]:
         kind = rng.choice(["SuperResK{k}K{k}", "SuperResK1K{k}K1", "SuperResIDWE4K{k}"])
         widths = [8 * rng.randint(1, 40) for _ in range(3)]
         name = kind.format(k=rng.choice([3, 5, 7]))
-        text = f"SuperConvK3BNRELU(3,{widths[0]},1,1){name}({widths[0]},{widths[1]},{rng.choice([1, 2])},{widths[2]},1)"
+        block = f"{name}({widths[0]},{widths[1]},{rng.choice([1, 2])},{widths[2]},1)"
+        text = f"SuperConvK3BNRELU(3,{widths[0]},1,1){block}"
         found += parse_text(text, rng.choice([7, 14, 28, 56])).workloads()[:-1]
     return found[:count]
 

@@ -39,5 +39,5 @@ def build(name: str) -> Network:
 def _zoo_name(key: str, record: dict[str, Any]) -> str:
     if record["paper_name"]:
         return str(record["paper_name"]).lower()
-    size = key.split("size")[1].split("_")[0].replace("05M", "0.5M").lower()
+    size = key.split("size")[1].split("_", maxsplit=1)[0].replace("05M", "0.5M").lower()
     return f"zennet-cifar-{size}"

@@ -15,7 +15,7 @@ Proxy = Callable[[Network, Reading, int, int, int], Score]
 
 
 def _zen(network: Network, reading: Reading, batch: int, repeats: int, seed: int) -> Score:
-    from .zen_score import zen_score  # noqa: PLC0415 - torch takes seconds to load
+    from .zen_score import zen_score
 
     return zen_score(network, reading, batch, repeats, seed)
 
