@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..zen.blocks import Workload
-from ..zen.graph import INPUT, Add, Conv, GlobalAveragePool, Graph, Linear, Multiply, Op
+from ..zen.graph import (
+    INPUT,
+    Add,
+    Conv,
+    GlobalAveragePool,
+    Graph,
+    Linear,
+    Multiply,
+    Op,
+    tap_shares,
+)
 
 Vector = NDArray[np.floating[Any]]
 
@@ -100,7 +110,9 @@ def _features(op: Op, input_shape: tuple[int, ...]) -> OpFeatures:
     channels_out = op.shape[0]
     rounded_in = channels_in if channels_in <= _FEW_CHANNELS else _rounded(channels_in)
     rounded_out = _rounded(channels_out)
-    weights = 0 if kind == "elementwise" else rounded_out * kernel**2 * (rounded_in if groups == 1 else 1)
+    # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
+    taps = sum(tap_shares(kernel, input_shape[1], stride)) ** 2 if isinstance(op, Conv) else 1.0
+    weights = 0.0 if kind == "elementwise" else rounded_out * taps * (rounded_in if groups == 1 else 1)
     macs = weights * size**2 / 1e7
     activations = 4 * (rounded_in * prod(input_shape[1:]) + prod((rounded_out, *op.shape[1:]))) / 1e5
     index = KINDS.index(kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 Shape = tuple[int, ...]
@@ -38,6 +39,20 @@ class Conv(Op):
     @property
     def padding(self) -> int:
         return (self.kernel - 1) // 2
+
+
+@lru_cache(maxsize=4096)
+def tap_shares(kernel: int, size: int, stride: int) -> tuple[float, ...]:
+    """For each tap of a kernel along one axis, the share of output positions where it meets the image.
+
+    The rest falls on zero padding: a 7x7 kernel on a 3x3 image has 44 % of its taps there.
+    """
+    outputs = range((size - 1) // stride + 1)
+    padding = (kernel - 1) // 2
+    return tuple(
+        sum(0 <= position * stride + tap - padding < size for position in outputs) / len(outputs)
+        for tap in range(kernel)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,11 @@ def test_calibration_learns_its_coefficients() -> None:
             rng.uniform(1, 200, 200),
         ]
     )
-    truths = terms @ np.array([1.08, -0.01, -0.05, 0.004])
+    past_cache = np.maximum(0.0, terms[:, 3] - 32.0)
+    truths = terms @ np.array([1.08, -0.01, -0.05, 0.004]) + 0.03 * past_cache
     found = calibrate(terms.tolist(), [0.0] * 200, truths.tolist())
-    assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004], rel=0.1, abs=2e-3)
+    assert found.cache_mb == 32.0
+    assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004, 0.03], rel=0.1, abs=2e-3)
 
 
 def test_coverage_is_the_measured_share() -> None:
@@ -153,13 +155,13 @@ def test_coverage_is_the_measured_share() -> None:
     assert 0 < TableModel(replace(table, rows=partial)).estimate(network).coverage < 1
 
 
-def test_variance_of_an_estimate_holds_the_common_term() -> None:
-    """Doubling a network's blocks must not shrink its relative error by the root of two."""
+def test_std_holds_what_all_blocks_have_in_common() -> None:
+    """Block errors are correlated: more blocks do not average the calibration's error away."""
     model = make_model(networks=6)
-    small = parse_text("SuperConvK3BNRELU(3,64,2,1)SuperResK3K3(64,64,2,64,2)", 64)
-    large = parse_text("SuperConvK3BNRELU(3,64,2,1)SuperResK3K3(64,64,2,64,20)", 64)
-    relative = [model.estimate(n).std_ms / model.estimate(n).ms for n in (small, large)]
-    assert relative[1] > 0.5 * relative[0]
+    deep = parse_text("SuperConvK3BNRELU(3,64,2,1)SuperResK3K3(64,64,2,64,40)", 64)
+    estimate = model.estimate(deep)
+    independent = sum(model.block(workload).variance for workload in deep.workloads())
+    assert estimate.std_ms**2 > independent + 0.99 * (model.calibration.noise * estimate.ms) ** 2
 
 
 def test_too_few_rows_say_what_to_run() -> None:

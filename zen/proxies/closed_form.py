@@ -18,7 +18,7 @@ from functools import lru_cache
 from math import acos, log, pi, sqrt
 
 from ..blocks import Workload
-from ..graph import Conv, Graph
+from ..graph import Conv, Graph, tap_shares
 from ..network import Network
 from .base import GAMMA, Reading
 
@@ -83,12 +83,7 @@ def conv_variance(kernel: int, size: int, stride: int, channels_per_group: int, 
 
 @lru_cache(maxsize=4096)
 def _tap_sums(kernel: int, size: int, stride: int) -> tuple[float, float]:
-    outputs = range((size - 1) // stride + 1)
-    padding = (kernel - 1) // 2
-    shares = [
-        sum(0 <= position * stride + tap - padding < size for position in outputs) / len(outputs)
-        for tap in range(kernel)
-    ]
+    shares = tap_shares(kernel, size, stride)
     return sum(shares) ** 2, sum(share * share for share in shares) ** 2
 
 
