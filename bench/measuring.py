@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
@@ -86,7 +86,12 @@ class Meter:
         before = self._device.state()
         _, reference = time_round(self._reference, _REFERENCE_RECIPE)
         lead, samples = time_round(session, self.recipe)
-        timing = Timing((*warmup, *lead), samples, median(sample.ms for sample in reference))
+        # Whole nanoseconds, as in the journal, so that a table is the same however it is rebuilt.
+        timing = Timing(
+            tuple(round(ms, 6) for ms in (*warmup, *lead)),
+            tuple(replace(sample, ms=round(sample.ms, 6)) for sample in samples),
+            round(median(sample.ms for sample in reference), 6),
+        )
         return Measurement(subject.key, timing, None, before, self._device.state(), _now())
 
     def _failed(self, subject: Subject, error: DeviceError) -> Measurement:

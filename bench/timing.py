@@ -75,9 +75,9 @@ class Measurement:
         data: dict[str, Any] = {"subject": self.subject, "time": self.time}
         if self.timing is not None:
             data["timing"] = {
-                "warmup_ms": [round(ms, 6) for ms in self.timing.warmup_ms],
-                "samples": [[round(sample.ms, 6), sample.inner_runs] for sample in self.timing.samples],
-                "reference_ms": round(self.timing.reference_ms, 6),
+                "warmup_ms": list(self.timing.warmup_ms),
+                "samples": [[sample.ms, sample.inner_runs] for sample in self.timing.samples],
+                "reference_ms": self.timing.reference_ms,
             }
         else:
             data["error"] = self.error

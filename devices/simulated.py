@@ -116,6 +116,8 @@ def true_ms(artifact: Artifact, setting: Setting) -> float:
         raise DeviceError(
             f"the simulated device cannot read {artifact.path.name} ({type(error).__name__})"
         ) from error
+    if not model.graph.node:
+        raise DeviceError(f"the simulated device finds no operations in {artifact.path.name}")
     shapes = {
         value.name: [extent.dim_value for extent in value.type.tensor_type.shape.dim]
         for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)

@@ -25,7 +25,7 @@ ALTER_SHARE = 0.3
 MAX_DEPTH = 10
 MIN_WIDTH, MAX_WIDTH, MAX_LAST_WIDTH = 8, 2048, 4096
 SMALL_RESOLUTION = 64
-"""Up to this resolution a network keeps more of it: the CIFAR start networks, a total stride of 4."""
+"""Up to this resolution a network keeps more of it: the CIFAR start networks, a total stride of 8."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ SPACES = {
             expansions=(1,),
             small_start=(
                 "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)"
-                "SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,1,32,1)SuperConvK1BNRELU(64,128,1,1)"
+                "SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
             ),
             large_start=(
                 "SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)"
@@ -82,7 +82,7 @@ SPACES = {
             expansions=(1, 2, 4, 6),
             small_start=(
                 "SuperConvK3BNRELU(3,8,1,1)SuperResIDWE6K3(8,16,1,8,1)SuperResIDWE6K3(16,32,2,16,1)"
-                "SuperResIDWE6K3(32,48,2,32,1)SuperResIDWE6K3(48,64,1,48,1)SuperConvK1BNRELU(64,512,1,1)"
+                "SuperResIDWE6K3(32,48,2,32,1)SuperResIDWE6K3(48,64,2,48,1)SuperConvK1BNRELU(64,512,1,1)"
             ),
             large_start=(
                 "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE6K3(8,32,2,8,1)SuperResIDWE6K3(32,48,2,32,1)"

@@ -66,10 +66,10 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     )
     model = TableModel(LatencyTable.load(table_path))
 
-    say(f"2/5 budget: the latency of {rival} here")
+    say(f"2/5 budget: the latency of {rival.name} here")
     budget_row = run_measure(driver, setting, [rival], folder / "budget.csv")[0]
     if budget_row.latency_ms is None:
-        raise UserError(f"{rival} could not be measured: {budget_row.error}")
+        raise UserError(f"{rival.name} could not be measured: {budget_row.error}")
 
     say(f"3/5 search within {format_ms(budget_row.latency_ms)} and {rival.layers} layers")
     record = run_search(

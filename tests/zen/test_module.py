@@ -54,7 +54,7 @@ def test_a_gated_inverted_unit_is_wired_as_defined() -> None:
         weight = state[f"conv{number}.weight"]
         x = functional.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
         mean, variance = (state[f"bn{number}.running_{part}"] for part in ("mean", "var"))
-        return functional.batch_norm(x, mean, variance, eps=1e-5)
+        return functional.batch_norm(x, mean, variance, state[f"bn{number}.weight"], eps=1e-5)
 
     y = conv_bn(conv_bn(x, 1).relu(), 2, groups=12).relu()
     gate = conv_bn(conv_bn(y.mean(dim=(2, 3), keepdim=True), 3).relu(), 4).sigmoid()
@@ -117,12 +117,15 @@ def test_initialising_a_module_again_forgets_what_it_held() -> None:
     assert not module.training
 
 
-def test_batch_norm_outputs_are_unit_normal_on_new_images() -> None:
+def test_batch_norm_outputs_keep_their_scale_on_new_images() -> None:
     graph = zoo("zennet-cifar-0.5m").graph()
-    found = outputs(initialise(graph), images(graph, batch=16))
-    norms = [y for name, y in found.items() if "_bn" in name]
-    assert len(norms) > 30
-    assert all(0.7 < y.std() < 1.4 and abs(y.mean()) < 0.3 for y in norms)
+    module = initialise(graph)
+    found = outputs(module, images(graph, batch=16))
+    scales = {name: float(module.state_dict()[f"{name}.weight"][0]) for name in found if "_bn" in name}
+    assert set(scales.values()) == {0.25, 1.0}
+    for name, scale in scales.items():
+        assert 0.7 < found[name].std() / scale < 1.4
+        assert abs(found[name].mean() / scale) < 0.3
 
 
 @pytest.mark.parametrize("name", zoo_names())

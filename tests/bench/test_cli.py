@@ -1,0 +1,287 @@
+"""The commands as a user runs them, on the simulated device: answers, files, bad input, exit codes."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from zenbench.bench.cli.main import COMMANDS, main
+from zenbench.bench.journal import read as read_journal
+
+TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
+PROFILE = ("profile", "--device", "simulated", "--space", "mobilenet", "--resolution", "32", "--blocks", "30")
+
+
+class Run:
+    """What a command left: exit code, standard output and standard error."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def json(self) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(self.out)
+        return found
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Run:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Run(int(caught.value.code or 0), captured.out, captured.err)
+
+    return call
+
+
+def python(code: str, **options: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+CLI = "import sys; from zenbench.bench.cli.main import main; main(sys.argv[1:])"
+
+
+def test_help_is_complete_and_loads_nothing_slow() -> None:
+    code = (
+        "import sys\nfrom zenbench.bench.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'pandas', 'scipy') if name in sys.modules])"
+    )
+    out, _ = python(code, stdout=subprocess.PIPE).communicate()
+    assert out.splitlines()[-1] == "[]"
+    for name in COMMANDS:
+        assert f"  {name} " in out
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_explains_itself(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    result = run(name, "--help")
+    assert result.code == 0
+    assert result.out.startswith("Usage: zenbench")
+
+
+def test_cost_in_all_formats(run) -> None:  # type: ignore[no-untyped-def]
+    (record,) = run("cost", "zoo:zennet-cifar-1m", "--format", "json").json()
+    assert (record["params"], record["layers"], record["digest"]) == (1_040_844, 18, "a2ebdcb54637f4e0")
+    rows = list(csv.DictReader(io.StringIO(run("cost", "zoo:all", "--format", "csv").out)))
+    assert len(rows) == 12
+    assert "1.041M" in run("cost", "zoo:zennet-cifar-1m").out
+
+
+def test_score_readings_and_proxies(run) -> None:  # type: ignore[no-untyped-def]
+    closed = run("score", TEXT, "--resolution", "32", "--format", "json").json()[0]
+    forward = run(
+        "score", TEXT, "--resolution", "32", "--proxy", "zen", "--repeats", "4", "--format", "json"
+    ).json()[0]
+    running = run("score", TEXT, "--resolution", "32", "--reading", "running", "--format", "json").json()[0]
+    assert forward["value"] == pytest.approx(closed["value"], rel=0.03)
+    assert float(str(forward["std"])) > 0 == closed["std"]
+    assert float(str(running["value"])) < float(str(closed["value"]))
+
+
+def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    device = ("--device", "simulated")
+    assert run("tables", "--format", "json").json() == []
+    assert run(*PROFILE).code == 0
+    (table,) = run("tables", "--format", "json").json()
+    assert table["workloads"] == 30 and table["provenance"] == "measured"
+    assert run(*PROFILE).code == 0, "nothing is left to do"
+    assert run("tables", "--format", "json").json() == [table]
+
+    budget = run("predict", TEXT, "--resolution", "32", *device, "--format", "json").json()[0]["latency_ms"]
+    search = (
+        "search",
+        *device,
+        "--latency",
+        f"{3 * float(str(budget))}ms",
+        "--layers",
+        "8",
+        "--space",
+        "mobilenet",
+    )
+    more = ("--resolution", "32", "--classes", "10", "--evaluations", "300", "--population", "32")
+    (result,) = run(*search, *more, "--out", "found", "--format", "json").json()
+    assert result == json.loads((tmp_path / "found/result.json").read_text())
+    wanted = "network resolution classes score score_forward score_forward_sem reading macs params layers"
+    wanted += " latencies evaluated rejected seconds rescore_seconds seed population algorithm space start"
+    assert set(f"{wanted} budgets command versions tables".split()) <= set(result)
+    assert result["latencies"][0]["latency_ms"] <= 3 * float(str(budget))
+    assert len((tmp_path / "found/best.csv").read_text().splitlines()) == 21
+    (again,) = run(*search, *more, "--out", "again", "--format", "json").json()
+    assert {**again, "seconds": 0, "rescore_seconds": 0} == {**result, "seconds": 0, "rescore_seconds": 0}
+
+    networks = ("found/result.json", "found/network.json", "zoo:zennet-cifar-0.5m", TEXT)
+    (tmp_path / "list.txt").write_text("\n".join(networks[1:]))
+    assert run("export", "found/result.json", "--onnx", "n.onnx").code == 0
+    assert json.loads((tmp_path / "n.onnx.json").read_text())["relative_error"] < 1e-4
+    assert run("predict", "--networks", "list.txt", *device, "--out", "p.csv").code == 0
+    assert run("measure", "--networks", "list.txt", *device, "--out", "m.csv").code == 0
+    (agreement,) = run("compare", "m.csv", "p.csv", "--format", "json").json()
+    assert agreement["count"] == 3
+    assert run("compare", "m.csv", "p.csv", "--fail-above", "0.0001%").code == 1
+    assert run("compare", "m.csv", "p.csv", "--fail-above", "1000%").code == 0
+    assert run("measure", "n.onnx", *device, "--out", "file.csv").code == 0
+
+
+def test_by_block_adds_up(run) -> None:  # type: ignore[no-untyped-def]
+    run(*PROFILE)
+    records = run("predict", TEXT, "--device", "simulated", "--by-block", "--format", "json").json()
+    whole = run("predict", TEXT, "--device", "simulated", "--format", "json").json()[0]
+    assert sum(float(str(r["ms"])) * int(str(r["times"])) for r in records) == pytest.approx(whole["sum_ms"])
+    assert sum(float(str(r["share"])) for r in records) == pytest.approx(1.0)
+
+
+def test_per_image(run) -> None:  # type: ignore[no-untyped-def]
+    setting = ("--device", "simulated", "--batch", "4")
+    run(*PROFILE, "--batch", "4")
+    record = run("predict", TEXT, *setting, "--format", "json").json()[0]
+    assert record["latency_ms"] == pytest.approx(4 * float(str(record["latency_per_image_ms"])))
+    limit = f"{0.6 * float(str(record['latency_ms']))}ms"
+    search = (
+        "search",
+        *setting,
+        "--space",
+        "mobilenet",
+        "--resolution",
+        "32",
+        "--layers",
+        "6",
+        "--evaluations",
+        "50",
+    )
+    per_run = run(*search, "--latency", limit, "--out", "a", "--format", "json").json()[0]
+    per_image = run(*search, "--latency", limit, "--per-image", "--out", "b", "--format", "json").json()[0]
+    limits = [next(iter(r["budgets"]["latency_ms"].values())) for r in (per_run, per_image)]
+    assert limits[1] == pytest.approx(4 * limits[0])
+
+
+def test_tables_of_two_sittings_merge(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, seed in (("a", "1"), ("b", "2")):
+        assert run(*PROFILE[:-1], "12", "--seed", seed, "--table", f"{name}.csv").code == 0
+    assert run("tables", "merge", "a.csv", "b.csv", "--out", "c.csv").code == 0
+    rows = [len((tmp_path / f"{name}.csv").read_text().splitlines()) for name in "abc"]
+    assert max(rows[:2]) < rows[2] <= sum(rows[:2])
+    assert run("tables", "merge", "a.csv", "b.csv", "--out", "c.csv").code == 2
+
+
+BAD = [
+    (("cost", "SuperConvK3BNRELU(3,8,1,1"), "unclosed bracket"),
+    (("cost", "SuperFooK3(3,8,1,1)"), "unknown block"),
+    (("cost", "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(9,8,1,8,1)"), "takes 9 channels"),
+    (("cost", "SuperConvK3BNRELU(3,0,1,1)"), "width must be"),
+    (("cost", "SuperConvK3BNRELU(3,-8,1,1)"), "width must be"),
+    (("cost", "SuperConvK3BNRELU(3,8,1,99999)"), "number of layers"),
+    (("cost", "missing.json"), "there is no file"),
+    (("cost", "zoo:nonsense"), "no network is called"),
+    (("cost",), "name at least one network"),
+    (("cost", "--networks", "none.txt"), "cannot be read"),
+    (("score", TEXT, "--proxy", "magic"), "magic"),
+    (("predict", TEXT, "--device", "toaster"), "no device is called"),
+    (("predict", TEXT), "zenbench profile --device host"),
+    (("predict", TEXT, "--table", "none.csv"), "there is no table"),
+    (("search", "--params", "1M", "--space", "vit"), "vit"),
+    (("search",), "needs a budget"),
+    (("search", "--latency", "11", "--device", "simulated"), "no unit"),
+    (("search", "--latency", "-3ms", "--device", "simulated"), "-3ms"),
+    (("search", "--latency", "0ms", "--device", "simulated"), "more than zero"),
+    (("search", "--params", "10", "--resolution", "32"), "impossible budget"),
+    (("search", "--macs", "lots"), "not a count"),
+    (("profile", "--device", "simulated", "--time", "3"), "no unit"),
+    (("profile", "--device", "simulated", "--blocks", "0"), "0"),
+    (("profile", "--device", "host", "--threads", "9999", "--blocks", "1"), "9999"),
+    (("profile", "--device", "host", "--precision", "int8", "--blocks", "1"), "int8"),
+    (("export", TEXT, "--onnx", "file.txt"), "should end in .onnx"),
+    (("export", TEXT, "--onnx", "n.onnx", "--weights", "none.pt"), "no weights file"),
+    (("compare", "a.csv", "b.csv"), "there is no file"),
+]
+
+
+@pytest.mark.parametrize("arguments, reason", BAD, ids=[" ".join(arguments)[:40] for arguments, _ in BAD])
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    run, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:  # type: ignore[no-untyped-def]
+    result = run(*arguments)
+    assert result.code == 2
+    assert reason in result.err
+    assert result.out == ""
+    said = [line for line in result.err.splitlines() if line and not re.match(r"Usage:|Try ", line)]
+    assert len(said) == 1, result.err
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert not {name for name in left if not name.endswith(".lock")}, "nothing is left behind"
+
+
+def test_a_table_of_another_cpu_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run(*PROFILE, "--table", "t.csv")
+    card = json.loads((tmp_path / "t.json").read_text())
+    card["setting"]["device"] = "host"
+    card["identity"] = {"cpu": "another CPU"}
+    (tmp_path / "t.json").write_text(json.dumps(card))
+    result = run("predict", TEXT, "--table", "t.csv")
+    assert result.code == 2
+    assert "belongs to another CPU" in result.err
+
+
+def test_a_damaged_table_is_rebuilt_from_its_journal(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run(*PROFILE, "--table", "t.csv")
+    good = (tmp_path / "t.csv").read_text()
+    (tmp_path / "t.csv").write_text(good[:100])
+    assert run("predict", TEXT, "--device", "simulated", "--table", "t.csv").code == 2
+    assert run(*PROFILE, "--table", "t.csv").code == 0
+    assert (tmp_path / "t.csv").read_text() == good
+
+
+def test_a_result_is_not_overwritten(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    search = (
+        "search",
+        "--params",
+        "100k",
+        "--resolution",
+        "16",
+        "--classes",
+        "10",
+        "--evaluations",
+        "30",
+        "--out",
+        "r",
+    )
+    assert run(*search).code == 0
+    before = (tmp_path / "r/result.json").read_bytes()
+    assert run(*search).code == 2
+    assert (tmp_path / "r/result.json").read_bytes() == before
+
+
+def test_debug_shows_the_traceback() -> None:
+    _, err = python(
+        f"import sys; sys.argv[1:] = ['cost', 'nonsense(', '--debug']\n{CLI}", stderr=subprocess.PIPE
+    ).communicate()
+    assert "Traceback" in err and "NetworkError" in err
+
+
+def test_kill_during_a_profile_loses_at_most_the_measurement_under_way(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    journal = tmp_path / "t.journal.jsonl"
+    arguments = [*PROFILE[:-1], "200", "--table", str(tmp_path / "t.csv")]
+    process = python(f"import sys; sys.argv[1:] = {arguments!r}\n{CLI}", stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not journal.exists() or journal.read_bytes().count(b"\n") < 30):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = [one.subject for one in read_journal(journal).measurements]
+    assert len(before) >= 29
+    assert run(*PROFILE, "--table", str(tmp_path / "t.csv")).code == 0
+    after = [one.subject for one in read_journal(journal).measurements]
+    assert after[: len(before)] == before
+    assert {after.count(subject) for subject in set(after)} == {5}

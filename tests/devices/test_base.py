@@ -1,0 +1,50 @@
+"""Settings as text: what is written is read back, whatever the parts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zenbench.devices.base import Setting
+from zenbench.errors import UserError
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,9}", fullmatch=True)
+SETTINGS = st.builds(
+    Setting,
+    device=NAMES,
+    runtime=NAMES,
+    precision=NAMES,
+    batch=st.integers(1, 4096),
+    threads=st.integers(1, 256),
+    pinning=st.sampled_from(["free", "pinned", "pinned+realtime"]),
+)
+
+
+@given(SETTINGS)
+def test_text_is_read_back(setting: Setting) -> None:
+    assert Setting.parse(setting.device, str(setting)) == setting
+
+
+@given(SETTINGS, SETTINGS)
+def test_different_settings_have_different_texts(one: Setting, other: Setting) -> None:
+    assert (one == other) == ((one.device, str(one)) == (other.device, str(other)))
+
+
+def test_tables_of_different_settings_have_different_files() -> None:
+    settings = [Setting("host", "r", p, b, t) for p in ("fp32", "int8") for b in (1, 11) for t in (1, 2)]
+    assert len({setting.file_stem for setting in settings}) == len(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "onnxruntime/fp32/b1/t1",
+        "onnxruntime/fp32/t1/b1/free",
+        "onnxruntime/fp32/b-1/t1/free",
+        "onnxruntime/fp32/b1.5/t1/free",
+        " onnxruntime/fp32/b1/t1/free",
+        "onnxruntime/fp32/b1/t1/free\n",
+        "onnx runtime/fp32/b1/t1/free",
+    ],
+)
+def test_other_texts_are_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UserError, match="reads like onnxruntime/fp32/b1/t1/pinned"):
+        Setting.parse("host", text)

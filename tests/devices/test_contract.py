@@ -1,0 +1,125 @@
+"""What every device must do, run against every device that ships."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zenbench.bench.export.onnx import write_onnx
+from zenbench.bench.subjects import seeded_weights
+from zenbench.devices import host_cpu
+from zenbench.devices.base import Artifact, Device, Setting, Wish
+from zenbench.devices.registry import cards, device
+from zenbench.errors import DeviceError, UserError
+from zenbench.zen.blocks import Workload
+
+WORKLOAD = (
+    "residual(style=bottleneck,kernel=3,in_channels=64,hidden_channels=32,out_channels=64,"
+    "stride=1,projection=0,squeeze_excite=1)@28"
+)
+DEVICES = [(card.name, runtime) for card in cards().values() for runtime in card.runtimes]
+
+
+@pytest.fixture(params=DEVICES, ids=["-".join(names) for names in DEVICES])
+def any_device(request: pytest.FixtureRequest) -> Device:
+    return device(*request.param)
+
+
+def artifact(path: Path, batch: int = 1) -> Artifact:
+    graph = Workload.parse(WORKLOAD).graph()
+    return write_onnx(graph, seeded_weights(graph), path / f"b{batch}.onnx", batch)
+
+
+def median_ms(any_device: Device, path: Path, batch: int) -> float:
+    setting = any_device.setting(Wish(batch=batch))
+    with any_device.open(artifact(path, batch), setting) as session:
+        session.time(5)
+        return float(np.median([sample.ms for sample in session.time(30)]))
+
+
+def test_is_a_device_that_knows_itself(any_device: Device) -> None:
+    assert isinstance(any_device, Device)
+    assert dict(any_device.identity()) == dict(any_device.identity())
+    assert any_device.versions()
+    assert all(need.found for need in any_device.requirements())
+    assert any_device.state() is not None
+
+
+def test_setting_comes_from_the_card_and_the_wish(any_device: Device) -> None:
+    default = any_device.setting(Wish())
+    card = cards()[any_device.name]
+    assert (default.device, default.batch, default.threads) == (
+        card.name,
+        card.defaults["batch"],
+        card.defaults["threads"],
+    )
+    assert any_device.setting(Wish(batch=4)).batch == 4
+    assert Setting.parse(default.device, str(default)) == default
+
+
+@pytest.mark.parametrize(
+    "wish", [Wish(precision="int7"), Wish(batch=0), Wish(threads=0), Wish(threads=10_000)]
+)
+def test_impossible_wishes_are_refused(any_device: Device, wish: Wish) -> None:
+    with pytest.raises(UserError):
+        any_device.setting(wish)
+
+
+def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None:
+    setting = any_device.setting(Wish())
+    with any_device.open(artifact(tmp_path), setting) as session:
+        for runs in (1, 7):
+            samples = session.time(runs)
+            assert len(samples) == runs
+            assert all(sample.ms > 0 and sample.inner_runs >= 1 for sample in samples)
+
+
+def test_a_larger_batch_takes_longer(any_device: Device, tmp_path: Path) -> None:
+    assert median_ms(any_device, tmp_path, 8) > 2 * median_ms(any_device, tmp_path, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07" * 50])
+def test_damaged_files_are_device_errors(any_device: Device, tmp_path: Path, content: bytes) -> None:
+    good = artifact(tmp_path)
+    good.path.write_bytes(content)
+    with pytest.raises(DeviceError) as caught:
+        any_device.open(good, any_device.setting(Wish()))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_process_is_left_as_it_was(any_device: Device, tmp_path: Path) -> None:
+    def scheduling() -> tuple[object, ...]:
+        return os.sched_getaffinity(0), os.sched_getscheduler(0)
+
+    before = scheduling()
+    good = artifact(tmp_path)
+    with any_device.open(good, any_device.setting(Wish())) as session:
+        session.time(3)
+        assert scheduling() == before
+    good.path.write_bytes(b"")
+    with pytest.raises(DeviceError):
+        any_device.open(good, any_device.setting(Wish()))
+    assert scheduling() == before
+
+
+def test_unknown_names_are_answered_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="host"):
+        device("toaster")
+    with pytest.raises(UserError, match="onnxruntime"):
+        device("host", "abacus")
+
+
+def test_pinning_uses_as_many_cores_as_threads_and_restores_them() -> None:
+    before = host_cpu.usable_cores()
+    with host_cpu.pinned(1):
+        assert len(host_cpu.usable_cores()) == 1
+    assert host_cpu.usable_cores() == before
+    with pytest.raises(ZeroDivisionError), host_cpu.pinned(1):
+        raise ZeroDivisionError
+    assert host_cpu.usable_cores() == before
+
+
+@pytest.mark.parametrize("text", ["", "onnxruntime", "onnxruntime/fp32/1/t1/free", "a/b/b1/t1/free/x"])
+def test_texts_that_are_no_setting(text: str) -> None:
+    with pytest.raises(UserError, match="not a setting"):
+        Setting.parse("host", text)

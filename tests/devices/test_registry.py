@@ -1,0 +1,44 @@
+"""Cards and drivers: every card that ships can be used, and wrong names are answered with right ones."""
+
+import pytest
+from zenbench.devices.base import Device, Wish
+from zenbench.devices.registry import Card, card, cards, device
+from zenbench.errors import UserError
+
+CARD = Card(
+    "box", "a box", ("r", "q"), {"runtime": "r", "precision": "fp32", "batch": 2, "threads": 3}, False
+)
+
+
+@pytest.mark.parametrize("name", list(cards()))
+def test_cards_name_drivers_that_exist(name: str) -> None:
+    found = card(name)
+    assert found.name == name and found.description
+    assert found.defaults["runtime"] in found.runtimes
+    for runtime in found.runtimes:
+        driver = device(name, runtime)
+        assert isinstance(driver, Device) and driver.name == name
+
+
+def test_only_the_host_is_this_computer() -> None:
+    assert [name for name, found in cards().items() if found.local] == ["host"]
+
+
+def test_a_wish_comes_before_the_defaults() -> None:
+    setting = CARD.setting(Wish(runtime="q", batch=5), "pinned")
+    assert (setting.device, setting.runtime, setting.pinning) == ("box", "q", "pinned")
+    assert (setting.precision, setting.batch, setting.threads) == ("fp32", 5, 3)
+
+
+@pytest.mark.parametrize("wish, option", [(Wish(batch=0), "--batch"), (Wish(threads=-1), "--threads")])
+def test_a_wish_for_none_is_refused(wish: Wish, option: str) -> None:
+    with pytest.raises(UserError, match=f"{option} must be at least 1"):
+        CARD.setting(wish, "free")
+
+
+def test_wrong_names_are_answered_with_right_ones() -> None:
+    with pytest.raises(UserError) as caught:
+        card("toaster")
+    assert all(text in str(caught.value) for text in ("toaster", "zenbench devices", *cards()))
+    with pytest.raises(UserError, match="no runtime 'abacus'; it has simulated"):
+        device("simulated", "abacus")
