@@ -42,7 +42,7 @@ lint: setup
 	@$(BIN)/mypy -p zenbench
 
 test: lint
-	@$(BIN)/pytest -q -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

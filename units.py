@@ -41,6 +41,8 @@ def parse_share(text: str) -> float:
 
 def format_ms(ms: float) -> str:
     """A duration with three significant digits and its best unit: `870 us`, `11.3 ms`, `2.05 s`."""
+    if ms < 1e-3:
+        return f"{ms * 1e6:.3g} ns"
     if ms < 1:
         return f"{ms * 1e3:.3g} us"
     return f"{ms:.3g} ms" if ms < 999.5 else f"{ms / 1e3:.3g} s"

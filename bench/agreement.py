@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -55,7 +56,10 @@ class Agreement:
 
 
 def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Agreement:
-    """Joins on digest, device and setting; UserError for duplicates, mixed settings, empty joins."""
+    """Joins on digest, device and setting.
+
+    UserError for duplicates, mixed settings, empty joins and latencies that are not positive and finite.
+    """
     truths, guesses = _index(measured, "measured"), _index(predicted, "predicted")
     keys = [key for key in truths if key in guesses]
     if not keys:
@@ -103,6 +107,11 @@ def _index(rows: Sequence[LatencyRow], name: str) -> dict[Key, LatencyRow]:
         if key in found:
             raise UserError(
                 f"the {name} file holds {row.network} ({row.digest}) twice for {row.device} {row.setting}"
+            )
+        if row.latency_ms is not None and not 0 < row.latency_ms < math.inf:
+            raise UserError(
+                f"the {name} latency of {row.network} ({row.digest}) is {row.latency_ms:g} ms; "
+                "it must be more than zero and finite"
             )
         found[key] = row
     return found

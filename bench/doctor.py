@@ -65,7 +65,7 @@ class Pinning:
         found = f"{pinning}, {cores} cores"
         if pinning == "pinned+realtime":
             return Finding("pinning", "ok", found)
-        advice = "run as root, or: sudo setcap cap_sys_nice+ep on the python of your environment"
+        advice = f"run as root, or: sudo setcap cap_sys_nice+ep {Path(sys.executable).resolve()}"
         return Finding("pinning", "warn", f"{found}; rounds of small blocks will scatter more", advice)
 
 
@@ -136,10 +136,16 @@ class Power:
     sys: Path = Path("/sys")
 
     def look(self) -> Finding | None:
-        for supply in sorted(self.sys.glob("class/power_supply/*/online")):
-            if _read(supply) == "0":
-                return Finding("power", "warn", "on battery", "plug the computer in")
+        # An idle USB port is an offline supply, and a wireless mouse is an online battery.
+        online = [
+            _read(supply / "online")
+            for supply in self.sys.glob("class/power_supply/*")
+            if _read(supply / "type") != "Battery"
+        ]
+        if "1" in online:
             return Finding("power", "ok", "plugged in")
+        if "0" in online:
+            return Finding("power", "warn", "on battery", "plug the computer in")
         return None
 
 
@@ -179,9 +185,14 @@ class DeviceNeeds:
     runtime: str
 
     def look(self) -> Finding:
-        needs = device(self.name, self.runtime).requirements()
-        missing = [need for need in needs if not need.met]
         check = f"device {self.name}/{self.runtime}"
+        try:
+            needs = device(self.name, self.runtime).requirements()
+        except ImportError as error:
+            package = (error.name or self.runtime).partition(".")[0]
+            advice = f"{Path(sys.executable).name} -m pip install --force-reinstall {package}"
+            return Finding(check, "fail", f"cannot be loaded: {error}", advice)
+        missing = [need for need in needs if not need.met]
         if missing:
             return Finding(check, "warn", f"not ready: {missing[0].name}", missing[0].advice)
         return Finding(check, "ok", ", ".join(f"{need.name} {need.found}" for need in needs))
@@ -205,8 +216,18 @@ def checks() -> Sequence[Check]:
 
 
 def examine() -> list[Finding]:
-    """What every check that applies here finds."""
-    return [finding for check in checks() if (finding := check.look()) is not None]
+    """What every check that applies here finds; a reading in an unknown form is a finding too."""
+    return [finding for check in checks() if (finding := _look(check)) is not None]
+
+
+def _look(check: Check) -> Finding | None:
+    try:
+        return check.look()
+    except (OSError, ValueError, LookupError) as error:
+        what = f"{type(error).__name__}: {error}"
+        return Finding(
+            type(check).__name__.lower(), "warn", f"cannot be told ({what})", "file an issue with: uname -a"
+        )
 
 
 def _read(path: Path) -> str | None:

@@ -73,18 +73,23 @@ def read_rows(path: Path) -> list[LatencyRow]:
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(f"{path} cannot be read: {error}") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
-    if missing:
-        raise TableError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
-    rows = []
     try:
-        for record in reader:
-            rows.append(_row(record, f"{path} line {reader.line_num}"))
+        _check_header(reader.fieldnames or (), path)
+        rows = [_row(record, f"{path} line {reader.line_num}") for record in reader]
     except csv.Error as error:
-        raise TableError(f"{path} line {reader.line_num} is not valid CSV: {error}") from None
+        raise TableError(f"{path} line {max(1, reader.line_num)} is not valid CSV: {error}") from None
     if not rows:
         raise TableError(f"{path} holds no rows")
     return rows
+
+
+def _check_header(names: Sequence[str], path: Path) -> None:
+    missing = [name for name in _REQUIRED if name not in names]
+    if missing:
+        raise TableError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    twice = [name for name in _COLUMNS if names.count(name) > 1]
+    if twice:
+        raise TableError(f"{path} has the column {twice[0]} more than once")
 
 
 def _row(record: dict[str, Any], place: str) -> LatencyRow:
@@ -98,9 +103,10 @@ def _row(record: dict[str, Any], place: str) -> LatencyRow:
     for name in _REQUIRED:
         if name not in values and not (name == "latency_ms" and "error" in values):
             raise TableError(f"{place} has no {name}")
-    latency = values.get("latency_ms")
-    if latency is not None and latency <= 0:
-        raise TableError(f"{place} has the impossible latency {latency:g} ms")
+    for name, value in values.items():
+        # Only a deviation may be zero; everything else is divided by.
+        if name.endswith("_ms") and (value < 0 or (value == 0 and name != "std_ms")):
+            raise TableError(f"{place} has the impossible {name} {value:g}")
     return LatencyRow(**values)
 
 

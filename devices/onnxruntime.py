@@ -114,8 +114,11 @@ class OnnxRuntimeSession:
             values = random.standard_normal(spec.shape, dtype=np.float32).astype(spec.dtype)
             binding.bind_ortvalue_input(spec.name, onnxruntime.OrtValue.ortvalue_from_numpy(values))
         for output in self._session.get_outputs():
-            zeros = np.zeros(output.shape, dtype=np.float32)
-            binding.bind_ortvalue_output(output.name, onnxruntime.OrtValue.ortvalue_from_numpy(zeros))
+            if output.type == "tensor(float)" and all(isinstance(extent, int) for extent in output.shape):
+                zeros = np.zeros(output.shape, dtype=np.float32)
+                binding.bind_ortvalue_output(output.name, onnxruntime.OrtValue.ortvalue_from_numpy(zeros))
+            else:
+                binding.bind_output(output.name)  # the runtime allocates what it alone knows the form of
         return binding
 
     def _cores(self, realtime: bool = False) -> ExitStack:

@@ -118,23 +118,38 @@ def true_ms(artifact: Artifact, setting: Setting) -> float:
         ) from error
     if not model.graph.node:
         raise DeviceError(f"the simulated device finds no operations in {artifact.path.name}")
-    shapes = {
-        value.name: [extent.dim_value for extent in value.type.tensor_type.shape.dim]
-        for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    } | {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
-    work = sum(_node_ms(node, shapes) for node in model.graph.node)
+    shapes = _fixed_shapes(model.graph)
+    work = 0.0
+    for node in model.graph.node:
+        # An input that is left out has no name.
+        names = [name for name in (*node.input, node.output[0]) if name]
+        unknown = [name for name in names if name not in shapes]
+        if unknown:
+            raise DeviceError(
+                f"the simulated device finds no fixed shape of '{unknown[0]}' in {artifact.path.name}"
+            )
+        work += _node_ms(node, names, shapes)
     return float(_CALL_MS + work / setting.threads**0.9)
 
 
-def _node_ms(node: Any, shapes: Mapping[str, list[int]]) -> float:
+def _fixed_shapes(graph: Any) -> dict[str, list[int]]:
+    found = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    for value in (*graph.value_info, *graph.input, *graph.output):
+        tensor = value.type.tensor_type
+        if tensor.HasField("shape") and all(extent.HasField("dim_value") for extent in tensor.shape.dim):
+            found[value.name] = [extent.dim_value for extent in tensor.shape.dim]
+    return found
+
+
+def _node_ms(node: Any, names: Sequence[str], shapes: Mapping[str, list[int]]) -> float:
     output = prod(shapes[node.output[0]])
-    traffic = 4 * (output + sum(prod(shapes[name]) for name in node.input)) / _BYTES_PER_MS
+    traffic = 4 * sum(prod(shapes[name]) for name in names) / _BYTES_PER_MS
     macs = 0.0
     kind = "dense"
     if node.op_type == "Conv":
         weight = shapes[node.input[1]]
         kind = "depthwise" if weight[1] == 1 and weight[0] > 1 else "dense"
         macs = output * prod(weight[1:])
-    elif node.op_type == "Gemm":
+    elif node.op_type in ("Gemm", "MatMul"):
         kind, macs = "linear", output * shapes[node.input[0]][-1]
     return max(macs / _MACS_PER_MS[kind], traffic) + _LAUNCH_MS

@@ -68,3 +68,11 @@ def test_refusals() -> None:
         )
     with pytest.raises(UserError, match="failed, the first with: refused"):
         agree([row("a", None, error="refused")], PREDICTED)
+
+
+@pytest.mark.parametrize("ms", [0.0, -1.0, float("nan"), float("inf")])
+def test_impossible_latencies_are_refused_with_their_row(ms: float) -> None:
+    with pytest.raises(UserError, match=r"measured latency of a .*more than zero"):
+        agree([row("a", ms)], PREDICTED)
+    with pytest.raises(UserError, match=r"predicted latency of a .*more than zero"):
+        agree(MEASURED, [row("a", ms)])

@@ -102,16 +102,8 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     assert run("tables", "--format", "json").json() == [table]
 
     budget = run("predict", TEXT, "--resolution", "32", *device, "--format", "json").json()[0]["latency_ms"]
-    search = (
-        "search",
-        *device,
-        "--latency",
-        f"{3 * float(str(budget))}ms",
-        "--layers",
-        "8",
-        "--space",
-        "mobilenet",
-    )
+    limit = f"{3 * float(str(budget))}ms"
+    search = ("search", *device, "--latency", limit, "--layers", "8", "--space", "mobilenet")
     more = ("--resolution", "32", "--classes", "10", "--evaluations", "300", "--population", "32")
     (result,) = run(*search, *more, "--out", "found", "--format", "json").json()
     assert result == json.loads((tmp_path / "found/result.json").read_text())
@@ -150,18 +142,8 @@ def test_per_image(run) -> None:  # type: ignore[no-untyped-def]
     record = run("predict", TEXT, *setting, "--format", "json").json()[0]
     assert record["latency_ms"] == pytest.approx(4 * float(str(record["latency_per_image_ms"])))
     limit = f"{0.6 * float(str(record['latency_ms']))}ms"
-    search = (
-        "search",
-        *setting,
-        "--space",
-        "mobilenet",
-        "--resolution",
-        "32",
-        "--layers",
-        "6",
-        "--evaluations",
-        "50",
-    )
+    space = "--space mobilenet --resolution 16 --layers 6 --evaluations 50".split()
+    search = ("search", *setting, *space)
     per_run = run(*search, "--latency", limit, "--out", "a", "--format", "json").json()[0]
     per_image = run(*search, "--latency", limit, "--per-image", "--out", "b", "--format", "json").json()[0]
     limits = [next(iter(r["budgets"]["latency_ms"].values())) for r in (per_run, per_image)]

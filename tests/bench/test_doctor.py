@@ -81,3 +81,40 @@ def test_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr("os.access", lambda path, mode: False)
     finding = Home().look()
     assert finding.status == "fail" and "ZENBENCH_HOME" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "supplies, status",
+    [
+        ({"a-usb": ("USB", "0"), "mains": ("Mains", "1")}, "ok"),
+        ({"mains": ("Mains", "0"), "mouse": ("Battery", "1")}, "warn"),
+    ],
+    ids=["an idle USB port", "a wireless mouse"],
+)
+def test_power_is_not_told_by_other_supplies(
+    tmp_path: Path, supplies: dict[str, tuple[str, str]], status: str
+) -> None:
+    for name, (kind, online) in supplies.items():
+        write(tmp_path / "class/power_supply" / name / "type", kind)
+        write(tmp_path / "class/power_supply" / name / "online", online)
+    finding = Power(tmp_path).look()
+    assert finding is not None and finding.status == status
+
+
+def test_a_runtime_that_cannot_be_loaded_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str, runtime: str) -> None:
+        raise ModuleNotFoundError("No module named 'onnxruntime.capi'", name="onnxruntime.capi")
+
+    monkeypatch.setattr(doctor, "device", broken)
+    findings = [finding for finding in examine() if finding.check.startswith("device ")]
+    assert findings and all(finding.status == "fail" for finding in findings)
+    assert all(finding.advice.endswith(" onnxruntime") for finding in findings)
+
+
+@pytest.mark.parametrize("check, file", [(Steal, "stat"), (Memory, "meminfo")])
+def test_a_reading_in_an_unknown_form_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: type[Steal] | type[Memory], file: str
+) -> None:
+    write(tmp_path / file, "MemAvailable: lots\n")
+    monkeypatch.setattr(doctor, "checks", lambda: (check(tmp_path),))
+    assert [finding.status for finding in examine()] == ["warn"]

@@ -68,3 +68,26 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(TableError, match="cannot be read"):
         read_rows(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ('"' + HEAD, "line 1 is not valid CSV"),
+        (HEAD.replace("\n", ",latency_ms\n") + "n,d,host,s,1,2\n", "the column latency_ms more than once"),
+        (
+            HEAD.replace("\n", ",half_a_ms,half_b_ms\n") + "n,d,host,s,1,1,0\n",
+            "line 2 .*impossible half_b_ms 0",
+        ),
+        (HEAD.replace("\n", ",std_ms\n") + "n,d,host,s,1,-1\n", "line 2 .*impossible std_ms -1"),
+    ],
+)
+def test_faults_that_would_spoil_an_agreement_are_named(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(TableError, match=reason):
+        read_rows(tmp_path / "r.csv")
+
+
+def test_a_deviation_of_zero_is_possible(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(HEAD.replace("\n", ",std_ms\n") + "n,d,host,s,1,0\n")
+    assert read_rows(tmp_path / "r.csv")[0].std_ms == 0
