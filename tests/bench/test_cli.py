@@ -142,7 +142,7 @@ def test_per_image(run) -> None:  # type: ignore[no-untyped-def]
     record = run("predict", TEXT, *setting, "--format", "json").json()[0]
     assert record["latency_ms"] == pytest.approx(4 * float(str(record["latency_per_image_ms"])))
     limit = f"{0.6 * float(str(record['latency_ms']))}ms"
-    space = "--space mobilenet --resolution 16 --layers 6 --evaluations 50".split()
+    space = ["--space", "mobilenet", "--resolution", "16", "--layers", "6", "--evaluations", "50"]
     search = ("search", *setting, *space)
     per_run = run(*search, "--latency", limit, "--out", "a", "--format", "json").json()[0]
     per_image = run(*search, "--latency", limit, "--per-image", "--out", "b", "--format", "json").json()[0]
