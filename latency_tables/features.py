@@ -34,6 +34,8 @@ feature beside the plain width, so a device with another granule is fitted, only
 
 
 _FEW_CHANNELS = 4
+_IMAGE, _DENSE, _POINTWISE, _DEPTHWISE, _LINEAR, _ELEMENTWISE = range(len(KINDS))
+_STRIDED = _ELEMENTWISE  # the roofline's first column after the kinds that have MACs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,47 +96,48 @@ def _output_shape(workload: Workload) -> tuple[int, ...]:
 
 
 def _features(op: Op, input_shape: tuple[int, ...]) -> OpFeatures:
-    kernel, stride, groups = (op.kernel, op.stride, op.groups) if isinstance(op, Conv) else (1, 1, 1)
-    if isinstance(op, Linear):
-        kind, channels_in, size = "linear", op.in_features, 1
-    else:
-        channels_in, size = input_shape[0], op.shape[1]
-        if not isinstance(op, Conv):
-            kind = "elementwise"
-        elif channels_in <= _FEW_CHANNELS:
-            kind = "image"
-        elif groups > 1:
-            kind = "depthwise"
+    # Called for every operation that a search meets: written for speed.
+    channels_in, channels_out = input_shape[0], op.shape[0]
+    kernel, stride, size_in, size = 1, 1, input_shape[-1], op.shape[-1]
+    kind, per_output = _ELEMENTWISE, 0.0
+    rounded_in, rounded_out = _rounded(channels_in), _rounded(channels_out)
+    if isinstance(op, Conv):
+        kernel, stride = op.kernel, op.stride
+        # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
+        per_output = sum(tap_shares(kernel, size_in, stride)) ** 2
+        if op.groups > 1:
+            kind = _DEPTHWISE
         else:
-            kind = "pointwise" if kernel == 1 else "dense"
-    channels_out = op.shape[0]
-    rounded_in = channels_in if channels_in <= _FEW_CHANNELS else _rounded(channels_in)
-    rounded_out = _rounded(channels_out)
-    # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
-    taps = sum(tap_shares(kernel, input_shape[1], stride)) ** 2 if isinstance(op, Conv) else 1.0
-    weights = 0.0 if kind == "elementwise" else rounded_out * taps * (rounded_in if groups == 1 else 1)
-    macs = weights * size**2 / 1e7
-    activations = 4 * (rounded_in * prod(input_shape[1:]) + prod((rounded_out, *op.shape[1:]))) / 1e5
-    index = KINDS.index(kind)
-    work = (
-        *(macs if index == column else 0.0 for column in range(5)),
-        macs if kind == "dense" and stride > 1 else 0.0,
-        activations,
-        activations if kind == "depthwise" else 0.0,
-        4 * weights / 1e5,
-        4 * weights / 1e5 if kind == "linear" else 0.0,
-        1.0,
-    )
+            if channels_in <= _FEW_CHANNELS:
+                kind, rounded_in = _IMAGE, channels_in
+            else:
+                kind = _POINTWISE if kernel == 1 else _DENSE
+            per_output *= rounded_in
+    elif isinstance(op, Linear):
+        kind, channels_in, size_in, size = _LINEAR, op.in_features, 1, 1
+        rounded_in = per_output = _rounded(channels_in)
+    weights = rounded_out * per_output
+    macs = weights * size * size / 1e7
+    activations = 4e-5 * (rounded_in * size_in * size_in + rounded_out * size * size)
+    work = [0.0] * len(ROOFLINE)
+    if kind != _ELEMENTWISE:
+        work[kind] = macs
+    work[_STRIDED] = macs if kind == _DENSE and stride > 1 else 0.0
+    work[_STRIDED + 1] = activations
+    work[_STRIDED + 2] = activations if kind == _DEPTHWISE else 0.0
+    work[_STRIDED + 3] = 4e-5 * weights
+    work[_STRIDED + 4] = 4e-5 * weights if kind == _LINEAR else 0.0
+    work[_STRIDED + 5] = 1.0
     point = (
         log2(channels_in),
         log2(channels_out),
         log2(size),
         2 * log2(kernel),
-        float(stride - 1),
+        stride - 1.0,
         2 * (rounded_out / channels_out - 1),
         2 * (_rounded(channels_in) / channels_in - 1),
     )
-    return OpFeatures(index, work, point)
+    return OpFeatures(kind, tuple(work), point)
 
 
 def _rounded(channels: int) -> int:

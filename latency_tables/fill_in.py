@@ -30,8 +30,6 @@ from .features import OpFeatures, Vector, workload_features
 
 MIN_ROWS = 8
 _INDUCING_PER_KIND = 48
-_SHARED = 0.2
-"""Share of the prior variance that all operations of a kind have in common."""
 _KIND_GAP = 1e3
 """Distance between two kinds of operation: their covariance is nought."""
 _JITTER = 1e-6
@@ -115,11 +113,9 @@ class _Kernel:
     amplitude: float
 
     def __call__(self, squared_distances: Vector) -> Vector:
-        near: Vector = np.exp(squared_distances * (-0.5 / self.length**2))
-        near *= 1 - _SHARED
-        near += _SHARED * (squared_distances < 0.5 * _KIND_GAP**2)
-        near *= self.amplitude**2
-        return near
+        covariance: Vector = np.exp(squared_distances * (-0.5 / self.length**2))
+        covariance *= self.amplitude**2
+        return covariance
 
 
 class _Fit:
