@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..devices import host_cpu
-from ..devices.registry import cards, device
+from ..devices.card import cards
+from ..devices.registry import device
 from ..latency_tables.store import home
 
 Status = Literal["ok", "warn", "fail"]

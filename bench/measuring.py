@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 
 from ..devices.base import Device, DeviceState, Session, Setting
 from ..errors import DeviceError
-from ..zen.blocks import Workload
+from ..zen.workload import Workload
 from .subjects import Subject, WorkloadSubject
 from .timing import REFERENCE, Measurement, Recipe, Timing, time_round, warm_up
 
@@ -36,7 +35,7 @@ class Meter:
         self._folder = Path(folder)
         try:
             reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(self._folder, setting)
-            self._reference = self._resources.enter_context(device.open(reference, setting))
+            self._reference = self._resources.enter_context(closing(device.open(reference, setting)))
             warm_up(self._reference)
         except BaseException:
             self._resources.close()
@@ -45,12 +44,7 @@ class Meter:
     def __enter__(self) -> Meter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._resources.close()
 
     def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
@@ -59,7 +53,7 @@ class Meter:
             open_tasks: list[tuple[Task, Session, list[float]]] = []
             for task in tasks:
                 try:
-                    session = sessions.enter_context(self._open(task.subject))
+                    session = sessions.enter_context(closing(self._open(task.subject)))
                     open_tasks.append((task, session, warm_up(session)))
                 except DeviceError as error:
                     yield self._failed(task.subject, error)

@@ -13,9 +13,9 @@ import random
 from collections.abc import Iterator, Sequence
 from math import log2
 
-from ..zen.blocks import ConvUnit, HeadUnit, ResidualUnit, Workload
 from ..zen.network import Network
 from ..zen.space import Space, random_network
+from ..zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
 
 NETWORK_EVERY = 12
 _NETWORKS_A_LAP = 24

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..devices import host_cpu
 from ..devices.base import Wish
-from ..devices.registry import card
+from ..devices.card import card
 from ..errors import TableError
 from ..latency_tables.model import TableModel
 from ..latency_tables.store import find

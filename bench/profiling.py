@@ -13,8 +13,8 @@ from time import monotonic
 from ..devices.base import Device, Setting
 from ..errors import DeviceError, TableError
 from ..latency_tables.table import Card, LatencyTable, Row, Verdict
-from ..zen.blocks import Workload
 from ..zen.network import Network
+from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
 from .measuring import Meter, Task
 from .subjects import NetworkSubject, Subject, WorkloadSubject, is_network_key

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from ..devices.base import Artifact, Setting, TensorSpec
 from ..errors import NetworkError, UserError
-from ..zen.blocks import Workload
 from ..zen.graph import Graph
 from ..zen.network import Network, from_json
+from ..zen.workload import Workload
 from .export.weights import Array
 
 WEIGHT_SEED = 0

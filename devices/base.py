@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from ..errors import UserError
@@ -105,22 +104,13 @@ class Wish:
 
 
 class Session(Protocol):
-    """An artifact loaded and ready; closed by `with`."""
+    """An artifact loaded and ready; its user closes it (`contextlib.closing`)."""
 
     def time(self, runs: int) -> Sequence[Sample]:
         """Times `runs` runs in a row by the device's own clock; raises DeviceError where one fails."""
         ...
 
     def close(self) -> None: ...
-
-    def __enter__(self) -> Session: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 @runtime_checkable

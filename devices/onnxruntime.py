@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from time import perf_counter_ns
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import onnxruntime
 from ..errors import DeviceError, UserError
 from . import host_cpu
 from .base import Artifact, DeviceState, Requirement, Sample, Setting, Wish
-from .registry import Card
+from .card import Card
 
 _INPUT_SEED = 0
 
@@ -95,17 +94,6 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         del self._binding, self._session
-
-    def __enter__(self) -> OnnxRuntimeSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _bind(self, artifact: Artifact) -> Any:
         random = np.random.default_rng(_INPUT_SEED)

@@ -10,14 +10,13 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from types import TracebackType
 from typing import Any
 
 import onnx
 
 from ..errors import DeviceError, UserError
 from .base import Artifact, DeviceState, Requirement, Sample, Setting, Wish
-from .registry import Card
+from .card import Card
 
 _MACS_PER_MS = {"dense": 2e7, "depthwise": 4e6, "linear": 8e6}
 _BYTES_PER_MS = 1e7
@@ -95,17 +94,6 @@ class SimulatedSession:
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def __enter__(self) -> SimulatedSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def true_ms(artifact: Artifact, setting: Setting) -> float:

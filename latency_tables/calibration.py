@@ -20,8 +20,8 @@ from itertools import product
 
 import numpy as np
 
-from ..zen.blocks import Workload
 from ..zen.cost import workload_cost
+from ..zen.workload import Workload
 from .features import Vector, boundary_bytes
 
 TERMS = ("sum of blocks", "units", "MB at cuts", "MB of weights", "MB of weights past the cache")

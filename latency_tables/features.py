@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..zen.blocks import Workload
 from ..zen.graph import (
     INPUT,
     Add,
@@ -22,6 +21,7 @@ from ..zen.graph import (
     Op,
     tap_shares,
 )
+from ..zen.workload import Workload
 
 Vector = NDArray[np.floating[Any]]
 

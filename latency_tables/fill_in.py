@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from ..zen.blocks import Workload
+from ..zen.workload import Workload
 from .features import OpFeatures, Vector, workload_features
 
 MIN_ROWS = 8

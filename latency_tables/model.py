@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import TableError
-from ..zen.blocks import Workload
 from ..zen.budget import Estimate, Part
 from ..zen.network import Network
+from ..zen.workload import Workload
 from .calibration import Calibration, calibrate, cut_terms
 from .fill_in import MIN_ROWS, FillIn
 from .table import LatencyTable

@@ -19,8 +19,8 @@ from typing import Any, Literal
 from ..atomic import write_json, write_text
 from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
-from ..zen.blocks import Workload
 from ..zen.network import Network, from_json
+from ..zen.workload import Workload
 
 SCHEMA = "zenbench-table/1"
 Provenance = Literal["measured", "fitted", "modelled"]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .blocks import Workload
 from .cost import Cost
 from .network import Network
+from .workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

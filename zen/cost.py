@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from .blocks import Workload
 from .graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply
 from .network import Network
+from .workload import Workload
 
 BYTES_PER_VALUE = 4
 

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import NetworkError
-from .blocks import MAX_LAYERS, Block, HeadUnit, Workload, block_workloads, parse_block
+from .blocks import MAX_LAYERS, Block, block_workloads, parse_block
 from .graph import INPUT, Graph, GraphBuilder
+from .workload import HeadUnit, Workload
 
 FORMAT = "zenbench-network/1"
 MAX_RESOLUTION = 4096

@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from ..errors import UserError
-from .blocks import Block, HeadUnit, Workload, block_workloads, round_to_8
+from .blocks import Block, block_workloads, round_to_8
 from .budget import Budget, Estimate, Part
 from .cost import Cost, workload_cost
 from .network import Network
 from .proxies.base import Reading
 from .proxies.closed_form import log_delta, workload_terms
 from .space import MIN_WIDTH, Space, chain, mutate
+from .workload import HeadUnit, Workload
 
 Blocks = tuple[Block, ...]
 

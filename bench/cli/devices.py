@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ...devices.registry import cards, device
+from ...devices.card import cards
+from ...devices.registry import device
 from .options import format_option
 from .output import Column, answer
 

@@ -11,14 +11,14 @@ from zenbench.bench.profiling import Limits, Progress, build_table, journal_path
 from zenbench.bench.subjects import WorkloadSubject
 from zenbench.bench.timing import Recipe
 from zenbench.devices.base import Artifact, Device, Wish
-from zenbench.devices.registry import cards
+from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError, TableError
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
-from zenbench.zen.blocks import Workload
 from zenbench.zen.network import Network
 from zenbench.zen.space import SPACES
+from zenbench.zen.workload import Workload
 
 RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
 SPACE = [SPACES["mobilenet"]]

@@ -14,7 +14,7 @@ from zenbench.bench.timing import (
 )
 from zenbench.devices.base import Sample
 from zenbench.errors import TableError
-from zenbench.zen.blocks import Workload
+from zenbench.zen.workload import Workload
 
 
 class Scripted:
@@ -29,12 +29,6 @@ class Scripted:
         return [Sample(next(self._readings)) for _ in range(runs)]
 
     def close(self) -> None:
-        pass
-
-    def __enter__(self) -> "Scripted":
-        return self
-
-    def __exit__(self, *error: object) -> None:
         pass
 
 

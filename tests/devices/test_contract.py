@@ -1,6 +1,7 @@
 """What every device must do, run against every device that ships."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.subjects import seeded_weights
 from zenbench.devices import host_cpu
 from zenbench.devices.base import Artifact, Device, Setting, Wish
-from zenbench.devices.registry import cards, device
+from zenbench.devices.card import cards
+from zenbench.devices.registry import device
 from zenbench.errors import DeviceError, UserError
-from zenbench.zen.blocks import Workload
+from zenbench.zen.workload import Workload
 
 WORKLOAD = (
     "residual(style=bottleneck,kernel=3,in_channels=64,hidden_channels=32,out_channels=64,"
@@ -32,7 +34,7 @@ def artifact(path: Path, batch: int = 1) -> Artifact:
 
 def median_ms(any_device: Device, path: Path, batch: int) -> float:
     setting = any_device.setting(Wish(batch=batch))
-    with any_device.open(artifact(path, batch), setting) as session:
+    with closing(any_device.open(artifact(path, batch), setting)) as session:
         session.time(5)
         return float(np.median([sample.ms for sample in session.time(30)]))
 
@@ -67,7 +69,7 @@ def test_impossible_wishes_are_refused(any_device: Device, wish: Wish) -> None:
 
 def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None:
     setting = any_device.setting(Wish())
-    with any_device.open(artifact(tmp_path), setting) as session:
+    with closing(any_device.open(artifact(tmp_path), setting)) as session:
         for runs in (1, 7):
             samples = session.time(runs)
             assert len(samples) == runs
@@ -93,7 +95,7 @@ def test_the_process_is_left_as_it_was(any_device: Device, tmp_path: Path) -> No
 
     before = scheduling()
     good = artifact(tmp_path)
-    with any_device.open(good, any_device.setting(Wish())) as session:
+    with closing(any_device.open(good, any_device.setting(Wish()))) as session:
         session.time(3)
         assert scheduling() == before
     good.path.write_bytes(b"")

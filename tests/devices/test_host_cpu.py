@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -12,7 +13,7 @@ from zenbench.devices import host_cpu
 from zenbench.devices.base import Setting, Wish
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError
-from zenbench.zen.blocks import Workload
+from zenbench.zen.workload import Workload
 
 SMALL = (
     "residual(style=bottleneck,kernel=3,in_channels=16,hidden_channels=8,out_channels=16,"
@@ -73,7 +74,9 @@ def test_a_run_that_fails_leaves_the_process_as_it_was(
     setting = host.setting(Wish())
     graph = Workload.parse(SMALL).graph()
     before, inside = scheduling(), []
-    with host.open(write_onnx(graph, seeded_weights(graph), tmp_path / "s.onnx"), setting) as session:
+    with closing(
+        host.open(write_onnx(graph, seeded_weights(graph), tmp_path / "s.onnx"), setting)
+    ) as session:
 
         class Broken:
             def run_with_iobinding(self, binding: object) -> None:

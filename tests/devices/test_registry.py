@@ -2,7 +2,8 @@
 
 import pytest
 from zenbench.devices.base import Device, Wish
-from zenbench.devices.registry import Card, card, cards, device
+from zenbench.devices.card import Card, card, cards
+from zenbench.devices.registry import device
 from zenbench.errors import UserError
 
 CARD = Card(

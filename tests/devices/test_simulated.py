@@ -1,5 +1,6 @@
 """The simulated device: seeded, noisy around a truth that behaves like a real one."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -7,7 +8,7 @@ from statistics import median
 import pytest
 from zenbench.bench.subjects import NetworkSubject, WorkloadSubject
 from zenbench.devices.base import Wish
-from zenbench.devices.registry import cards
+from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError
 from zenbench.zen.families import zoo
@@ -26,7 +27,7 @@ def test_readings_are_seeded(tmp_path: Path) -> None:
     def readings(seed: int) -> list[float]:
         device = fresh(seed)
         setting = device.setting(Wish())
-        with device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting), setting) as session:
+        with closing(device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting), setting)) as session:
             return [sample.ms for sample in session.time(20)]
 
     assert readings(1) == readings(1) != readings(2)
@@ -36,7 +37,7 @@ def test_readings_warm_up_and_lie_around_the_truth(tmp_path: Path) -> None:
     device = fresh()
     setting = device.setting(Wish())
     artifact = NetworkSubject(NETWORK).artifact(tmp_path, setting)
-    with device.open(artifact, setting) as session:
+    with closing(device.open(artifact, setting)) as session:
         first = session.time(1)[0].ms
         session.time(20)
         settled = [sample.ms for sample in session.time(400)]

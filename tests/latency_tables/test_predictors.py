@@ -13,9 +13,10 @@ from zenbench.latency_tables.features import KINDS, workload_features
 from zenbench.latency_tables.fill_in import FillIn
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import Card, LatencyTable, Row
-from zenbench.zen.blocks import Workload, block_workloads
+from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network, parse_text
+from zenbench.zen.workload import Workload
 
 CARD = Card(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
 RATES = dict(zip(KINDS, (0.1, 0.05, 0.03, 0.2, 0.1, 0.0), strict=True))

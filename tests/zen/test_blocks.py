@@ -2,16 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zenbench.errors import NetworkError
-from zenbench.zen.blocks import (
-    Block,
-    ConvUnit,
-    HeadUnit,
-    ResidualUnit,
-    Workload,
-    block_workloads,
-    parse_block,
-    round_to_8,
-)
+from zenbench.zen.blocks import Block, block_workloads, parse_block, round_to_8
+from zenbench.zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
 
 KEY = (
     "residual(style=basic,kernel=3,in_channels=8,hidden_channels=8,out_channels=8,stride=1,projection=0,{})@8"

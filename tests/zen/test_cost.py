@@ -1,12 +1,12 @@
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from zenbench.zen.blocks import ConvUnit, HeadUnit, ResidualUnit, Workload
 from zenbench.zen.cost import cost, graph_cost
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import GraphModule, build_module
 from zenbench.zen.network import Network, parse_blocks, parse_text
+from zenbench.zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
 
 BLOCKS = [
     *(f"SuperConvK{k}BNRELU(8,24,{{stride}},2)" for k in (1, 3, 5, 7)),

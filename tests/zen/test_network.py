@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zenbench.errors import NetworkError
-from zenbench.zen.blocks import Block, HeadUnit
+from zenbench.zen.blocks import Block
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, from_json, parse_blocks, parse_text
+from zenbench.zen.workload import HeadUnit
 
 STEM = "SuperConvK3BNRELU(3,8,1,1)"
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 from zenbench.errors import UserError
-from zenbench.zen.blocks import Workload
 from zenbench.zen.budget import Budget, Estimate, LatencyLimit, Part
 from zenbench.zen.cost import cost, workload_cost
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search import SearchProgress, SearchResult, search
 from zenbench.zen.space import SPACES
+from zenbench.zen.workload import Workload
 
 
 class MacsModel:

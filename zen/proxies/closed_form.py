@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import acos, log, pi, sqrt
 
-from ..blocks import Workload
 from ..graph import Conv, Graph, tap_shares
 from ..network import Network
+from ..workload import Workload
 from .base import GAMMA, Reading
 
 _SQUARED_MEAN = 1 / (2 * pi)
