@@ -35,6 +35,11 @@ class Unit:
         """Input size over output size."""
         return 1
 
+    @property
+    def label(self) -> str:
+        """A short text for people."""
+        return str(self)
+
     def __str__(self) -> str:
         values = ",".join(f"{f.name}={_plain(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
         return f"{self.kind}({values})"
@@ -57,6 +62,10 @@ class ConvUnit(Unit):
     @property
     def total_stride(self) -> int:
         return self.stride
+
+    @property
+    def label(self) -> str:
+        return f"conv {self.kernel}x{self.kernel} {self.in_channels}>{self.out_channels} /{self.stride}"
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         x = builder.conv(x, self.out_channels, self.kernel, self.stride)
@@ -89,6 +98,12 @@ class ResidualUnit(Unit):
     def total_stride(self) -> int:
         return self.stride
 
+    @property
+    def label(self) -> str:
+        widths = f"{self.in_channels}>{self.hidden_channels}>{self.out_channels}"
+        extras = " projection" * self.projection + " se" * self.squeeze_excite
+        return f"{self.style} {self.kernel}x{self.kernel} {widths} /{self.stride}{extras}"
+
     def lower(self, builder: GraphBuilder, x: str) -> str:
         hidden = self.hidden_channels
         if self.style == "basic":
@@ -120,6 +135,10 @@ class HeadUnit(Unit):
     def input_channels(self) -> int:
         return self.in_channels
 
+    @property
+    def label(self) -> str:
+        return f"head {self.in_channels}>{self.classes}"
+
     def lower(self, builder: GraphBuilder, x: str) -> str:
         return builder.linear(builder.global_average_pool(x), self.classes)
 
@@ -139,6 +158,10 @@ class Workload:
 
     def __str__(self) -> str:
         return f"{self.unit}@{self.size}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.unit.label} at {self.size}"
 
     @property
     def output_size(self) -> int:

@@ -16,8 +16,10 @@ from ..latency_csv import LatencyRow
 from ..networks import Given
 
 Record = Mapping[str, Any]
+FOR_PEOPLE = ("label", "block", "forward")
 LABEL_WIDTH = 52
 WIDE = 1000
+NARROW = 16
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,26 @@ def row_record(row: LatencyRow, item: Given) -> Record:
 
 
 def answer(records: Sequence[Record], columns: Sequence[Column], style: str) -> None:
-    """Prints records: all keys but the label as JSON or CSV, the chosen columns as a table."""
-    whole = [{key: value for key, value in record.items() if key != "label"} for record in records]
+    """Prints records: all keys but those for people as JSON or CSV, the chosen columns as a table."""
+    whole = [{key: value for key, value in record.items() if key not in FOR_PEOPLE} for record in records]
     if style == "json":
         click.echo(json.dumps(whole, indent=2, allow_nan=False))
     elif style == "csv":
         keys = list(dict.fromkeys(key for record in whole for key in record))
         writer = csv.DictWriter(sys.stdout, keys, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(whole)
+        writer.writerows({key: _cell(value) for key, value in record.items()} for record in whole)
     else:
         show_table(records, columns)
 
 
+def _cell(value: Any) -> Any:
+    """What a CSV cell holds: nested values as JSON."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
+
+
 def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool = False) -> None:
-    """A text table; a column without any value is left out."""
+    """A text table; a column without any value is left out. Where it is too wide, a paragraph a record."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -83,8 +90,20 @@ def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool =
         )
     stream = sys.stderr if err else sys.stdout
     # Without a terminal there is no width to fit: a line holds a whole record, for grep and diff.
-    width = None if stream.isatty() else WIDE
-    Console(file=stream, width=width, markup=False, highlight=False).print(table)
+    console = Console(file=stream, width=None if stream.isatty() else WIDE, markup=False, highlight=False)
+    if console.width >= sum(_least_width(column, records) for column in shown):
+        console.print(table)
+    else:
+        for record in records:
+            lines = (f"{c.heading}: {c.show(record[c.key])}" for c in shown if record.get(c.key) is not None)
+            console.print("\n".join(lines), end="\n\n", soft_wrap=True)
+
+
+def _least_width(column: Column, records: Sequence[Record]) -> int:
+    """Characters below which a column is no longer readable: numbers whole, text folded at some point."""
+    cells = [column.heading, *(column.show(r[column.key]) for r in records if r.get(column.key) is not None)]
+    widest = max(map(len, cells))
+    return 3 + (widest if column.right else min(widest, NARROW))
 
 
 def say(text: str) -> None:

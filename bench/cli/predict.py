@@ -15,7 +15,7 @@ from ..latency_csv import write_rows
 from ..networks import networks_only
 from ..prediction import open_model, predict
 from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
-from .output import NETWORK_COLUMN, Column, Record, answer, row_record, say
+from .output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -26,8 +26,8 @@ COLUMNS = (
     Column("sum_ms", "plain sum", format_ms),
 )
 BLOCK_COLUMNS = (
-    Column("network", "network", str, right=False),
-    Column("workload", "workload", right=False),
+    NETWORK_COLUMN,
+    Column("block", "workload: kernel, widths, stride, input size", right=False),
     Column("times", "times"),
     Column("ms", "each", format_ms),
     Column("std_ms", "std", format_ms),
@@ -84,7 +84,10 @@ def _by_block(model: TableModel, networks: Sequence[Network]) -> list[Record]:
             part, times = model.block(workload), workloads.count(workload)
             records.append(
                 {
-                    "network": network.digest,
+                    "label": label(network) if len(networks) > 1 else None,
+                    "block": workload.label,
+                    "network": str(network),
+                    "digest": network.digest,
                     "workload": str(workload),
                     "times": times,
                     "ms": part.ms,

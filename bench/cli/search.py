@@ -62,13 +62,14 @@ def command(style: str, out: Path | None, device: str, **options: Any) -> None:
     if (folder / "result.json").exists():
         raise UserError(f"{folder} holds a result already; choose another --out")
     record = run_search(model, folder, **options)
-    latencies = record["latencies"]
     shown = {
         **record,
+        "value": record["score"],
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
-        **({key: latencies[0][key] for key in ("latency_ms", "std_ms")} if latencies else {}),
     }
-    answer([record if style == "json" else shown], COLUMNS, style)
+    for latency in record["latencies"][:1]:
+        shown |= {key: latency[key] for key in ("latency_ms", "latency_per_image_ms", "std_ms", "coverage")}
+    answer([shown], COLUMNS, style)
     say(f"{folder}: result.json, network.json, best.csv, history.csv")
 
 

@@ -106,7 +106,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     search = ("search", *device, "--latency", limit, "--layers", "8", "--space", "mobilenet")
     more = ("--resolution", "32", "--classes", "10", "--evaluations", "300", "--population", "32")
     (result,) = run(*search, *more, "--out", "found", "--format", "json").json()
-    assert result == json.loads((tmp_path / "found/result.json").read_text())
+    assert json.loads((tmp_path / "found/result.json").read_text()).items() <= result.items()
     wanted = "network resolution classes score score_forward score_forward_sem reading macs params layers"
     wanted += " latencies evaluated rejected seconds rescore_seconds seed population algorithm space start"
     assert set(f"{wanted} budgets command versions tables".split()) <= set(result)
