@@ -122,8 +122,8 @@ def _summary(
         "budget": (f"{format_ms(budget.latency_ms or 0.0)} and {rival.layers} layers, as {rival.name} here"),
         "found": record["network"],
         "score": (
-            f"{record['score_forward']:.1f} +- {record['score_forward_sem']:.1f} by forward passes, "
-            f"{record['score']:.1f} closed form ({rival.name}: {zen_closed(rival):.1f})"
+            f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f} by forward passes, "
+            f"{record['score']:.2f} closed form ({rival.name}: {zen_closed(rival):.2f})"
         ),
         "predicted": f"{format_ms(predicted_ms)} +- {format_ms(latency['std_ms'])}",
         "measured": f"{format_ms(measured_ms)} ({measured.verdict})",

@@ -11,6 +11,7 @@ from typing import Protocol
 import click
 
 LINE_EVERY_SECONDS = 10.0
+EARLY_SHARE = 0.05
 
 
 class Meter(Protocol):
@@ -61,5 +62,7 @@ class _Lines:
             return
         self._last = now
         share = min(1.0, done / self._total) if self._total else 1.0
-        left = (now - self._started) * (1 - share) / share if share > 0 else 0.0
-        click.echo(f"{self._title}: {share:.0%}, about {left:.0f} s left, {note}", err=True)
+        # Opening comes before the first unit of work, so an early rate says little.
+        known = share >= EARLY_SHARE
+        left = f"about {(now - self._started) * (1 - share) / share:.0f} s left, " if known else ""
+        click.echo(f"{self._title}: {share:.0%}, {left}{note}", err=True)
