@@ -33,6 +33,7 @@ class Agreement:
     rounds predicting the other, which no prediction can be expected to beat by much.
     `within_1_std`: share of truths within the prediction's standard deviation (68 % if it is right).
     `reference_drift`: reference workload now over then; away from 1 the machine itself has changed.
+    `mape_without_drift`: the mape of predictions times that drift, what the prediction itself is off by.
     """
 
     device: str
@@ -48,6 +49,7 @@ class Agreement:
     within_1_std: float | None
     within_2_std: float | None
     reference_drift: float | None
+    mape_without_drift: float | None
     failed: int
     only_measured: int
     only_predicted: int
@@ -78,7 +80,7 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         rows.append((truth, guess))
     if not pairs:
         raise UserError(f"all {len(failures)} networks in both files failed, the first with: {failures[0]}")
-    errors = [pair.error for pair in pairs]
+    errors, drift = [pair.error for pair in pairs], _drift(rows)
     ((device, setting),) = joined
     return Agreement(
         device=device,
@@ -92,7 +94,8 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         noise_ceiling=_noise_ceiling([truth for truth, _ in rows]),
         within_1_std=_within(rows, 1),
         within_2_std=_within(rows, 2),
-        reference_drift=_drift(rows),
+        reference_drift=drift,
+        mape_without_drift=None if drift is None else fmean(abs((1 + e) * drift - 1) for e in errors),
         failed=len(failures),
         only_measured=len(truths) - len(keys),
         only_predicted=len(guesses) - len(keys),

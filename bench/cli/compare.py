@@ -76,6 +76,7 @@ def _lines(agreement: Agreement) -> list[Record]:
     ]
     if agreement.reference_drift is not None:
         lines.append(("reference workload, now / in the table", f"{agreement.reference_drift:.3f}"))
+        lines.append(("mean error with that drift divided out", percent(agreement.mape_without_drift)))
     for count, what in (
         (agreement.failed, "failed"),
         (agreement.only_measured, "measured only"),

@@ -42,6 +42,9 @@ def test_noise_ceiling_and_drift() -> None:
     agreement = agree(measured, predicted)
     assert agreement.noise_ceiling == pytest.approx((0.05 + 0.01) / 2)
     assert agreement.reference_drift == pytest.approx(1.1)
+    assert agreement.mape_without_drift == pytest.approx(0.1), (
+        "exact predictions of a machine 10 % slower now"
+    )
     assert agreement.spearman is None, "two points have no rank correlation worth showing"
 
 

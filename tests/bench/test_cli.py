@@ -267,3 +267,13 @@ def test_kill_during_a_profile_loses_at_most_the_measurement_under_way(run, tmp_
     after = [one.subject for one in read_journal(journal).measurements]
     assert after[: len(before)] == before
     assert {after.count(subject) for subject in set(after)} == {5}
+
+
+def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    measure = ("measure", TEXT, "--resolution", "16", "--device", "simulated", "--format", "json")
+    assert run(*measure).json()[0]["setting"].endswith("b1/t1/free")  # type: ignore[attr-defined]
+    assert run(*measure, "--batch", "2").json()[0]["setting"].endswith("b2/t1/free")  # type: ignore[attr-defined]
+    settings = [
+        sitting.setting.batch for sitting in read_journal(tmp_path / "measured.journal.jsonl").sittings
+    ]
+    assert settings == [1, 2]
