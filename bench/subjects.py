@@ -126,10 +126,18 @@ def _onnx_inputs(model: Any, path: Path) -> tuple[TensorSpec, ...]:
 
 def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
     """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
+    import torch
+
     from ..zen.module import build_module, initialise
 
     module = build_module(graph)
-    initialise(module, seed)
+    threads = torch.get_num_threads()
+    # Units are small: several threads gain little, and beside one busy program they lose a factor of seven.
+    torch.set_num_threads(1)
+    try:
+        initialise(module, seed)
+    finally:
+        torch.set_num_threads(threads)
     return state_arrays(module)
 
 

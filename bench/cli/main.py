@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import import_module
 
@@ -57,6 +58,8 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 1 the answer is no, 2 user's mistake, 3 device trouble."""
+    # The tables' matrices are small: threads of the linear algebra only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     # --debug is wanted after the fact, so it may stand anywhere.
