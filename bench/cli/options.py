@@ -32,9 +32,17 @@ class _Parsed(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def _table_path(text: str) -> Path:
+    # Card and journal are named after the table by its suffix: another one would name the table itself.
+    if Path(text).suffix != ".csv" or Path(text).is_dir():
+        raise UserError(f"'{text}' does not name a table; it must be a file ending in .csv")
+    return Path(text)
+
+
 DURATION = _Parsed("duration", parse_duration_ms)
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
+TABLE = _Parsed("table", _table_path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -64,7 +72,7 @@ _setting = (
 _per_image = click.option(
     "--per-image", is_flag=True, help="Read latency limits and show latencies per image, not per run."
 )
-_table = click.option("--table", type=FILE, help="Latency table (its .csv) instead of the device's own.")
+_table = click.option("--table", type=TABLE, help="Latency table (its .csv) instead of the device's own.")
 
 measuring_options = _stack(
     click.option("--device", default="host", show_default=True, help="See zenbench devices."), *_setting

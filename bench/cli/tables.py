@@ -10,7 +10,7 @@ from ...errors import TableError, UserError
 from ...latency_tables.model import TableModel
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
-from .options import FILE, format_option
+from .options import TABLE, format_option
 from .output import Column, Record, answer, say
 
 COLUMNS = (
@@ -43,8 +43,8 @@ def command(context: click.Context, style: str) -> None:
 
 
 @command.command("merge")
-@click.argument("tables", nargs=-1, required=True, type=FILE)
-@click.option("--out", type=FILE, required=True, help="The merged table's .csv.")
+@click.argument("tables", nargs=-1, required=True, type=TABLE)
+@click.option("--out", type=TABLE, required=True, help="The merged table's .csv.")
 def merge(tables: tuple[Path, ...], out: Path) -> None:
     """Merge tables of several sittings with one setting into one."""
     if out.exists():

@@ -174,6 +174,8 @@ BAD = [
     (("predict", TEXT, "--device", "toaster"), "no device is called"),
     (("predict", TEXT), "zenbench profile --device host"),
     (("predict", TEXT, "--table", "none.csv"), "there is no table"),
+    (("predict", TEXT, "--table", "t.json"), "ending in .csv"),
+    (("profile", "--device", "simulated", "--blocks", "3", "--table", "t.json"), "ending in .csv"),
     (("search", "--params", "1M", "--space", "vit"), "vit"),
     (("search",), "needs a budget"),
     (("search", "--latency", "11", "--device", "simulated"), "no unit"),
