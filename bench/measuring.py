@@ -71,6 +71,8 @@ class Meter:
     def _open(self, subject: Subject) -> Session:
         artifact = subject.artifact(self._folder, self._setting)
         try:
+            if artifact.format not in self._device.accepts:
+                raise DeviceError(f"{self._device.name} takes {self._device.accepts}, not {artifact.format}")
             return self._device.open(artifact, self._setting)
         finally:
             if artifact.path.parent == self._folder:

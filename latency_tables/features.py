@@ -43,7 +43,8 @@ class OpFeatures:
     """One operation that takes time.
 
     `kind`: its place in KINDS. `work`: the columns of the roofline (see `ROOFLINE`), in units that keep
-    them near one. `point`: coordinates in which its efficiency varies smoothly, in octaves.
+    them near one. `point`: coordinates in which its efficiency varies smoothly: octaves of input channels,
+    output channels, output size and (twice) kernel, the stride, and what rounding wastes of the channels.
     """
 
     kind: int
@@ -59,15 +60,6 @@ ROOFLINE = (
     "100 kB of weights",
     "100 kB of linear weights",
     "operations",
-)
-POINT = (
-    "input channels",
-    "output channels",
-    "output size",
-    "kernel",
-    "stride",
-    "output waste",
-    "input waste",
 )
 
 

@@ -12,7 +12,6 @@ import random
 from dataclasses import dataclass, replace
 from math import log2
 
-from ..errors import UserError
 from .blocks import Block, BlockKind, round_to_8
 from .cost import cost
 from .network import Network, parse_blocks
@@ -92,14 +91,6 @@ SPACES = {
         ),
     )
 }
-
-
-def space(name: str) -> Space:
-    """The space of that name; raises UserError with the known names."""
-    found = SPACES.get(name)
-    if found is None:
-        raise UserError(f"there is no space '{name}'; known are {', '.join(SPACES)}")
-    return found
 
 
 def chain(blocks: list[Block]) -> tuple[Block, ...]:

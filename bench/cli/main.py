@@ -49,11 +49,9 @@ class LazyCommands(click.Group):
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="zenbench")
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
-@click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """Measure how long networks take on real devices, and search for the best one within a budget."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    context.obj = debug
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,19 +96,6 @@ format_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 
 
-@dataclass(frozen=True)
-class NetworkChoice:
-    """What the network options named."""
-
-    networks: tuple[str, ...]
-    networks_file: Path | None
-    resolution: int | None
-    classes: int | None
-
-    def read(self) -> list[Given]:
-        return read_all(self.networks, self.networks_file, self.resolution, self.classes)
-
-
 def wish(options: dict[str, Any]) -> Wish:
     """The setting's options as a wish."""
     return Wish(options["runtime"], options["precision"], options["batch"], options["threads"])
@@ -117,6 +103,4 @@ def wish(options: dict[str, Any]) -> Wish:
 
 def chosen_networks(options: dict[str, Any]) -> list[Given]:
     """The networks that a command's options name."""
-    return NetworkChoice(
-        options["networks"], options["networks_file"], options["resolution"], options["classes"]
-    ).read()
+    return read_all(options["networks"], options["networks_file"], options["resolution"], options["classes"])

@@ -5,7 +5,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zenbench.errors import UserError
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network
@@ -18,7 +17,6 @@ from zenbench.zen.space import (
     Space,
     mutate,
     random_network,
-    space,
 )
 
 both_spaces = pytest.mark.parametrize("space", list(SPACES.values()), ids=list(SPACES))
@@ -107,8 +105,3 @@ def test_random_networks_are_seeded_varied_and_bounded(space: Space) -> None:
 def test_smallest_is_smaller_than_the_start_in_every_count(space: Space) -> None:
     least, start = cost(space.smallest(224, 1000)), cost(space.start(224, 1000))
     assert least.macs < start.macs and least.params < start.params and least.layers <= start.layers
-
-
-def test_unknown_space() -> None:
-    with pytest.raises(UserError, match="resnet, mobilenet"):
-        space("vit")
