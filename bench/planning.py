@@ -15,7 +15,8 @@ from math import log2
 
 from ..zen.network import Network
 from ..zen.space import Space, random_network
-from ..zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
+from ..zen.units.plain import ConvUnit, HeadUnit, ResidualUnit
+from ..zen.workload import Workload
 
 NETWORK_EVERY = 12
 _NETWORKS_A_LAP = 24

@@ -18,7 +18,7 @@ from ..errors import TableError
 
 REFERENCE = (
     "residual(style=bottleneck,kernel=3,in_channels=128,hidden_channels=64,out_channels=128,"
-    "stride=1,projection=0,squeeze_excite=0)@28"
+    "stride=1,projection=0)@28"
 )
 
 

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from ..zen.graph import (
     INPUT,
     Add,
+    Concat,
     Conv,
     GlobalAveragePool,
     Graph,
+    GroupSoftmax,
     Linear,
     Multiply,
     Op,
+    Pool,
+    Slice,
     tap_shares,
 )
 from ..zen.workload import Workload
@@ -71,14 +75,14 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 
 def graph_features(graph: Graph) -> tuple[OpFeatures, ...]:
     """The features of a graph; batch norm and activations are free, as runtimes fuse them."""
-    timed = (Conv, Linear, Add, Multiply, GlobalAveragePool)
+    timed = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     return tuple(_features(op, shapes[op.inputs[0]]) for op in graph.ops if isinstance(op, timed))
 
 
 def boundary_bytes(workload: Workload) -> int:
     """Bytes of activations that a unit timed alone reads and writes, fp32, one image."""
-    graph_in = prod((workload.unit.input_channels, workload.size, workload.size))
+    graph_in = prod((workload.unit.in_channels, workload.size, workload.size))
     return 4 * (graph_in + prod(_output_shape(workload)))
 
 

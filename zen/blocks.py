@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import Literal
 
 from ..errors import NetworkError
-from .workload import MAX_WIDTH, ConvUnit, ResidualUnit, Unit, Workload
+from .units.base import MAX_STRIDE, MAX_WIDTH, Unit
+from .units.plain import ConvUnit, ResidualUnit
+from .workload import Workload
 
 BlockKind = Literal["conv", "basic", "bottleneck", "inverted"]
 MAX_LAYERS = 256
@@ -87,14 +89,14 @@ class Block:
         for what, width in widths.items():
             if not 1 <= width <= MAX_WIDTH:
                 raise NetworkError(f"{self}: the {what} must be 1 to {MAX_WIDTH}, not {width}")
-        if not 1 <= self.stride <= 8:
-            raise NetworkError(f"{self}: the stride must be 1 to 8, not {self.stride}")
+        if not 1 <= self.stride <= MAX_STRIDE:
+            raise NetworkError(f"{self}: the stride must be 1 to {MAX_STRIDE}, not {self.stride}")
         if not 1 <= self.layers <= MAX_LAYERS:
             raise NetworkError(f"{self}: the number of layers must be 1 to {MAX_LAYERS}, not {self.layers}")
 
 
 @lru_cache(maxsize=65_536)
-def block_workloads(block: Block, size: int, squeeze_excite: bool = False) -> tuple[Workload, ...]:
+def block_workloads(block: Block | Unit, size: int, squeeze_excite: bool = False) -> tuple[Workload, ...]:
     """The workloads of one block at one input size, in order."""
     found: list[Workload] = []
     for unit in block.units(squeeze_excite):

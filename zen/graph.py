@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
@@ -10,7 +10,8 @@ from typing import Literal
 Shape = tuple[int, ...]
 """Channels, height, width of one image (no batch); features alone after a linear layer."""
 
-Function = Literal["relu", "sigmoid"]
+Function = Literal["relu", "relu6", "swish", "hard-swish", "sigmoid", "hard-sigmoid"]
+PoolMode = Literal["max", "average"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,51 @@ class Activation(Op):
 
 @dataclass(frozen=True, slots=True)
 class Add(Op):
-    """Element-wise sum; its first input is the trunk, its second the shortcut."""
+    """Element-wise sum. Where `residual`, the first input is the trunk and the others are shortcuts,
+    which the scores leave out; else all inputs are branches that count alike."""
+
+    residual: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Multiply(Op):
     """Element-wise product; its first input is the trunk, its second a gate of shape (C, 1, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concat(Op):
+    """Its inputs one after the other along the channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Op):
+    """The channels `start` to `start` + C of its input."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSoftmax(Op):
+    """Softmax across `groups` equal parts of the channels, for each place in a part apart."""
+
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool(Op):
+    """Maximum or average over square windows, padding (kernel - 1) / 2, which counts in neither.
+
+    As with a convolution, the output has ceil(size / stride) rows: a window that leaves the image at
+    its end is cut there.
+    """
+
+    mode: PoolMode
+    kernel: int
+    stride: int
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +157,12 @@ class Graph:
         return next(op.shape for op in self.ops if op.name == tensor)
 
     def trunk(self) -> Graph:
-        """The plain chain that the scores see: sums and gates give way to their trunk, dead operations go."""
+        """What the scores see: residual sums and gates give way to their trunk, dead operations go."""
         alias: dict[str, str] = {}
         kept: list[Op] = []
         for op in self.ops:
             inputs = tuple(alias.get(name, name) for name in op.inputs)
-            if isinstance(op, Add | Multiply):
+            if isinstance(op, Multiply) or (isinstance(op, Add) and op.residual):
                 alias[op.name] = inputs[0]
             else:
                 kept.append(replace(op, inputs=inputs))
@@ -167,13 +207,39 @@ class GraphBuilder:
         return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x]))
 
     def activation(self, x: str, function: Function) -> str:
-        return self._append(Activation(self._name(function), (x,), self._shapes[x], function))
+        name = self._name(function.replace("-", "_"))
+        return self._append(Activation(name, (x,), self._shapes[x], function))
 
     def add(self, trunk: str, shortcut: str) -> str:
+        """The residual sum."""
         return self._append(Add(self._name("add"), (trunk, shortcut), self._shapes[trunk]))
+
+    def sum(self, branches: Sequence[str]) -> str:
+        """The sum of branches that count alike; a single one is its own sum."""
+        if len(branches) == 1:
+            return branches[0]
+        return self._append(
+            Add(self._name("sum"), tuple(branches), self._shapes[branches[0]], residual=False)
+        )
 
     def multiply(self, trunk: str, gate: str) -> str:
         return self._append(Multiply(self._name("mul"), (trunk, gate), self._shapes[trunk]))
+
+    def concat(self, parts: Sequence[str]) -> str:
+        channels = sum(self._shapes[part][0] for part in parts)
+        shape = (channels, *self._shapes[parts[0]][1:])
+        return self._append(Concat(self._name("concat"), tuple(parts), shape))
+
+    def slice(self, x: str, start: int, channels: int) -> str:
+        return self._append(Slice(self._name("slice"), (x,), (channels, *self._shapes[x][1:]), start))
+
+    def group_softmax(self, x: str, groups: int) -> str:
+        return self._append(GroupSoftmax(self._name("softmax"), (x,), self._shapes[x], groups))
+
+    def pool(self, x: str, mode: PoolMode, kernel: int, stride: int) -> str:
+        channels, height, width = self._shapes[x]
+        shape = (channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
+        return self._append(Pool(self._name(f"{mode}_pool"), (x,), shape, mode, kernel, stride))
 
     def global_average_pool(self, x: str) -> str:
         return self._append(GlobalAveragePool(self._name("pool"), (x,), (self._shapes[x][0], 1, 1)))

@@ -12,7 +12,10 @@ from typing import Any
 from ..errors import NetworkError
 from .blocks import MAX_LAYERS, Block, block_workloads, parse_block
 from .graph import INPUT, Graph, GraphBuilder
-from .workload import HeadUnit, Workload
+from .units import UNIT_KINDS, unit_from_text
+from .units.base import Unit
+from .units.plain import HeadUnit
+from .workload import Workload
 
 FORMAT = "zenbench-network/1"
 MAX_RESOLUTION = 4096
@@ -21,12 +24,14 @@ IMAGE_CHANNELS = 3
 
 @dataclass(frozen=True)
 class Network:
-    """An immutable chain of blocks with a pooled linear classifier, at one square resolution.
+    """An immutable chain of super blocks or single units with a pooled linear classifier, at one square
+    resolution.
 
-    `name` is a label (`zoo:...`) and no part of its identity; `digest` is its identity.
+    `squeeze_excite` is for super blocks; single units say it themselves. `name` is a label (`zoo:...`)
+    and no part of its identity; `digest` is its identity.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[Block | Unit, ...]
     resolution: int = 224
     classes: int = 1000
     squeeze_excite: bool = False
@@ -53,16 +58,24 @@ class Network:
 
     @property
     def layers(self) -> int:
-        """Sum of the blocks' layer numbers, as the published ZenNets count."""
-        return sum(block.layers for block in self.blocks)
+        """Sum of the super blocks' layer numbers, as the published ZenNets count; with single units, the
+        weighted layers on the main path, the classifier among them."""
+        layers = sum(block.layers for block in self.blocks)
+        return layers if self.is_plain else layers + 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether PlainNet text spells all blocks."""
+        return all(isinstance(block, Block) for block in self.blocks)
 
     @property
     def text(self) -> str:
-        """The PlainNet structure string; it holds neither resolution, classes nor squeeze-and-excite."""
+        """The structure string; it holds neither resolution, classes nor squeeze-and-excite."""
         return "".join(map(str, self.blocks))
 
     def __str__(self) -> str:
-        return self.name if self.squeeze_excite and self.name else self.text
+        suffices = self.is_plain and not self.squeeze_excite
+        return self.text if suffices or not self.name else self.name
 
     def workloads(self) -> tuple[Workload, ...]:
         """Every unit with its input size, from the stem to the head."""
@@ -103,12 +116,12 @@ def parse_text(text: str, resolution: int = 224, classes: int = 1000) -> Network
     return Network(parse_blocks(text), resolution, classes)
 
 
-def parse_blocks(text: str) -> tuple[Block, ...]:
-    """The blocks of a structure string, white space between them ignored."""
+def parse_blocks(text: str) -> tuple[Block | Unit, ...]:
+    """The super blocks and units of a structure string, white space between them ignored."""
     rest = text.strip()
     if not rest:
         raise NetworkError("the structure is empty")
-    blocks: list[Block] = []
+    blocks: list[Block | Unit] = []
     while rest:
         match = re.match(r"(\w+)\s*\(([^()]*)\)\s*", rest)
         if match is None:
@@ -118,7 +131,10 @@ def parse_blocks(text: str) -> tuple[Block, ...]:
             raise NetworkError(
                 f"expected a block like SuperResK3K3(in,out,stride,bottleneck,layers) at '{place}'"
             )
-        blocks.append(parse_block(match[1], match[2]))
+        if match[1] in UNIT_KINDS:
+            blocks.append(unit_from_text("".join(match[0].split())))
+        else:
+            blocks.append(parse_block(match[1], match[2]))
         rest = rest[match.end() :]
     return tuple(blocks)
 

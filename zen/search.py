@@ -24,7 +24,8 @@ from .network import Network
 from .proxies.base import Reading
 from .proxies.closed_form import log_delta, workload_terms
 from .space import MIN_WIDTH, Space, chain, mutate
-from .workload import HeadUnit, Workload
+from .units.plain import HeadUnit
+from .workload import Workload
 
 Blocks = tuple[Block, ...]
 
@@ -258,14 +259,14 @@ class _Judge:
 
 def _fitting_start(space: Space, judge: _Judge) -> Blocks:
     """The space's start network, thinned until it fits the budget."""
-    start = space.start(judge.resolution, judge.classes).blocks
+    start = space.start(judge.resolution)
     if judge.broken_by(start) is None:
         return start
     for factor in (0.75, 0.5, 0.25, 0.125):
         thin = chain([_thinned(block, factor) for block in start])
         if judge.broken_by(thin) is None:
             return thin
-    smallest = space.smallest(judge.resolution, judge.classes).blocks
+    smallest = space.smallest(judge.resolution)
     broken = judge.broken_by(smallest)
     if broken is not None:
         candidate = judge.candidate(smallest, 0.0)

@@ -40,22 +40,22 @@ class Space:
     """Largest random network at resolution 224; smaller resolutions get proportionally less."""
     kernels: tuple[int, ...] = (3, 5, 7)
 
-    def start(self, resolution: int, classes: int) -> Network:
-        """The network that a search begins with."""
+    def start(self, resolution: int) -> tuple[Block, ...]:
+        """The blocks that a search begins with."""
         text = self.small_start if resolution <= SMALL_RESOLUTION else self.large_start
-        return Network(parse_blocks(text), resolution, classes)
+        return tuple(block for block in parse_blocks(text) if isinstance(block, Block))
 
-    def smallest(self, resolution: int, classes: int) -> Network:
-        """The start network with every width and depth at its least: what fits no budget fits none."""
+    def smallest(self, resolution: int) -> tuple[Block, ...]:
+        """The start with every width and depth at its least: what fits no budget fits none."""
         blocks = []
-        for block in self.start(resolution, classes).blocks:
+        for block in self.start(resolution):
             least = replace(block, out_channels=MIN_WIDTH, layers=1)
             if block.kind != "conv":
                 least = replace(
                     least, kernel=min(self.kernels), bottleneck=MIN_WIDTH, expansion=min(self.expansions)
                 )
             blocks.append(least)
-        return Network(chain(blocks), resolution, classes)
+        return chain(blocks)
 
 
 SPACES = {
@@ -163,7 +163,7 @@ def random_network(space: Space, resolution: int, classes: int, rng: random.Rand
 
 
 def _random_blocks(space: Space, resolution: int, rng: random.Random) -> tuple[Block, ...]:
-    template = space.start(resolution, 1).blocks
+    template = space.start(resolution)
     strides = [block.stride for block in template[1:-1]]
     for _ in range(rng.randint(0, 2)):
         strides.insert(rng.randint(1, len(strides)), 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,16 +24,39 @@ class Kernel:
     bias: Array
     output: str
 
+    def parts(self) -> Iterator[tuple[str, Array]]:
+        yield from (("weight", self.weight), ("bias", self.bias))
 
-def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel]:
-    """Op name -> kernel, for every convolution and linear layer of the graph.
+
+@dataclass(frozen=True)
+class Scale:
+    """A batch norm that follows no convolution of its own: scale and shift of shape (C, 1, 1)."""
+
+    scale: Array
+    shift: Array
+    output: str
+
+    def parts(self) -> Iterator[tuple[str, Array]]:
+        yield from (("scale", self.scale), ("shift", self.shift))
+
+
+def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel | Scale]:
+    """Op name -> kernel, for every convolution and linear layer of the graph, and -> scale for every
+    batch norm that has none to fold into.
 
     `state` holds torch's names: `<op>.weight`, `<op>.bias`, `<op>.running_mean`, `<op>.running_var`.
     Folding is exact in real numbers: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta.
     """
-    norms = {op.inputs[0]: op for op in graph.ops if isinstance(op, BatchNorm)}
-    kernels: dict[str, Kernel] = {}
+    readers = Counter(name for op in graph.ops for name in op.inputs)
+    convolutions = {op.name for op in graph.ops if isinstance(op, Conv) and readers[op.name] == 1}
+    norms = {
+        op.inputs[0]: op for op in graph.ops if isinstance(op, BatchNorm) and op.inputs[0] in convolutions
+    }
+    folded: dict[str, Kernel | Scale] = {}
     for op in graph.ops:
+        if isinstance(op, BatchNorm) and op.inputs[0] not in convolutions:
+            scale, shift = _scale_and_shift(op, state)
+            folded[op.name] = Scale(_per_channel(scale), _per_channel(shift), op.name)
         if not isinstance(op, Conv | Linear):
             continue
         weight = _get(state, f"{op.name}.weight")
@@ -40,16 +64,22 @@ def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel]:
         bias = _get(state, f"{op.name}.bias") if has_bias else np.zeros(op.shape[0], np.float32)
         output = op.name
         if (norm := norms.get(op.name)) is not None:
-            scale = _get(state, f"{norm.name}.weight") / np.sqrt(
-                _get(state, f"{norm.name}.running_var") + _BN_EPSILON
-            )
+            scale, shift = _scale_and_shift(norm, state)
             weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
-            bias = (bias - _get(state, f"{norm.name}.running_mean")) * scale + _get(
-                state, f"{norm.name}.bias"
-            )
+            bias = bias * scale + shift
             output = norm.name
-        kernels[op.name] = Kernel(np.ascontiguousarray(weight, np.float32), bias.astype(np.float32), output)
-    return kernels
+        folded[op.name] = Kernel(np.ascontiguousarray(weight, np.float32), bias.astype(np.float32), output)
+    return folded
+
+
+def _scale_and_shift(norm: BatchNorm, state: Mapping[str, Array]) -> tuple[Array, Array]:
+    variance = _get(state, f"{norm.name}.running_var") + _BN_EPSILON
+    scale = _get(state, f"{norm.name}.weight") / np.sqrt(variance)
+    return scale, _get(state, f"{norm.name}.bias") - _get(state, f"{norm.name}.running_mean") * scale
+
+
+def _per_channel(values: Array) -> Array:
+    return np.ascontiguousarray(values.reshape(-1, 1, 1), np.float32)
 
 
 def _get(state: Mapping[str, Array], name: str) -> Array:

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zenbench.errors import NetworkError
 from zenbench.zen.blocks import Block, block_workloads, parse_block, round_to_8
-from zenbench.zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
+from zenbench.zen.units.plain import ConvUnit, HeadUnit, ResidualUnit
+from zenbench.zen.workload import Workload
 
 KEY = (
     "residual(style=basic,kernel=3,in_channels=8,hidden_channels=8,out_channels=8,stride=1,projection=0,{})@8"
@@ -98,6 +99,8 @@ def test_a_workload_key_is_readable() -> None:
     assert (
         str(Workload(ConvUnit(3, 8, 16, 2), 32)) == "conv(kernel=3,in_channels=8,out_channels=16,stride=2)@32"
     )
+    assert Workload.parse("head(classes=10,in_channels=8)@7").unit == HeadUnit(8, 10)
+    assert Workload.parse(KEY.format("squeeze_excite=0")).unit == ResidualUnit("basic", 3, 8, 8, 8, 1, False)
     assert Workload.parse(KEY.format("squeeze_excite=1")).unit == ResidualUnit(
         "basic", 3, 8, 8, 8, 1, False, True
     )
@@ -107,12 +110,11 @@ def test_a_workload_key_is_readable() -> None:
     ("key", "fault"),
     [
         ("", "not the key"),
-        ("conv@8", "not the key"),
-        ("pool(in_channels=8)@8", "not the key"),
+        ("conv@8", "'conv' is no unit; known are conv, residual"),
+        ("pond(in_channels=8)@8", "is no unit"),
         ("head(in_channels=8,classes=10)@0", "not the key"),
         ("head(in_channels=8,classes=10)@7x7", "not the key"),
         ("head(in_channels=8)@7", "should have the fields in_channels, classes"),
-        ("head(classes=10,in_channels=8)@7", "should have the fields"),
         ("head(in_channels=8,classes=10,)@7", "should have the fields"),
         ("head(in_channels=8,in_channels=8,classes=10)@7", "should have the fields"),
         (

@@ -6,7 +6,8 @@ from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import GraphModule, build_module
 from zenbench.zen.network import Network, parse_blocks, parse_text
-from zenbench.zen.workload import ConvUnit, HeadUnit, ResidualUnit, Workload
+from zenbench.zen.units.plain import ConvUnit, HeadUnit, ResidualUnit
+from zenbench.zen.workload import Workload
 
 BLOCKS = [
     *(f"SuperConvK{k}BNRELU(8,24,{{stride}},2)" for k in (1, 3, 5, 7)),

@@ -11,7 +11,8 @@ from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import GraphModule, build_module, initialise, load_weights
 from zenbench.zen.network import parse_text
-from zenbench.zen.workload import ResidualUnit, Workload
+from zenbench.zen.units.plain import ResidualUnit
+from zenbench.zen.workload import Workload
 
 SMALL = parse_text("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,2)", resolution=8, classes=5).graph()
 GATED = Workload(ResidualUnit("inverted", 3, 6, 12, 6, 1, False, squeeze_excite=True), 5).graph()

@@ -9,7 +9,7 @@ from zenbench.errors import NetworkError
 from zenbench.zen.blocks import Block
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, from_json, parse_blocks, parse_text
-from zenbench.zen.workload import HeadUnit
+from zenbench.zen.units.plain import HeadUnit
 
 STEM = "SuperConvK3BNRELU(3,8,1,1)"
 

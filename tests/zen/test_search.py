@@ -75,7 +75,7 @@ def test_results_are_sorted_and_distinct() -> None:
 def test_evolution_beats_its_start_and_more_evaluations_do_not_hurt() -> None:
     budget = Budget(params=10**6, layers=18)
     short, long = (small_search(budget, evaluations=count).best[0].score for count in (200, 3000))
-    assert zen_closed(SPACES["resnet"].start(32, 100)) < short < long
+    assert zen_closed(Network(SPACES["resnet"].start(32), 32, 100)) < short < long
 
 
 SCRIPT = """
@@ -118,12 +118,12 @@ def test_impossible_budget_is_refused_with_the_smallest_value(budget: Budget, na
 
 def test_a_start_over_budget_is_thinned() -> None:
     result = small_search(Budget(params=20_000), evaluations=50)
-    assert cost(result.start).params <= 20_000 < cost(SPACES["resnet"].start(32, 100)).params
+    assert cost(result.start).params <= 20_000 < cost(Network(SPACES["resnet"].start(32), 32, 100)).params
 
 
 def test_a_space_that_runs_dry_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zenbench.zen.search.PATIENCE", 300)
-    smallest = cost(SPACES["resnet"].smallest(32, 100))
+    smallest = cost(Network(SPACES["resnet"].smallest(32), 32, 100))
     result = small_search(Budget(params=smallest.params + 1), evaluations=10**6)
     assert result.evaluated < 10**6
     assert result.stopped is not None and "300" in result.stopped

@@ -1,0 +1,20 @@
+"""Units by kind, and the text that names one."""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import NetworkError
+from .base import Unit, parse_unit
+from .plain import ConvUnit, HeadUnit, ResidualUnit
+
+UNIT_KINDS: dict[str, type[Unit]] = {unit.kind: unit for unit in (ConvUnit, ResidualUnit, HeadUnit)}
+
+
+def unit_from_text(text: str) -> Unit:
+    """The unit that `kind(field=value,...)` names; raises NetworkError on any other text."""
+    match = re.fullmatch(r"(\w+)\(([\w=,.-]*)\)", text, re.ASCII)
+    unit_type = UNIT_KINDS.get(match[1]) if match else None
+    if match is None or unit_type is None:
+        raise NetworkError(f"'{text}' is no unit; known are {', '.join(UNIT_KINDS)}")
+    return parse_unit(unit_type, match[2], text)
