@@ -15,7 +15,7 @@ from zenbench.latency_tables.features import workload_features
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.budget import Budget, LatencyLimit
-from zenbench.zen.proxies.closed_form import workload_terms, zen_closed
+from zenbench.zen.proxies.closed_form import unit_transfer, zen_closed
 from zenbench.zen.search import search
 from zenbench.zen.space import SPACES
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         us = each_us(lambda: [fill_in.predict(w) for w in unseen], len(unseen), workload_features.cache_clear)
         print(f"fill-in of a workload never seen: {us:.1f} us")
     networks = list(islice(random_networks(list(SPACES.values()), [224], 99), 100))
-    us = each_us(lambda: [zen_closed(n) for n in networks], len(networks), workload_terms.cache_clear)
+    us = each_us(lambda: [zen_closed(n) for n in networks], len(networks), unit_transfer.cache_clear)
     print(f"closed form of a network never seen: {us:.0f} us; again: ", end="")
     print(f"{each_us(lambda: [zen_closed(n) for n in networks], len(networks)):.1f} us")
     us = each_us(lambda: [model.estimate(n) for n in networks], len(networks))

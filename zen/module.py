@@ -48,7 +48,7 @@ class GraphModule(nn.Module):
         super().__init__()
         self.graph = graph
         for op in graph.ops:
-            self.add_module(op.name, _LAYERS[type(op)](op))
+            self.add_module(op.name, make_layer(op))
         last_use = {name: op.name for op in graph.ops for name in op.inputs}
         self._dying = {op.name: [name for name in op.inputs if last_use[name] == op.name] for op in graph.ops}
 
@@ -132,6 +132,15 @@ _LAYERS: dict[type[Op], Callable[[Any], nn.Module]] = {
     GlobalAveragePool: lambda op: nn.AdaptiveAvgPool2d(1),
     Linear: lambda op: _FlatLinear(op.in_features, op.out_features),
 }
+
+
+EPSILON = nn.BatchNorm2d(1).eps
+"""What batch norm adds to a variance before it takes the root."""
+
+
+def make_layer(op: Op) -> nn.Module:
+    """The torch layer of one operation."""
+    return _LAYERS[type(op)](op)
 
 
 def build_module(graph: Graph) -> GraphModule:

@@ -22,7 +22,7 @@ from .budget import Budget, Estimate, Part
 from .cost import Cost, workload_cost
 from .network import Network
 from .proxies.base import Reading
-from .proxies.closed_form import log_delta, workload_terms
+from .proxies.closed_form import Transfer, block_transfer, score_at, through
 from .space import MIN_WIDTH, Space, chain, mutate
 from .units.plain import HeadUnit
 from .workload import Workload
@@ -155,8 +155,7 @@ class _Terms:
     macs: int
     params: int
     peak_activation_bytes: int
-    score: float
-    convolutions: int
+    transfer: Transfer
     output_size: int
     parts: tuple[Part, ...] | None = None
 
@@ -173,11 +172,10 @@ class _Judge:
         return Network(blocks, self.resolution, self.classes)
 
     def score(self, blocks: Blocks) -> float:
-        """The closed-form score: `zen_closed` of the network, summed per block."""
+        """The closed-form score: `zen_closed` of the network, its blocks' transfers kept."""
         *terms, _ = self._terms(blocks)
         values = blocks[-1].out_channels * terms[-1].output_size ** 2
-        convolutions = sum(term.convolutions for term in terms)
-        return sum(term.score for term in terms) + log_delta(values, convolutions)
+        return score_at(through([term.transfer for term in terms]), values)
 
     def broken_by(self, blocks: Blocks) -> str | None:
         """Name of the first budget that the network breaks, the cheap ones asked first."""
@@ -207,27 +205,26 @@ class _Judge:
             terms = self._known.get((block, size))
             if terms is None:
                 # Only a stem takes an image's channels, so a block's key tells whether it is the first.
-                terms = self._new_terms(block_workloads(block, size), first=index == 0)
+                transfer, _ = block_transfer(block, size, self._reading, first=index == 0)
+                terms = self._new_terms(block_workloads(block, size), transfer)
                 self._known[block, size] = terms
             found.append(terms)
             size = terms.output_size
         head = HeadUnit(blocks[-1].out_channels, self.classes)
         terms = self._known.get((head, size))
         if terms is None:
-            terms = self._known[head, size] = self._new_terms((Workload(head, size),), first=False)
+            terms = self._known[head, size] = self._new_terms((Workload(head, size),), Transfer())
         found.append(terms)
         return found
 
-    def _new_terms(self, workloads: tuple[Workload, ...], first: bool) -> _Terms:
+    def _new_terms(self, workloads: tuple[Workload, ...], transfer: Transfer) -> _Terms:
         costs = [workload_cost(workload) for workload in workloads]
-        scores = [workload_terms(workload, first and index == 0) for index, workload in enumerate(workloads)]
         return _Terms(
             workloads=workloads,
             macs=sum(cost.macs for cost in costs),
             params=sum(cost.params for cost in costs),
             peak_activation_bytes=max(cost.peak_activation_bytes for cost in costs),
-            score=sum(terms.of(self._reading) for terms in scores),
-            convolutions=sum(terms.convolutions for terms in scores),
+            transfer=transfer,
             output_size=workloads[-1].output_size,
         )
 

@@ -44,10 +44,12 @@ def test_a_score_is_that_of_two_separate_passes() -> None:
     """The definition word by word: one pass after the other, with torch's own batch norm."""
     network, batch = small_network(), 4
     generator = torch.Generator().manual_seed(7)
-    images = torch.randn(batch, 2, 3, 16, 16, generator=generator)
+    images, change = (torch.randn(batch, 16, 16, 3, generator=generator).permute(0, 3, 1, 2) for _ in "12")
     convolutions = [op for op in network.graph().trunk().ops if isinstance(op, Conv)]
     weights = [
-        torch.randn(op.shape[0], op.in_channels // op.groups, op.kernel, op.kernel, generator=generator)
+        torch.randn(
+            op.shape[0], op.kernel, op.kernel, op.in_channels // op.groups, generator=generator
+        ).permute(0, 3, 1, 2)
         for op in convolutions
     ]
     norms = [torch.nn.BatchNorm2d(op.shape[0]) for op in convolutions]
@@ -61,9 +63,8 @@ def test_a_score_is_that_of_two_separate_passes() -> None:
         return x
 
     with torch.no_grad():
-        x = images[:, 0]
-        change = forward(x) - forward(x + 0.01 * images[:, 1])
-    log_delta = change.abs().sum(dim=(1, 2, 3)).mean().log().item()
+        difference = forward(images) - forward(images + 0.01 * change)
+    log_delta = difference.abs().sum(dim=(1, 2, 3)).mean().log().item()
     paper = log_delta + sum(v.mean().sqrt().log().item() for v in variances[: len(norms)])
     running = log_delta + sum(norm.running_var.mean().sqrt().log().item() for norm in norms)
 

@@ -1,11 +1,20 @@
 """zen-closed: the expected Zen-Score of a network, from its layer shapes alone.
 
-Before any batch norm, the variance of a convolution's output follows from the second moment and the
-squared mean of its input; with N(0,1) weights no constant has to be fitted. For a layer with kernel k,
-stride s and input size h let f_d be the share of output positions whose tap d falls on the image and
-not on the zero padding (one axis), S1 = (sum f_d)^2 and S2 = (sum f_d^2)^2. With n input channels per
-group the variance is n S1 for a unit-normal input and n (S1/2 - S2/(2 pi)) for a rectified one. The
-correlation of the two passes is mapped once per rectifier, which gives log Delta at the last layer.
+With N(0,1) weights, the variance of a convolution's output follows from the second moment and the squared
+mean of its input (`conv_variance`), those from the activation before it (`activations`). Two things bend
+this in depth, and a small state carries them from layer to layer:
+
+* Batch norm makes every channel of unit variance, yet some places and images grow stronger than others.
+  The stronger they are, the smaller the mean of a rectified channel beside its second moment: the squared
+  mean falls to the share 1 - tail, and the next variance is larger by the factor 1 + h tail, where h is
+  squared mean over variance. The tail is what earlier layers left plus what the last convolution, a sum of
+  few terms, adds itself.
+* The correlation of the two passes is mapped by every activation; its angle w = sqrt(1 - correlation)
+  grows by sqrt(growth) and stays below one.
+
+Both are chosen to be fractions of linear forms, so that a layer is a small matrix, a stretch of layers the
+product of its layers' matrices, and the logarithms of all factors 1 + h tail add up to the logarithm of
+one component. docs/closed_form.md derives this, says how the three constants were found, and compares.
 
 Source of the score: Zen-NAS (arXiv 2102.01063), Algorithm 1 (`paper`); `running` is what the
 reference implementation's search reads, running variances after two passes at momentum 0.1.
@@ -13,90 +22,185 @@ reference implementation's search reads, running variances after two passes at m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from math import acos, log, pi, sqrt
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, reduce
+from math import log, pi, sqrt
+from typing import NamedTuple
 
-from ..graph import Conv, Graph, tap_shares
+from ..blocks import Block, block_workloads
+from ..graph import Graph
 from ..network import Network
 from ..workload import Workload
 from .base import GAMMA, Reading
+from .chain import Chain, Layer, chain_of
+from .conv_variance import variance_terms
 
-_SQUARED_MEAN = 1 / (2 * pi)
-_SECOND_MOMENT = 0.5
+SEED = 2e-4
+"""What a layer adds to the lasting part of the tail,"""
+GROWTH = 0.3
+"""by how much of h a layer enlarges that part, which settles where the tail is as large,"""
+DILUTION = 0.18
+"""and by how much of one over the channels a group it shrinks it."""
+
+_SPREAD = 2.41
+"""(E u^2 / (E u)^2 - 2 of u = (relu(x) - E relu)^2, x ~ N(0,1)): the excess fourth moment that a sum of n
+such inputs gives a batch-normed output is a third of this over n."""
+_TYPICAL_TAIL = 0.1
+"""Where the tails of the `running` reading, which weigh less in it, grow as in the other."""
+
+_START = sqrt(1 - 1 / sqrt(1 + GAMMA * GAMMA))
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The additive part of a score: one sum per reading, and the number of convolutions."""
+class State(NamedTuple):
+    """What a layer needs to know of those before it: tails as parts of `scale`, the angle as one of `reach`.
 
-    paper: float
-    running: float
-    convolutions: int
+    `lasting`: images and regions that stay strong. `recent`: what the last convolutions added, until the
+    next large kernel averages it away. `total`: sum of 0.5 log variance without tails.
+    """
 
-    def of(self, reading: Reading) -> float:
-        return self.paper if reading == "paper" else self.running
+    lasting: float = 0.0
+    recent: float = 0.0
+    scale: float = 1.0
+    angle: float = _START
+    reach: float = 1.0
+    total: float = 0.0
+
+
+Row = tuple[float, float, float]
+
+
+class Transfer(NamedTuple):
+    """What a stretch of layers does to the state: a matrix, row by row, for `lasting`, `recent` and
+    `scale`; the growth of the angle and what that adds to the reach; the sum of the layers' own terms."""
+
+    lasting: Row = (1.0, 0.0, 0.0)
+    recent: Row = (0.0, 1.0, 0.0)
+    scale: Row = (0.0, 0.0, 1.0)
+    growth: float = 1.0
+    reach: float = 0.0
+    total: float = 0.0
+
+    def then(self, following: Transfer) -> Transfer:
+        """This stretch and the one after it as one."""
+        (a, b, c), (d, e, f), (g, h, i) = self[:3]
+
+        def row(x: float, y: float, z: float) -> Row:
+            return x * a + y * d + z * g, x * b + y * e + z * h, x * c + y * f + z * i
+
+        return Transfer(
+            row(*following.lasting),
+            row(*following.recent),
+            row(*following.scale),
+            self.growth * following.growth,
+            self.reach + self.growth * following.reach,
+            self.total + following.total,
+        )
+
+
+def through(transfers: Iterable[Transfer]) -> State:
+    """The state behind stretches of layers that begin with the image."""
+    # A search calls this for every candidate: written for speed.
+    lasting, recent, scale, angle, reach, total = State()
+    for (a, b, c), (d, e, f), (g, h, i), growth, reached, own in transfers:
+        lasting, recent, scale = (
+            a * lasting + b * recent + c * scale,
+            d * lasting + e * recent + f * scale,
+            g * lasting + h * recent + i * scale,
+        )
+        reach += reached * angle
+        angle *= growth
+        total += own
+    return State(lasting, recent, scale, angle, reach, total)
 
 
 def zen_closed(network: Network, reading: Reading = "paper") -> float:
-    """The expected Zen-Score of a network under one reading; cached per unit."""
-    total, convolutions, first = 0.0, 0, True
-    workloads = network.workloads()
-    for workload in workloads:
-        terms = workload_terms(workload, first)
-        total += terms.of(reading)
-        convolutions += terms.convolutions
-        first = False
-    size = workloads[-1].size
-    return total + log_delta(network.blocks[-1].out_channels * size * size, convolutions)
+    """The expected Zen-Score of a network under one reading.
+
+    Raises NetworkError where it has no closed form: branches that are joined other than by a residual sum.
+    """
+    if not network.is_plain:
+        return graph_score(network.graph(), reading)
+    transfers: list[Transfer] = []
+    size = network.resolution
+    for block in network.blocks:
+        workloads = block_workloads(block, size)
+        transfers += [unit_transfer(workload, reading, not transfers) for workload in workloads]
+        size = workloads[-1].output_size
+    return score_at(through(transfers), network.blocks[-1].out_channels * size * size)
 
 
-@lru_cache(maxsize=262_144)
-def workload_terms(workload: Workload, first: bool) -> Terms:
-    """The terms of one unit; `first` where it reads the Gaussian image and not a rectified tensor."""
-    return graph_terms(workload.graph(), first)
+def graph_score(graph: Graph, reading: Reading = "paper") -> float:
+    """The expected Zen-Score of any graph that is a chain without its shortcuts; see `zen_closed`."""
+    chain = chain_of(graph)
+    return score_at(through(layer_transfers(chain, reading)), chain.values, chain.last_slope)
 
 
-def graph_terms(graph: Graph, first: bool = True) -> Terms:
-    """The terms of any graph whose trunk rectifies before every convolution but a first one."""
-    paper = running = 0.0
-    convolutions = 0
-    for op in graph.trunk().ops:
-        if not isinstance(op, Conv):
-            continue
-        size = graph.shape_of(op.inputs[0])[1]
-        variance = conv_variance(op.kernel, size, op.stride, op.in_channels // op.groups, first)
-        paper += 0.5 * log(variance)
-        running += 0.5 * log(0.81 + 0.19 * variance)
-        convolutions += 1
-        first = False
-    return Terms(paper, running, convolutions)
+def score_at(state: State, values: int, slope: float = 0.5) -> float:
+    """The score where the last feature map has so many values behind an activation of that mean slope."""
+    return state.total + 0.5 * log(state.scale) + log_delta(state, values, slope)
 
 
-def conv_variance(kernel: int, size: int, stride: int, channels_per_group: int, gaussian: bool) -> float:
-    """Expected output variance of an N(0,1)-weighted convolution of a unit-normal or rectified input."""
-    s1, s2 = _tap_sums(kernel, size, stride)
-    if gaussian:
-        return channels_per_group * s1
-    return channels_per_group * (s1 * _SECOND_MOMENT - s2 * _SQUARED_MEAN)
+def log_delta(state: State, values: int, slope: float = 0.5) -> float:
+    """Expected log of the L1 distance of the two passes' last feature maps."""
+    tail = (state.lasting + state.recent) / state.scale
+    return log(2 * slope * values * state.angle / state.reach) + 0.5 * log((1 - tail) / pi)
 
 
-@lru_cache(maxsize=4096)
-def _tap_sums(kernel: int, size: int, stride: int) -> tuple[float, float]:
-    shares = tap_shares(kernel, size, stride)
-    return sum(shares) ** 2, sum(share * share for share in shares) ** 2
+@lru_cache(maxsize=65_536)
+def block_transfer(block: Block, size: int, reading: Reading, first: bool) -> tuple[Transfer, int]:
+    """The transfer of a super block at one input size, and its output size; `first` where it reads images."""
+    workloads = block_workloads(block, size)
+    transfers = (unit_transfer(w, reading, first and index == 0) for index, w in enumerate(workloads))
+    return reduce(Transfer.then, transfers), workloads[-1].output_size
 
 
-@lru_cache(maxsize=4096)
-def log_delta(values: int, convolutions: int) -> float:
-    """Expected log of the L1 distance of the two passes' last feature maps of `values` numbers."""
-    return log(values) + 0.5 * log((1 - _correlation(convolutions)) / pi)
+@lru_cache(maxsize=65_536)
+def unit_transfer(workload: Workload, reading: Reading, first: bool) -> Transfer:
+    """The transfer of one unit; `first` where it reads images and not a rectified tensor."""
+    chain = chain_of(workload.graph(), reads_images=first)
+    return reduce(Transfer.then, layer_transfers(chain, reading))
 
 
-@lru_cache(maxsize=4096)
-def _correlation(convolutions: int) -> float:
-    correlation = 1 / sqrt(1 + GAMMA * GAMMA)
-    for _ in range(convolutions - 1):
-        kappa = (sqrt(1 - correlation**2) + correlation * (pi - acos(correlation))) / (2 * pi)
-        correlation = (kappa - _SQUARED_MEAN) / (_SECOND_MOMENT - _SQUARED_MEAN)
-    return correlation
+def layer_transfers(chain: Chain, reading: Reading) -> Iterator[Transfer]:
+    """The transfer of every layer of a chain."""
+    channelwise = 0.0
+    for layer in chain.layers:
+        transfer, channelwise = _layer_transfer(layer, reading, channelwise)
+        yield transfer
+
+
+def _layer_transfer(layer: Layer, reading: Reading, channelwise: float) -> tuple[Transfer, float]:
+    """A layer's transfer, and what of its recent tail is one channel's own and averages out in the next;
+    `channelwise` is that of the layer before."""
+    group = layer.channels_per_group
+    second, squared_mean = variance_terms(
+        layer.kernel, layer.size, layer.stride, layer.source, padded_before=not layer.reads_images
+    )
+    variance = group * (second - squared_mean)
+    if layer.reads_images:
+        return Transfer(total=0.5 * log(_read(variance, reading))), 0.0
+    h = squared_mean / (second - squared_mean)
+    weight = h * _share(variance, reading)
+    enlarged = 1 + GROWTH * h - DILUTION / group - (h - weight) * _TYPICAL_TAIL
+    taps = second / layer.source.second
+    added = _SPREAD / (4 * layer.channels)
+    own = _SPREAD / (4 * taps) * (1 / group - 1 / layer.channels)
+    growth = sqrt(layer.source.growth)
+    transfer = Transfer(
+        (enlarged, 0.0, SEED),
+        (0.0, 1 / taps, (added - channelwise) / taps + own),
+        (weight, weight, 1.0),
+        growth,
+        growth - 1,
+        0.5 * log(_read(variance, reading)),
+    )
+    return transfer, own
+
+
+def _read(variance: float, reading: Reading) -> float:
+    return variance if reading == "paper" else 0.81 + 0.19 * variance
+
+
+def _share(variance: float, reading: Reading) -> float:
+    """Derivative of log of what is read by log variance."""
+    return 1.0 if reading == "paper" else 0.19 * variance / (0.81 + 0.19 * variance)

@@ -10,12 +10,18 @@ norm's unbiased input variances, v1 in the first pass and v2 in the second:
 
 Source: Zen-NAS (arXiv 2102.01063), Algorithm 1 (`paper`); `running` is what the reference
 implementation's search reads, a fresh batch norm's running variance after both passes.
+
+All maps lie channels last, which makes batch norm on a CPU four times and 1x1 convolutions up to twice as
+fast; batch norm and ReLU overwrite what they read; and the two passes go layer by layer through the same
+weights, each in a tensor of its own: one tensor for both falls out of the cache (see
+benchmarks/forward_passes.py).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from math import isfinite, log
+from math import isfinite, log, prod
 from statistics import fmean, stdev
 from time import perf_counter
 
@@ -24,7 +30,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...errors import UserError
-from ..graph import Activation, BatchNorm, Conv, GlobalAveragePool, Graph
+from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
+from ..module import EPSILON, make_layer
 from ..network import Network
 from .base import GAMMA, Reading, Score
 
@@ -54,70 +61,128 @@ def zen_score(
     return zen_samples(network, batch, repeats, seed).score(reading)
 
 
-@torch.inference_mode()
 def zen_samples(network: Network, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
-    """Every repeat's values, in fp32; the same for a seed, and more repeats continue fewer.
+    """Every repeat's values, in fp32; see `graph_samples`."""
+    return graph_samples(network.graph(), batch, repeats, seed)
 
-    Raises UserError where the passes do not fit in memory or a value is not finite.
+
+@torch.inference_mode()
+def graph_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
+    """Every repeat's values, in fp32, on the GPU where torch finds one.
+
+    On one device they are the same for a seed, and more repeats continue fewer. Raises UserError where
+    the passes do not fit in memory or a value is not finite.
     """
     if not MIN_BATCH <= batch <= MAX_BATCH:
         raise UserError(f"a Zen-Score takes a batch of {MIN_BATCH} to {MAX_BATCH} images, not {batch}")
     if repeats < 1:
         raise UserError(f"a Zen-Score takes 1 repeat or more, not {repeats}")
     start = perf_counter()
-    trunk = network.graph().trunk()
-    generator = torch.Generator().manual_seed(seed)
+    trunk = graph.trunk()
+    if not any(isinstance(op, BatchNorm) for op in trunk.ops):
+        raise UserError(
+            "the network has no Zen-Score: it has no batch norm (a file for inference has it folded into "
+            "its convolutions); use --proxy phi, or give the network as it is trained"
+        )
+    generator = torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(seed)
     try:
-        values = [_one_repeat(trunk, batch, generator) for _ in range(repeats)]
+        values = [_Passes(trunk, batch, generator).run() for _ in range(repeats)]
     except RuntimeError as error:
         if "alloc" not in str(error) and "out of memory" not in str(error):
             raise
         raise UserError(
-            f"two passes of {batch} images at {network.resolution} pixels do not fit in memory; "
+            f"two passes of {batch} images at {graph.input_shape[1]} pixels do not fit in memory; "
             "use a smaller batch"
         ) from error
     paper, running, log_delta = zip(*values, strict=True)
     return ZenSamples(paper, running, log_delta, perf_counter() - start)
 
 
-def _one_repeat(trunk: Graph, batch: int, generator: torch.Generator) -> tuple[float, float, float]:
-    # The passes alternate along the batch: one convolution serves both, and seen as (batch, 2 C, H, W)
-    # one batch norm keeps their statistics apart.
-    images = torch.randn(batch, 2, *trunk.input_shape, generator=generator)
-    images[:, 1].mul_(GAMMA).add_(images[:, 0])
-    x = images.flatten(0, 1)
-    paper = running = 0.0
-    for op in trunk.ops:
+_HEAVY = 4
+"""Weights an input value, from which on a convolution is bound by its weights."""
+
+Pair = tuple[Tensor, Tensor]
+"""What the first and the second pass hold at one place."""
+
+
+class _Passes:
+    """The two passes of one repeat."""
+
+    def __init__(self, trunk: Graph, batch: int, generator: torch.Generator) -> None:
+        self.trunk, self.batch, self.generator = trunk, batch, generator
+        self.paper = self.running = 0.0
+        self._readers = Counter(name for op in trunk.ops for name in op.inputs)
+        self._fresh: set[str] = set()
+
+    def run(self) -> tuple[float, float, float]:
+        """Both readings and log Delta."""
+        first, change = (self._normal(self.batch, *self.trunk.input_shape) for _ in range(2))
+        features: Pair = (first, change.mul_(GAMMA).add_(first))
+        tensors = {INPUT: features}
+        last_use = {name: op.name for op in self.trunk.ops for name in op.inputs}
+        for op in self.trunk.ops:
+            if isinstance(op, GlobalAveragePool | Linear):
+                break
+            features = self._apply(op, [tensors[name] for name in op.inputs])
+            tensors[op.name] = features
+            for name in op.inputs:
+                if last_use[name] == op.name:
+                    tensors.pop(name, None)
+        distance = (features[1] - features[0]).abs_().sum(dim=(1, 2, 3))
+        log_delta = _log(distance.mean(), "the change of the last feature map")
+        return log_delta + self.paper, log_delta + self.running, log_delta
+
+    def _apply(self, op: Op, inputs: list[Pair]) -> Pair:
+        # What a convolution or batch norm has just written and nothing else reads may be overwritten.
+        overwrite = op.inputs[0] in self._fresh and self._readers[op.inputs[0]] == 1
+        if isinstance(op, Conv | BatchNorm):
+            self._fresh.add(op.name)
+        first, second = inputs[0]
         match op:
             case Conv():
-                kernel = (op.out_channels, op.in_channels // op.groups, op.kernel, op.kernel)
-                weight = torch.randn(kernel, generator=generator)
-                x = functional.conv2d(x, weight, None, op.stride, op.padding, groups=op.groups)
+                return self._convolution(op, first, second)
             case BatchNorm():
-                x, first, second = _batch_norm(x, batch)
-                paper += 0.5 * _log(first.mean(), f"the variance at {op.name}")
-                running += 0.5 * log((0.81 + 0.09 * first + 0.1 * second).mean().item())
-            case Activation(function="relu"):
-                x = x.relu_()
-            case GlobalAveragePool():
-                break
+                return self._batch_norm(op, inputs[0], overwrite)
+            case Activation(function="relu") if overwrite:
+                return first.relu_(), second.relu_()
             case _:
-                raise UserError(f"the Zen-Score has no rule for '{op.name}', a {type(op).__name__}")
-    passes = x.view(batch, 2, *x.shape[1:])
-    distance = (passes[:, 1] - passes[:, 0]).abs().sum(dim=(1, 2, 3))
-    log_delta = _log(distance.mean(), "the change of the last feature map")
-    return log_delta + paper, log_delta + running, log_delta
+                layer = make_layer(op)  # which has no weights
+                return layer(*(pair[0] for pair in inputs)), layer(*(pair[1] for pair in inputs))
 
+    def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> Pair:
+        kernel = (op.out_channels, op.in_channels // op.groups, op.kernel, op.kernel)
+        rest = (None, op.stride, op.padding, 1, op.groups)
+        if prod(kernel) > _HEAVY * first.numel():
+            # Reading the weights is the work: read them once, in the layout that needs no reordering.
+            weight = torch.randn(kernel, generator=self.generator, device=first.device)
+            both = torch.cat((first, second)).contiguous()
+            one, other = functional.conv2d(both, weight, *rest).chunk(2)
+            return one, other
+        weight = self._normal(*kernel)
+        return functional.conv2d(first, weight, *rest), functional.conv2d(second, weight, *rest)
 
-def _batch_norm(x: Tensor, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The normalised passes, and each pass's unbiased variance a channel."""
-    channels = 2 * x.shape[1]
-    mean, variance = torch.zeros(channels), torch.zeros(channels)
-    y = functional.batch_norm(
-        x.view(batch, channels, *x.shape[2:]), mean, variance, training=True, momentum=1.0
-    )
-    first, second = variance.chunk(2)
-    return y.view(x.shape), first, second
+    def _batch_norm(self, op: BatchNorm, passes: Pair, overwrite: bool) -> Pair:
+        """The normalised passes, each by its own statistics; adds to the readings."""
+        written, variances = [], []
+        for x in passes:
+            y = x if overwrite else torch.empty_like(x)
+            mean, inverse_deviation = x.new_empty(2, x.shape[1])
+            torch.native_batch_norm(
+                x, None, None, None, None, True, 0.0, EPSILON, out=(y, mean, inverse_deviation)
+            )
+            values = x[:, 0].numel()
+            variances.append((inverse_deviation.double() ** -2 - EPSILON) * (values / (values - 1)))
+            written.append(y)
+        first, second = variances
+        self.paper += 0.5 * _log(first.mean(), f"the variance at {op.name}")
+        self.running += 0.5 * log((0.81 + 0.09 * first + 0.1 * second).mean().item())
+        return written[0], written[1]
+
+    def _normal(self, first: int, channels: int, height: int, width: int) -> Tensor:
+        # Drawn in the order of the memory: a generator fills other layouts ten times slower.
+        device = self.generator.device
+        drawn = torch.randn(first, height, width, channels, generator=self.generator, device=device)
+        return drawn.permute(0, 3, 1, 2)
 
 
 def _log(value: Tensor, what: str) -> float:
