@@ -42,7 +42,7 @@ def rescore(
     started = perf_counter()
     found = []
     for candidate in result.best[:KEPT]:
-        forward = zen_score(candidate.network, reading, repeats=REPEATS, seed=seed)
+        forward = zen_score(candidate.network.graph(), repeats=REPEATS, seed=seed, reading=reading)
         found.append(Rescored(candidate.network, candidate.score, forward.value, forward.sem or 0.0))
         report(len(found))
     return found, perf_counter() - started

@@ -79,7 +79,7 @@ def measure(path: Path) -> None:
         for name, network in drawn():
             if (network.text, str(network.resolution)) in done:
                 continue
-            samples = zen_samples(network, BATCH, REPEATS)
+            samples = zen_samples(network.graph(), BATCH, REPEATS)
             figures = [
                 f"{statistic(values):.5f}"
                 for values in (samples.paper, samples.running, samples.log_delta)

@@ -21,7 +21,7 @@ from zenbench.zen.proxies.activations import IDENTITY, RELU, Moments, moments, r
 from zenbench.zen.proxies.base import READINGS, Reading
 from zenbench.zen.proxies.closed_form import block_transfer, graph_score, score_at, through, zen_closed
 from zenbench.zen.proxies.conv_variance import variance_terms
-from zenbench.zen.proxies.zen_score import graph_samples
+from zenbench.zen.proxies.zen_score import zen_samples
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "zen_scores.json").read_text()
@@ -169,7 +169,7 @@ def _activated(function: Function) -> Callable[[GraphBuilder, str], str]:
     ids=["swish", "hard-swish", "linear", "max pool", "average pool"],
 )
 def test_other_chains_have_a_closed_form_too(graph: Graph) -> None:
-    samples = graph_samples(graph, batch=16, repeats=4)
+    samples = zen_samples(graph, batch=16, repeats=4)
     assert graph_score(graph) == pytest.approx(fmean(samples.paper), rel=0.02)
     assert graph_score(graph, "running") == pytest.approx(fmean(samples.running), rel=0.03)
 

@@ -33,7 +33,7 @@ def small_network(resolution: int = 16) -> Network:
 def test_scores_are_those_of_the_reference(name: str) -> None:
     row = GOLDEN[name]
     network = parse_text(row["structure"], row["resolution"])
-    samples = zen_samples(network, row["batch"], repeats=8)
+    samples = zen_samples(network.graph(), row["batch"], repeats=8)
     for reading, relative, absolute in (("paper", 0.002, 0), ("running", 0.002, 0), ("log_delta", 0, 0.02)):
         ours, golden = getattr(samples, reading), row[f"{reading}_mean"]
         error = sqrt(stdev(ours) ** 2 / len(ours) + row[f"{reading}_std"] ** 2 / row["n_repeats"])
@@ -68,7 +68,7 @@ def test_a_score_is_that_of_two_separate_passes() -> None:
     paper = log_delta + sum(v.mean().sqrt().log().item() for v in variances[: len(norms)])
     running = log_delta + sum(norm.running_var.mean().sqrt().log().item() for norm in norms)
 
-    samples = zen_samples(network, batch, seed=7)
+    samples = zen_samples(network.graph(), batch, seed=7)
     assert samples.log_delta == pytest.approx((log_delta,), abs=1e-3)
     assert samples.paper == pytest.approx((paper,), abs=1e-3)
     assert samples.running == pytest.approx((running,), abs=1e-3)
@@ -76,8 +76,8 @@ def test_a_score_is_that_of_two_separate_passes() -> None:
 
 def test_a_score_is_the_mean_and_spread_of_its_repeats() -> None:
     network = small_network()
-    samples = zen_samples(network, batch=4, repeats=3, seed=5)
-    result = zen_score(network, "running", batch=4, repeats=3, seed=5)
+    samples = zen_samples(network.graph(), batch=4, repeats=3, seed=5)
+    result = zen_score(network.graph(), 4, 3, 5, "running")
     assert (result.value, result.std, result.repeats) == (fmean(samples.running), stdev(samples.running), 3)
     assert result.sem == pytest.approx(stdev(samples.running) / sqrt(3))
     assert result.seconds > 0
@@ -87,20 +87,20 @@ def test_a_score_is_the_mean_and_spread_of_its_repeats() -> None:
 
 def test_a_seed_decides_the_score_in_any_process_and_the_global_generator_stays() -> None:
     before = torch.get_rng_state()
-    here = zen_samples(small_network(), batch=4, repeats=2, seed=3)
+    here = zen_samples(small_network().graph(), batch=4, repeats=2, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     code = (
         "import torch; from zenbench.zen.network import parse_text;"
         "from zenbench.zen.proxies.zen_score import zen_samples;"
-        f"torch.manual_seed(1); print(zen_samples(parse_text({SMALL!r}, 16, 10), 4, 2, 3).paper)"
+        f"torch.manual_seed(1); print(zen_samples(parse_text({SMALL!r}, 16, 10).graph(), 4, 2, 3).paper)"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert there.stdout.strip() == str(here.paper)
-    assert zen_samples(small_network(), batch=4, repeats=2, seed=4).paper != here.paper
+    assert zen_samples(small_network().graph(), batch=4, repeats=2, seed=4).paper != here.paper
 
 
 def test_more_repeats_continue_fewer() -> None:
-    few, many = (zen_samples(small_network(), batch=4, repeats=repeats) for repeats in (2, 5))
+    few, many = (zen_samples(small_network().graph(), batch=4, repeats=repeats) for repeats in (2, 5))
     assert many.paper[:2] == few.paper
     assert len(set(many.paper)) == 5
 
@@ -108,12 +108,12 @@ def test_more_repeats_continue_fewer() -> None:
 def test_gates_and_shortcuts_do_not_count() -> None:
     network = replace(zoo("zennet-400m-se"), resolution=32)
     bare = replace(network, squeeze_excite=False)
-    assert zen_samples(network, batch=2).paper == zen_samples(bare, batch=2).paper
+    assert zen_samples(network.graph(), batch=2).paper == zen_samples(bare.graph(), batch=2).paper
 
 
 def test_a_wider_and_a_deeper_network_score_higher() -> None:
     def value(text: str) -> float:
-        return zen_score(parse_text(text, 16), batch=8, repeats=4).value
+        return zen_score(parse_text(text, 16).graph(), batch=8, repeats=4).value
 
     assert value("SuperConvK3BNRELU(3,32,1,2)") > value("SuperConvK3BNRELU(3,8,1,2)")
     assert value("SuperConvK3BNRELU(3,8,1,6)") > value("SuperConvK3BNRELU(3,8,1,2)")
@@ -124,14 +124,14 @@ def test_a_network_that_ignores_its_input_has_no_score(monkeypatch: pytest.Monke
     with pytest.raises(
         UserError, match="no Zen-Score: the change of the last feature map is 0, which has no log"
     ):
-        zen_samples(small_network(), batch=2)
+        zen_samples(small_network().graph(), batch=2)
 
 
 def test_an_overflow_is_named_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = torch.randn
     monkeypatch.setattr(torch, "randn", lambda *shape, **options: draw(*shape, **options) * 1e30)
     with pytest.raises(UserError, match=r"no Zen-Score: the variance at u0_bn1 is (inf|nan)"):
-        zen_samples(small_network(), batch=2)
+        zen_samples(small_network().graph(), batch=2)
 
 
 def test_too_little_memory_asks_for_a_smaller_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_too_little_memory_asks_for_a_smaller_batch(monkeypatch: pytest.MonkeyPa
     with pytest.raises(
         UserError, match="two passes of 8 images at 16 pixels do not fit in memory; use a smaller"
     ):
-        zen_samples(small_network(), batch=8)
+        zen_samples(small_network().graph(), batch=8)
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_too_little_memory_asks_for_a_smaller_batch(monkeypatch: pytest.MonkeyPa
 )
 def test_senseless_counts_are_refused(batch: int, repeats: int, fault: str) -> None:
     with pytest.raises(UserError, match=fault):
-        zen_samples(small_network(), batch, repeats)
+        zen_samples(small_network().graph(), batch, repeats)

@@ -3,44 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 from time import perf_counter
+from typing import Any
 
 from ...errors import UserError
+from ..graph import Graph
 from ..network import Network
 from .base import READINGS, Reading, Score
-from .closed_form import zen_closed
-
-Proxy = Callable[[Network, Reading, int, int, int], Score]
-"""Network, reading, batch, repeats and seed -> score; a proxy leaves alone what it has no use for."""
+from .closed_form import graph_score, zen_closed
 
 
-def _zen(network: Network, reading: Reading, batch: int, repeats: int, seed: int) -> Score:
-    from .zen_score import zen_score
+@dataclass(frozen=True)
+class Proxy:
+    """Where a proxy's function stands, and one line on what it measures.
 
-    return zen_score(network, reading, batch, repeats, seed)
+    The function takes graph, batch, repeats and seed; its module, which may need torch, is loaded when
+    it is first called.
+    """
+
+    module: str
+    summary: str
+    function: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def load(self) -> Callable[..., Score]:
+        function = getattr(import_module(f".{self.module}", __name__), self.function or self.module)
+        return partial(function, **dict(self.options))
 
 
-def _zen_closed(network: Network, reading: Reading, batch: int, repeats: int, seed: int) -> Score:
-    start = perf_counter()
-    value = zen_closed(network, reading)
-    return Score("zen-closed", value, 0.0, 1, perf_counter() - start)
-
-
-PROXIES: dict[str, Proxy] = {"zen": _zen, "zen-closed": _zen_closed}
+PROXIES: dict[str, Proxy] = {
+    "zen": Proxy("zen_score", "Zen-Score by forward passes"),
+    "zen-closed": Proxy("closed_form", "Zen-Score in closed form, from layer shapes alone"),
+    "phi": Proxy("phi", "Phi-Score: the Zen-Score without batch norm; overflows in deep networks"),
+    "naswot": Proxy("naswot", "how differently images switch the rectifiers"),
+    "synflow": Proxy("synflow", "flow from input to output through absolute weights"),
+    "synflow-reference": Proxy(
+        "synflow",
+        "the same in the sign and form of the Zen-NAS comparison",
+        options=(("reference_sign", True),),
+    ),
+    "grad-norm": Proxy("grad_norm", "length of the loss gradient"),
+    "te": Proxy("te", "minus the condition number of the tangent kernel"),
+    "regions": Proxy("regions", "linear regions along a line through the inputs"),
+    "entropy": Proxy("entropy", "multi-scale entropy of a detection backbone, in closed form"),
+    "flops": Proxy("counts", "multiply-accumulates", "flops"),
+    "params": Proxy("counts", "trainable parameters", "params"),
+    "random": Proxy("counts", "a number drawn for the network", "random"),
+}
 
 
 def score(
-    network: Network,
+    target: Network | Graph,
     proxy: str = "zen",
     reading: Reading = "paper",
     batch: int = 16,
     repeats: int = 1,
     seed: int = 0,
 ) -> Score:
-    """The score of a network by the proxy of that name; raises UserError where there is none."""
-    function = PROXIES.get(proxy)
-    if function is None:
+    """The score of a network or graph by the proxy of that name.
+
+    Raises UserError where there is none, or where the network has no such score, with the reason.
+    """
+    if proxy not in PROXIES:
         raise UserError(f"there is no proxy '{proxy}'; known are {', '.join(PROXIES)}")
     if reading not in READINGS:
         raise UserError(f"there is no reading '{reading}' of the Zen-Score; known are {', '.join(READINGS)}")
-    return function(network, reading, batch, repeats, seed)
+    if proxy == "zen-closed":
+        start = perf_counter()
+        value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(target, reading)
+        return Score(proxy, value, 0.0, 1, perf_counter() - start)
+    graph = target.graph() if isinstance(target, Network) else target
+    function = PROXIES[proxy].load()
+    if proxy == "zen":
+        function = partial(function, reading=reading)
+    return replace(function(graph, batch=batch, repeats=repeats, seed=seed), proxy=proxy)

@@ -25,13 +25,18 @@ def check_batch(proxy: str, batch: int) -> None:
         raise UserError(f"{proxy} takes a batch of {MIN_BATCH} to {MAX_BATCH} images, not {batch}")
 
 
+def check_repeats(proxy: str, repeats: int) -> None:
+    """Raises UserError where there is no repeat."""
+    if repeats < 1:
+        raise UserError(f"{proxy} takes 1 repeat or more, not {repeats}")
+
+
 def sampled(proxy: str, one_repeat: Callable[[torch.Generator], float], repeats: int, seed: int) -> Score:
     """The score of a proxy from one value a repeat, all from one generator: more repeats continue fewer.
 
     Raises UserError where there is no repeat, or one does not fit in memory or has no finite value.
     """
-    if repeats < 1:
-        raise UserError(f"{proxy} takes 1 repeat or more, not {repeats}")
+    check_repeats(proxy, repeats)
     start = perf_counter()
     generator = torch.Generator().manual_seed(seed)
     try:

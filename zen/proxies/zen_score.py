@@ -32,11 +32,9 @@ from torch.nn import functional
 from ...errors import UserError
 from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
 from ..module import EPSILON, make_layer
-from ..network import Network
 from .base import GAMMA, Reading, Score
-
-MIN_BATCH = 2  # the variance over one value, a 1x1 map of one image, does not exist
-MAX_BATCH = 65_536
+from .memory import check_memory, pass_bytes
+from .sampling import check_batch, check_repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +53,21 @@ class ZenSamples:
 
 
 def zen_score(
-    network: Network, reading: Reading = "paper", batch: int = 16, repeats: int = 1, seed: int = 0
+    graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0, reading: Reading = "paper"
 ) -> Score:
-    """The Zen-Score of a network under one reading; see `zen_samples`."""
-    return zen_samples(network, batch, repeats, seed).score(reading)
-
-
-def zen_samples(network: Network, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
-    """Every repeat's values, in fp32; see `graph_samples`."""
-    return graph_samples(network.graph(), batch, repeats, seed)
+    """The Zen-Score of a graph under one reading; see `zen_samples`."""
+    return zen_samples(graph, batch, repeats, seed).score(reading)
 
 
 @torch.inference_mode()
-def graph_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
+def zen_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
     """Every repeat's values, in fp32, on the GPU where torch finds one.
 
     On one device they are the same for a seed, and more repeats continue fewer. Raises UserError where
     the passes do not fit in memory or a value is not finite.
     """
-    if not MIN_BATCH <= batch <= MAX_BATCH:
-        raise UserError(f"a Zen-Score takes a batch of {MIN_BATCH} to {MAX_BATCH} images, not {batch}")
-    if repeats < 1:
-        raise UserError(f"a Zen-Score takes 1 repeat or more, not {repeats}")
+    check_batch("zen", batch)
+    check_repeats("zen", repeats)
     start = perf_counter()
     trunk = graph.trunk()
     if not any(isinstance(op, BatchNorm) for op in trunk.ops):
@@ -84,7 +75,10 @@ def graph_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0
             "the network has no Zen-Score: it has no batch norm (a file for inference has it folded into "
             "its convolutions); use --proxy phi, or give the network as it is trained"
         )
-    generator = torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        check_memory("zen", batch, 2 * pass_bytes(trunk))
+    generator = torch.Generator(device).manual_seed(seed)
     try:
         values = [_Passes(trunk, batch, generator).run() for _ in range(repeats)]
     except RuntimeError as error:
