@@ -13,9 +13,9 @@ import random
 from collections.abc import Iterator, Sequence
 from math import log2
 
+from ..zen.graph import Conv
 from ..zen.network import Network
 from ..zen.space import Space, random_network
-from ..zen.units.plain import ConvUnit, HeadUnit, ResidualUnit
 from ..zen.workload import Workload
 
 NETWORK_EVERY = 12
@@ -66,18 +66,12 @@ def stratified_workloads(
 
 
 def stratum(workload: Workload) -> Stratum:
-    """Kind, kernel, stride, octave of the input size and of the widest channels."""
-    unit = workload.unit
-    size = round(log2(workload.size))
-    match unit:
-        case ResidualUnit():
-            width = max(unit.hidden_channels, unit.out_channels)
-            return (unit.style, unit.kernel, unit.stride, size, round(log2(width)))
-        case ConvUnit():
-            return (unit.kind, unit.kernel, unit.stride, size, round(log2(unit.out_channels)))
-        case HeadUnit():
-            return (unit.kind, 1, 1, size, round(log2(unit.in_channels)))
-    raise TypeError(f"no stratum for {type(unit).__name__}")
+    """Family, widest kernel, stride, octave of the input size and of the widest channels."""
+    unit, ops = workload.unit, workload.graph().ops
+    kernel = max((op.kernel for op in ops if isinstance(op, Conv)), default=1)
+    width = max(op.shape[0] for op in ops if len(op.shape) == 3)
+    size, stride = round(log2(workload.size)), unit.total_stride
+    return (unit.family, kernel, stride, size, round(log2(width)))
 
 
 def _classes(resolution: int) -> int:

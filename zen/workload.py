@@ -31,7 +31,7 @@ class Workload:
 
     @property
     def output_size(self) -> int:
-        return (self.size - 1) // self.unit.total_stride + 1
+        return self.unit.output_size(self.size)
 
     def graph(self) -> Graph:
         return _workload_graph(self)

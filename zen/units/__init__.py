@@ -6,9 +6,29 @@ import re
 
 from ...errors import NetworkError
 from .base import Unit, parse_unit
+from .dense import DenseTransitionUnit, DenseUnit, NormUnit
+from .mobile import InvertedUnit
 from .plain import ConvUnit, HeadUnit, ResidualUnit
+from .pools import MaxPoolUnit, PooledConvUnit
+from .resnet import ResNetUnit
+from .split_attention import SplitAttentionUnit
 
-UNIT_KINDS: dict[str, type[Unit]] = {unit.kind: unit for unit in (ConvUnit, ResidualUnit, HeadUnit)}
+UNIT_KINDS: dict[str, type[Unit]] = {
+    unit.kind: unit
+    for unit in (
+        ConvUnit,
+        ResidualUnit,
+        HeadUnit,
+        ResNetUnit,
+        InvertedUnit,
+        MaxPoolUnit,
+        PooledConvUnit,
+        DenseUnit,
+        DenseTransitionUnit,
+        NormUnit,
+        SplitAttentionUnit,
+    )
+}
 
 
 def unit_from_text(text: str) -> Unit:

@@ -38,10 +38,19 @@ class Unit:
         """Input size over output size."""
         return 1
 
+    def output_size(self, size: int) -> int:
+        """Height and width of the output at an input size."""
+        return (size - 1) // self.total_stride + 1
+
     @property
     def layers(self) -> int:
         """Weighted layers on the main path."""
         return 0
+
+    @property
+    def family(self) -> str:
+        """The name of the units that behave alike on a device."""
+        return self.kind
 
     @property
     def label(self) -> str:

@@ -70,6 +70,10 @@ class ResidualUnit(Unit):
         return 2 if self.style == "basic" else 3
 
     @property
+    def family(self) -> str:
+        return self.style
+
+    @property
     def label(self) -> str:
         widths = f"{self.in_channels}>{self.hidden_channels}>{self.out_channels}"
         extras = " projection" * self.projection + " se" * self.squeeze_excite
