@@ -37,7 +37,7 @@ def test_every_block_costs_what_torch_counts(block: str, stride: int, squeeze_ex
 
 
 @pytest.mark.parametrize("name", zoo_names())
-def test_every_zennet_costs_what_torch_counts(name: str) -> None:
+def test_every_known_network_costs_what_torch_counts(name: str) -> None:
     counted = cost(zoo(name))
     assert (counted.macs, counted.params) == counted_by_torch(zoo(name).graph())
 

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.families import zennets, zoo, zoo_names
 from zenbench.zen.graph import INPUT, Add, Conv, Graph, GraphBuilder, Linear, Multiply
 from zenbench.zen.module import GraphModule
 
@@ -54,7 +54,7 @@ def test_a_trunk_drops_gates_and_shortcuts_and_what_fed_them() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zennets.names())
 def test_the_trunk_of_a_zennet_is_one_chain_from_input_to_output(name: str) -> None:
     graph = zoo(name).graph()
     trunk = graph.trunk()
@@ -65,7 +65,7 @@ def test_the_trunk_of_a_zennet_is_one_chain_from_input_to_output(name: str) -> N
 
 
 @pytest.mark.parametrize("name", zoo_names())
-def test_the_graph_of_a_zennet_is_in_order_under_distinct_names(name: str) -> None:
+def test_the_graph_of_a_known_network_is_in_order_under_distinct_names(name: str) -> None:
     known = {INPUT}
     for op in zoo(name).graph().ops:
         assert known.issuperset(op.inputs)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from zenbench.errors import UserError
-from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.families import zennets, zoo
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import GraphModule, build_module, initialise, load_weights
 from zenbench.zen.network import parse_text
@@ -129,7 +129,7 @@ def test_batch_norm_outputs_keep_their_scale_on_new_images() -> None:
         assert abs(found[name].mean() / scale) < 0.3
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zennets.names())
 def test_zennets_stay_finite_and_far_from_the_fp16_limit(name: str) -> None:
     network = zoo(name)
     graph = replace(network, resolution=min(network.resolution, 64)).graph()

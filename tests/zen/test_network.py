@@ -36,7 +36,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 @pytest.mark.parametrize("name", zoo_names())
-def test_zennets_round_trip(name: str) -> None:
+def test_known_networks_round_trip(name: str) -> None:
     network = zoo(name)
     assert parse_text(network.text, network.resolution, network.classes).blocks == network.blocks
     assert from_json(json.loads(json.dumps(network.to_json()))) == network

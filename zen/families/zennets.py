@@ -13,6 +13,8 @@ from typing import Any
 
 from ..network import Network, parse_blocks
 
+SOURCE = "idstcv/ZenNAS at d1d617e"
+
 
 @cache
 def records() -> dict[str, dict[str, Any]]:
