@@ -1,6 +1,7 @@
 """ONNX files: every block kind computes what torch computes, at any batch, with any weights."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -90,6 +91,27 @@ def test_whole_network_and_batch(tmp_path: Path) -> None:
     assert parity.holds
     assert artifact.inputs[0].shape == (3, 3, 32, 32)
     onnx.checker.check_model(onnx.load(str(artifact.path)), full_check=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet-50",
+        "densenet-121",
+        "resnest-50",
+        "mobilenetv2-0.5",
+        "mnasnet-1.0",
+        "efficientnet-b0",
+        "regnety-400mf",
+        "ofanet-595m",
+        "dfnet-2a",
+        "dnanet-a",
+    ],
+)
+def test_every_family_agrees_with_torch(tmp_path: Path, name: str) -> None:
+    artifact, parity = export_onnx(replace(zoo(name), resolution=33), tmp_path / "n.onnx")
+    assert parity.relative_error < 5e-5
+    onnx.checker.check_model(str(artifact.path))
 
 
 def test_same_network_same_file(tmp_path: Path) -> None:

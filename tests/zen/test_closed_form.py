@@ -56,9 +56,7 @@ def test_the_closed_form_is_near_forward_passes_of_many_networks(reading: Readin
     for row in FORWARD:
         network = parse_text(row["structure"], int(row["resolution"]))
         forward = float(row[f"{reading}_mean"])
-        assert zen_closed(network, reading) == pytest.approx(forward, rel=TOLERANCE[reading]), row[
-            "structure"
-        ]
+        assert zen_closed(network, reading) == pytest.approx(forward, rel=TOLERANCE[reading]), str(network)
 
 
 @pytest.mark.parametrize("reading", READINGS)
