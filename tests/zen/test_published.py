@@ -1,6 +1,8 @@
 """The known networks against their published sizes."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def agrees(counted: int, printed: str) -> bool:
     """Within 1 % or what rounding hides; `1.8G` may be anything from 1.75G to 1.85G."""
     number = printed.rstrip("GM")
     decimals = len(number.partition(".")[2])
-    rounding = 0.5 * 10**-decimals * parse_count("1" + printed.removeprefix(number))
+    rounding = 0.5 * 10.0**-decimals * parse_count("1" + printed.removeprefix(number))
     published = parse_count(printed)
     return abs(counted - published) <= max(0.01 * published, rounding)
 
@@ -31,6 +33,14 @@ def test_sizes_are_the_published_ones_or_a_note_says_why(row: dict[str, str]) ->
 
 def test_every_known_network_has_a_published_size() -> None:
     assert set(zoo_names()) == {row["network"] for row in PUBLISHED} | set(zennets.names())
+
+
+def test_the_page_of_networks_is_what_its_script_writes() -> None:
+    root = Path(__file__).parents[2]
+    written = subprocess.run(
+        [sys.executable, root / "benchmarks" / "networks.py"], capture_output=True, text=True, check=True
+    )
+    assert (root / "docs" / "networks.md").read_text() == written.stdout
 
 
 def test_parameters_are_those_of_torchvision_to_the_last_one() -> None:

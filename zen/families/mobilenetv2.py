@@ -6,7 +6,7 @@ from ..network import Network
 from ..units.plain import ConvUnit
 from .stages import Stage, divisible_by_8, inverted_units
 
-SOURCE = "MobileNetV2 (arXiv 1801.04381, table 2 and section 4)"
+SOURCE = "MobileNetV2 (arXiv 1801.04381, table 2); rounding of widths from tensorflow/models slim"
 
 _WIDTHS = ("0.25", "0.35", "0.5", "0.75", "1.0", "1.3", "1.4")
 _PREFIX = "mobilenetv2-"

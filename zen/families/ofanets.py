@@ -11,7 +11,10 @@ from ..units.plain import ConvUnit
 from ..units.pools import PooledConvUnit
 from .stages import divisible_by_8
 
-SOURCE = "Once-for-All (arXiv 1908.09791); layers from its file flops@595M_top1@80.0_finetune@75"
+SOURCE = (
+    "Once-for-All (arXiv 1908.09791); layers from its flops@595M_top1@80.0_finetune@75, "
+    "as kept in Alibaba-MIIL/ImageNet21K"
+)
 
 _STEM, _LAST, _POOLED = 24, 1152, 1536
 _GATED_STAGES = (1, 3, 4)

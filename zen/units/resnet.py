@@ -1,7 +1,7 @@
 """The standard residual unit.
 
 Source: ResNet (arXiv 1512.03385, section 3.3 and figure 5), the stride in the 3x3 convolution;
-RegNet (arXiv 2003.13678, section 3.2 and appendix on squeeze-and-excite) for groups and the gate.
+RegNet (arXiv 2003.13678, sections 3.2 and 4) for groups and the gate.
 """
 
 from __future__ import annotations
