@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..zen.graph import (
     INPUT,
     Add,
+    BatchNorm,
     Concat,
     Conv,
     GlobalAveragePool,
@@ -74,10 +75,18 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 
 
 def graph_features(graph: Graph) -> tuple[OpFeatures, ...]:
-    """The features of a graph; batch norm and activations are free, as runtimes fuse them."""
-    timed = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
+    """The features of a graph; activations and a batch norm behind a convolution are free, as runtimes
+    fuse them."""
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
-    return tuple(_features(op, shapes[op.inputs[0]]) for op in graph.ops if isinstance(op, timed))
+    convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
+    return tuple(
+        _features(op, shapes[op.inputs[0]])
+        for op in graph.ops
+        if isinstance(op, _TIMED) or (isinstance(op, BatchNorm) and op.inputs[0] not in convolutions)
+    )
+
+
+_TIMED = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
 
 
 def boundary_bytes(workload: Workload) -> int:
@@ -101,14 +110,14 @@ def _features(op: Op, input_shape: tuple[int, ...]) -> OpFeatures:
         kernel, stride = op.kernel, op.stride
         # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
         per_output = sum(tap_shares(kernel, size_in, stride)) ** 2
-        if op.groups > 1:
+        if op.groups == channels_in > 1:
             kind = _DEPTHWISE
         else:
             if channels_in <= _FEW_CHANNELS:
                 kind, rounded_in = _IMAGE, channels_in
             else:
                 kind = _POINTWISE if kernel == 1 else _DENSE
-            per_output *= rounded_in
+            per_output *= rounded_in / op.groups
     elif isinstance(op, Linear):
         kind, channels_in, size_in, size = _LINEAR, op.in_features, 1, 1
         rounded_in = per_output = _rounded(channels_in)

@@ -14,8 +14,10 @@ from zenbench.latency_tables.fill_in import FillIn
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import Card, LatencyTable, Row
 from zenbench.zen.blocks import block_workloads
-from zenbench.zen.families import zoo
+from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, parse_text
+from zenbench.zen.units.dense import DenseUnit, NormUnit
+from zenbench.zen.units.resnet import ResNetUnit
 from zenbench.zen.workload import Workload
 
 CARD = Card(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
@@ -66,6 +68,27 @@ def make_model(rows: int = 150, networks: int = 0) -> TableModel:
     )
     whole = {zoo(name): row(network_truth_ms(zoo(name))) for name in names[:networks]}
     return TableModel(LatencyTable(CARD, {w: row(truth_ms(w)) for w in some_workloads(rows, 0)}, whole))
+
+
+def test_a_grouped_convolution_does_its_share_of_the_dense_work() -> None:
+    units = [ResNetUnit("bottleneck", 64, 64, 64, 1, False, groups) for groups in (1, 4, 64)]
+    dense, grouped, depthwise = (workload_features(Workload(unit, 14))[1] for unit in units)
+    assert [KINDS[op.kind] for op in (dense, grouped, depthwise)] == ["dense", "dense", "depthwise"]
+    assert grouped.work[grouped.kind] == pytest.approx(dense.work[dense.kind] / 4)
+    assert depthwise.work[depthwise.kind] == pytest.approx(dense.work[dense.kind] / 64)
+
+
+def test_only_a_norm_without_a_convolution_before_it_takes_time() -> None:
+    norm, dense = workload_features(Workload(NormUnit(64), 14)), Workload(DenseUnit(64, 128, 32), 14)
+    assert [KINDS[op.kind] for op in norm] == ["elementwise"]
+    kinds = [KINDS[op.kind] for op in workload_features(dense)]
+    assert kinds == ["elementwise", "pointwise", "dense", "elementwise"]  # norm, 1x1, 3x3, joining
+
+
+def test_a_model_of_plain_units_predicts_every_known_network() -> None:
+    model = make_model(networks=4)
+    for name in zoo_names():
+        assert model.estimate(zoo(name)).ms == pytest.approx(network_truth_ms(zoo(name)), rel=0.2), name
 
 
 def test_every_timed_operation_has_features() -> None:
