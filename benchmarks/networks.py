@@ -79,8 +79,8 @@ def notes(rows: Iterable[Row]) -> Iterator[str]:
     """One line a note, with the networks and the source that it is about."""
     subjects: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if row["note"]:
-            subjects.setdefault((row["source"], row["note"]), []).append(f"`{row['network']}`")
+        for note in filter(None, (row["params_note"], row["macs_note"])):
+            subjects.setdefault((row["source"], note), []).append(f"`{row['network']}`")
     if subjects:
         yield ""
     for (source, note), networks in subjects.items():

@@ -16,6 +16,7 @@ from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError, TableError
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
+from zenbench.zen.families import zoo
 from zenbench.zen.network import Network
 from zenbench.zen.space import SPACES
 from zenbench.zen.workload import Workload
@@ -61,6 +62,19 @@ def test_plan_takes_no_workload_twice_and_covers_every_stratum_early() -> None:
     assert {name[0] for name in strata} == {"conv", "head", "basic", "bottleneck", "inverted"}
     assert {name[2] for name in strata} == {1, 2}
     assert {name[1] for name in strata} >= {1, 3, 5, 7}
+
+
+def test_every_unit_of_a_known_network_has_its_stratum() -> None:
+    def strata(name: str) -> list[tuple[str | int, ...]]:
+        return [stratum(workload) for workload in zoo(name).workloads()]
+
+    assert strata("resnet-18")[:3] == [
+        ("conv", 7, 2, 8, 6),
+        ("max_pool", 1, 2, 7, 6),
+        ("resnet basic", 3, 1, 6, 6),
+    ]
+    assert strata("densenet-121")[-2:] == [("norm", 1, 1, 3, 10), ("head", 1, 1, 3, 10)]
+    assert strata("mobilenetv2-1.0")[2] == ("inverted", 3, 2, 7, 7)
 
 
 def test_every_workload_once_with_all_its_rounds(tmp_path: Path) -> None:
