@@ -20,7 +20,7 @@ from zenbench.zen.proxies import PROXIES, score
 from zenbench.zen.proxies.activations import IDENTITY, RELU, Moments, moments, rectified_maximum
 from zenbench.zen.proxies.base import READINGS, Reading
 from zenbench.zen.proxies.closed_form import block_transfer, graph_score, score_at, through, zen_closed
-from zenbench.zen.proxies.conv_variance import variance_terms
+from zenbench.zen.proxies.conv_variance import conv_gain
 from zenbench.zen.proxies.zen_score import zen_samples
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads(
@@ -99,8 +99,8 @@ def test_a_convolutions_variance_is_that_of_drawn_ones(
         drawn.append(y.var(dim=(0, 2, 3)).mean().item())
     error = stdev(drawn) / sqrt(len(drawn))
     assert error < 0.02 * fmean(drawn)
-    second, squared_mean = variance_terms(kernel, size, stride, source, padded_before=False)
-    assert channels * (second - squared_mean) == pytest.approx(fmean(drawn), abs=3 * error)
+    gain = conv_gain(kernel, size, stride, source, padded_before=False)
+    assert channels * gain.variance == pytest.approx(fmean(drawn), abs=3 * error)
 
 
 @pytest.mark.parametrize(("kernel", "size"), [(3, 4), (3, 12), (5, 8), (7, 8), (7, 3)])
@@ -115,10 +115,9 @@ def test_a_padded_input_is_weaker_at_its_border(kernel: int, size: int) -> None:
             y = functional.conv2d(x, weight, padding=kernel // 2)
             x = functional.batch_norm(y, None, None, training=True).relu()
         drawn.append(y.var(dim=(0, 2, 3)).mean().item() / 512)
-    second, squared_mean = variance_terms(kernel, size, 1, RELU, padded_before=True)
-    flat_second, _ = variance_terms(kernel, size, 1, RELU, padded_before=False)
-    assert second - squared_mean == pytest.approx(fmean(drawn), rel=0.025)
-    assert (second > 1.005 * flat_second) == (size > kernel // 2 + 1)
+    gain, flat = (conv_gain(kernel, size, 1, RELU, padded_before) for padded_before in (True, False))
+    assert gain.variance == pytest.approx(fmean(drawn), rel=0.025)
+    assert (gain.variance > 1.005 * flat.variance) == (size > kernel // 2 + 1)
 
 
 @pytest.mark.parametrize("function", get_args(Function))
@@ -129,7 +128,23 @@ def test_moments_of_an_activation_are_those_of_drawn_ones(function: Function) ->
     y = build_module(builder.graph())(x)
     (slope,) = torch.autograd.grad(y.sum(), x)
     expected = (y.square().mean(), y.mean() ** 2, slope.square().mean(), slope.abs().mean())
-    assert astuple(moments(function)) == pytest.approx([value.item() for value in expected], rel=0.02)
+    assert astuple(moments(function))[:4] == pytest.approx([value.item() for value in expected], rel=0.02)
+
+
+@pytest.mark.parametrize("function", get_args(Function))
+def test_heavy_tails_bend_the_moments_as_said(function: Function) -> None:
+    builder = GraphBuilder((1, 1, 1))
+    builder.activation(INPUT, function)
+    f, normal = build_module(builder.graph()), moments(function)
+    x = torch.randn(2_000_000, 1, 1, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    spread = 0.1
+    r = torch.where(torch.arange(len(x)) % 2 == 0, 1 + spread, 1 - spread).view_as(x)
+    with torch.no_grad():
+        narrow, wide = f(x), f(x * r.sqrt())
+    tail = spread**2 / 4
+    change = wide.square().mean() - narrow.square().mean(), wide.mean() ** 2 - narrow.mean() ** 2
+    assert change[0].item() == pytest.approx(normal.second_gain * tail, abs=4e-4)
+    assert change[1].item() == pytest.approx(-normal.squared_mean_loss * tail, abs=4e-4)
 
 
 def test_moments_of_a_max_pool_are_those_of_drawn_ones() -> None:

@@ -7,8 +7,8 @@ this in depth, and a small state carries them from layer to layer:
 * Batch norm makes every channel of unit variance, yet some places and images grow stronger than others.
   The stronger they are, the smaller the mean of a rectified channel beside its second moment: the squared
   mean falls to the share 1 - tail, and the next variance is larger by the factor 1 + h tail, where h is
-  squared mean over variance. The tail is what earlier layers left plus what the last convolution, a sum of
-  few terms, adds itself.
+  squared mean over variance (other activations have their own h). The tail is what earlier layers left
+  plus what the last convolution, a sum of few terms, adds itself.
 * The correlation of the two passes is mapped by every activation; its angle w = sqrt(1 - correlation)
   grows by sqrt(growth) and stays below one.
 
@@ -33,7 +33,7 @@ from ..network import Network
 from ..workload import Workload
 from .base import GAMMA, Reading
 from .chain import Chain, Layer, chain_of
-from .conv_variance import variance_terms
+from .conv_variance import conv_gain
 
 SEED = 2e-4
 """What a layer adds to the lasting part of the tail,"""
@@ -173,22 +173,21 @@ def _layer_transfer(layer: Layer, reading: Reading, channelwise: float) -> tuple
     """A layer's transfer, and what of its recent tail is one channel's own and averages out in the next;
     `channelwise` is that of the layer before."""
     group = layer.channels_per_group
-    second, squared_mean = variance_terms(
+    gain = conv_gain(
         layer.kernel, layer.size, layer.stride, layer.source, padded_before=not layer.reads_images
     )
-    variance = group * (second - squared_mean)
+    variance = group * gain.variance
     if layer.reads_images:
         return Transfer(total=0.5 * log(_read(variance, reading))), 0.0
-    h = squared_mean / (second - squared_mean)
+    h = gain.by_tail / gain.variance
     weight = h * _share(variance, reading)
     enlarged = 1 + GROWTH * h - DILUTION / group - (h - weight) * _TYPICAL_TAIL
-    taps = second / layer.source.second
     added = _SPREAD / (4 * layer.channels)
-    own = _SPREAD / (4 * taps) * (1 / group - 1 / layer.channels)
+    own = _SPREAD / (4 * gain.taps) * (1 / group - 1 / layer.channels)
     growth = sqrt(layer.source.growth)
     transfer = Transfer(
         (enlarged, 0.0, SEED),
-        (0.0, 1 / taps, (added - channelwise) / taps + own),
+        (0.0, 1 / gain.taps, (added - channelwise) / gain.taps + own),
         (weight, weight, 1.0),
         growth,
         growth - 1,

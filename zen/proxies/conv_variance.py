@@ -17,26 +17,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean
+from typing import NamedTuple
 
 from ..graph import tap_shares
 from .activations import Moments
 
 
-@lru_cache(maxsize=65_536)
-def variance_terms(
-    kernel: int, size: int, stride: int, source: Moments, padded_before: bool
-) -> tuple[float, float]:
-    """Per input channel: the second moment that the taps gather, and the squared mean among it.
+class ConvGain(NamedTuple):
+    """Per input channel of a group: taps on the image (both axes, weighted by the input's power), variance
+    of the output, and how much of it a tail of one would add."""
 
-    Their difference is the variance of the output; `padded_before`: the input comes from a padded
-    convolution and is weaker at its border.
-    """
+    taps: float
+    variance: float
+    by_tail: float
+
+
+@lru_cache(maxsize=65_536)
+def conv_gain(kernel: int, size: int, stride: int, source: Moments, padded_before: bool) -> ConvGain:
+    """The gain of a convolution; `padded_before`: its input comes from a padded one."""
     shares = tap_shares(kernel, size, stride)
-    second = source.second * sum(shares) ** 2
-    squared_mean = source.squared_mean * _sum_of_squares(shares) ** 2
+    taps, squared_taps = sum(shares) ** 2, _sum_of_squares(shares) ** 2
     if padded_before and kernel > 1:
-        second *= _border_factor(kernel, size, stride, source)
-    return second, squared_mean
+        taps *= _border_factor(kernel, size, stride, source)
+    return ConvGain(
+        taps,
+        source.second * taps - source.squared_mean * squared_taps,
+        source.second_gain * taps + source.squared_mean_loss * squared_taps,
+    )
 
 
 def _border_factor(kernel: int, size: int, stride: int, source: Moments) -> float:
