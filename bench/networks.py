@@ -1,4 +1,4 @@
-"""Reading networks: structure strings, files, search results, ONNX files and `zoo:` names."""
+"""Reading networks: structure strings, cells, files, search results, ONNX files and `zoo:` names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import NetworkError, UserError
 from ..zen.families import PREFIX, zoo, zoo_names
+from ..zen.families.nas_bench_201 import CELL_PREFIX, cell_network
 from ..zen.network import Network, from_json, parse_text
 from .subjects import FileSubject
 
@@ -35,6 +36,8 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     text = text.strip()
     if text.startswith(PREFIX):
         found: Given = zoo(text)
+    elif text.startswith(CELL_PREFIX):
+        found = cell_network(text)
     elif (path := _path(text)) is not None:
         found = _read_file(path)
     else:
@@ -87,7 +90,9 @@ def _read_file(path: Path) -> Given:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text: {error}") from None
     try:
-        return _from_json_text(text) if text.startswith("{") else parse_text(text)
+        if text.startswith("{"):
+            return _from_json_text(text)
+        return cell_network(text) if text.startswith(CELL_PREFIX) else parse_text(text)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 

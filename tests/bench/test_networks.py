@@ -35,6 +35,16 @@ def test_zoo_brings_its_resolution_unless_another_is_asked_for() -> None:
         read("zoo:zennet-01ms")
 
 
+def test_a_cell_names_a_network(tmp_path: Path) -> None:
+    cell = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"
+    (tmp_path / "cell.txt").write_text(f"{cell}\n")
+    found = read(cell)
+    assert isinstance(found, Network)
+    assert found == read(str(tmp_path / "cell.txt")) == read_all([], tmp_path / "cell.txt", None, None)[0]
+    assert str(found) == cell and (found.resolution, found.classes) == (32, 10)
+    assert read(cell, 64, 100) == replace(found, resolution=64, classes=100)
+
+
 def test_squeeze_excite_survives_a_result_file(tmp_path: Path) -> None:
     network = zoo("zennet-400m-se")
     (tmp_path / "result.json").write_text(

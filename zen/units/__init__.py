@@ -6,6 +6,7 @@ import re
 
 from ...errors import NetworkError
 from .base import Unit, parse_unit
+from .cell import CellReductionUnit, CellStemUnit, CellUnit
 from .dense import DenseTransitionUnit, DenseUnit, NormUnit
 from .mobile import InvertedUnit
 from .plain import ConvUnit, HeadUnit, ResidualUnit
@@ -27,6 +28,9 @@ UNIT_KINDS: dict[str, type[Unit]] = {
         DenseTransitionUnit,
         NormUnit,
         SplitAttentionUnit,
+        CellStemUnit,
+        CellUnit,
+        CellReductionUnit,
     )
 }
 
