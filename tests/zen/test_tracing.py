@@ -1,0 +1,237 @@
+"""Modules of one's own: what is traced computes and costs the same, and the rest is refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from zenbench.errors import NetworkError
+from zenbench.zen.assembling import convolutions_without_norm, require_batch_norm
+from zenbench.zen.cost import graph_cost
+from zenbench.zen.families import zoo
+from zenbench.zen.families.nas_bench_201 import cell_network
+from zenbench.zen.graph import Activation, Add, Conv, Graph, Multiply
+from zenbench.zen.module import build_module, initialise
+from zenbench.zen.network import parse_text
+from zenbench.zen.tracing import graph_of_module
+
+NETWORKS = [
+    parse_text("SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,2)SuperResIDWE2K5(16,8,1,16,1)", 32, 10),
+    replace(zoo("zennet-400m-se"), resolution=32),
+]
+
+
+class Block(nn.Module):
+    """Inverted residual with a gate, in the functions that networks for phones use."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.expand = nn.Sequential(
+            nn.Conv2d(width, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.SiLU()
+        )
+        self.depth = nn.Conv2d(hidden, hidden, 5, padding=2, groups=hidden, bias=False)
+        self.norm = nn.BatchNorm2d(hidden)
+        self.squeeze = nn.Conv2d(hidden, 4, 1)
+        self.excite = nn.Conv2d(4, hidden, 1)
+        self.project = nn.Sequential(nn.Conv2d(hidden, width, 1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu6(self.norm(self.depth(self.expand(x))))
+        gate = self.squeeze(y.mean((2, 3), keepdim=True)).relu()
+        y = torch.sigmoid(self.excite(gate)) * y
+        return x + functional.dropout(self.project(y), 0.2, self.training)
+
+
+class Everything(nn.Module):
+    """Every layer, function and method that can be read, at least in one form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(8)
+        self.block = Block(8, 16)
+        self.left = nn.Conv2d(8, 6, 3, padding="same")
+        self.right = nn.Conv2d(8, 10, 1)
+        self.after = nn.BatchNorm2d(16)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        self.shrink = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+        self.hidden = nn.Linear(16 * 16, 12)
+        self.last = nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.stem(x))
+        x = x * torch.sigmoid(x)
+        x = self.pool(self.block(x))
+        x = functional.hardswish(self.after(torch.cat([self.left(x), self.right(x)], dim=1)))
+        x = self.shrink(functional.max_pool2d(x, 2)) + functional.avg_pool2d(x, 2)
+        x = x.view(x.size(0), -1)
+        found: Tensor = self.last(functional.dropout(functional.relu(self.hidden(x)), 0.2, self.training))
+        return found
+
+
+def weighted(module: nn.Module) -> list[nn.Module]:
+    """Convolutions, batch norms and linear layers, in the order in which their forms were made."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+
+
+@torch.no_grad()
+def same_result(module: nn.Module, graph: Graph) -> None:
+    """The graph's module, given the weights in order, computes what the module computes."""
+    generator = torch.Generator().manual_seed(3)
+    for layer in weighted(module.eval()):
+        if isinstance(layer, nn.BatchNorm2d):
+            assert layer.running_mean is not None
+            layer.running_mean.normal_(generator=generator)
+    copy = build_module(graph)
+    for ours, theirs in zip(weighted(copy), weighted(module), strict=True):
+        ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, *graph.input_shape, generator=generator)
+    assert torch.allclose(copy(x), module(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=["small", "se"])
+def test_our_own_modules_give_their_graph_back(network: Any) -> None:
+    graph = network.graph()
+    module = initialise(graph)
+    traced = graph_of_module(module, graph.input_shape)
+    assert [replace(op, name="", inputs=()) for op in traced.ops] == [
+        replace(op, name="", inputs=()) for op in graph.ops
+    ]
+    assert graph_cost(traced) == graph_cost(graph)
+    assert len(traced.trunk().ops) == len(graph.trunk().ops)
+    same_result(module, traced)
+
+
+def test_a_cell_is_traced() -> None:
+    cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+    graph = cell_network(cell, resolution=8).graph()
+    module = initialise(graph)
+    traced = graph_of_module(module, graph.input_shape)
+    found, wanted = graph_cost(traced), graph_cost(graph)
+    assert (found.macs, found.params) == (wanted.macs, wanted.params)
+    same_result(module, traced)
+
+
+def test_a_module_of_one_s_own_computes_and_costs_the_same() -> None:
+    module = Everything()
+    graph = graph_of_module(module, (3, 32, 32))
+    assert graph_cost(graph).params == sum(parameter.numel() for parameter in module.parameters())
+    functions = [op.function for op in graph.ops if isinstance(op, Activation)]
+    assert functions == ["swish", "swish", "relu6", "relu", "sigmoid", "hard-swish", "relu"]
+    assert [op.residual for op in graph.ops if isinstance(op, Add)] == [True, False]
+    same_result(module, graph)
+
+
+def test_tracing_leaves_the_module_as_it_was() -> None:
+    module = Everything().train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    graph_of_module(module, (3, 32, 32))
+    assert module.training and next(module.parameters()).device.type == "cpu"
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+def test_the_branch_with_more_convolutions_is_the_trunk() -> None:
+    class Shortcut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.long = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 3, 1))
+            self.short = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.short(x) + self.long(x)
+            return found
+
+    graph = graph_of_module(Shortcut(), (3, 8, 8))
+    (total,) = (op for op in graph.ops if isinstance(op, Add))
+    assert total.residual
+    assert [op.kernel for op in graph.trunk().ops if isinstance(op, Conv)] == [3, 1]
+
+
+def test_a_gate_is_second_whatever_the_order() -> None:
+    graph = graph_of_module(Block(8, 16), (8, 8, 8))
+    (gated,) = (op for op in graph.ops if isinstance(op, Multiply))
+    assert graph.shape_of(gated.inputs[0]) == (16, 8, 8)
+    assert graph.shape_of(gated.inputs[1]) == (16, 1, 1)
+
+
+def test_missing_batch_norms_are_counted() -> None:
+    assert not convolutions_without_norm(NETWORKS[0].graph())
+    require_batch_norm(NETWORKS[0].graph(), "it")
+    graph = graph_of_module(Everything(), (3, 32, 32))
+    assert not convolutions_without_norm(graph), (
+        "a gate's convolutions and those before a joint norm do not count"
+    )
+    bare = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU())
+    with pytest.raises(NetworkError, match=r"m has no Zen-Score: 1 of its 2 convolutions .* proxy phi"):
+        require_batch_norm(graph_of_module(bare, (3, 8, 8)), "m")
+
+
+FORWARDS: dict[str, Callable[[Tensor], Any]] = {
+    "a call of permute, cannot be read": lambda x: x.permute(0, 2, 3, 1),
+    "a call of gelu, cannot be read": functional.gelu,
+    r"padding 0 on a map of 9; make the padding \(kernel - 1\) / 2": lambda x: functional.max_pool2d(x, 3, 2),
+    r"stride 2 and padding 0 .* let the last window be cut": lambda x: functional.max_pool2d(x, 2),
+    "set count_include_pad to false": lambda x: functional.avg_pool2d(x, 3, 1, 1),
+    "only a pool to 1 x 1": lambda x: functional.adaptive_avg_pool2d(x, 2),
+    "adds a constant or a multiple": lambda x: x + 1,
+    "multiplies by a constant": lambda x: x * 2.0,
+    "one must be a gate": lambda x: x * x,
+    "adds tensors of different shapes": lambda x: x + x.mean((2, 3), keepdim=True),
+    "only height and width together": lambda x: x.mean(1),
+    "only the channels, axis 1": lambda x: torch.cat([x, x], dim=2),
+    "reshape only to flatten": lambda x: x.reshape(x.shape[0], 9, 3, 9),
+    "cannot be traced .* control flow": lambda x: x.relu() if x.sum() > 0 else x,
+    "cannot be traced .* no attribute 'nonsense'": lambda x: x.nonsense(),  # type: ignore[attr-defined]
+    "no single tensor": lambda x: (x.relu(), x),
+    "hands its input on": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("fault", FORWARDS)
+def test_what_cannot_be_read_is_named_with_what_would_help(fault: str) -> None:
+    class Made(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return FORWARDS[fault](x)
+
+    with pytest.raises(NetworkError, match=fault) as caught:
+        graph_of_module(Made(), (3, 9, 9))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fault"),
+    [
+        (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "pads with 'reflect'"),
+        (nn.BatchNorm2d(3, affine=False), "learns no scale"),
+        (nn.Conv2d(3, 3, 3, (2, 1), 1), "stride 2 x 1; make it the same"),
+        (nn.Conv2d(3, 3, 3, padding=2, dilation=2), "dilation 2; only dilation 1"),
+        (nn.Conv2d(3, 3, (3, 1), padding=(1, 0)), "kernel 3 x 1; make it the same"),
+        (nn.Conv2d(3, 3, 3), r"padding 0; make the kernel odd"),
+        (nn.Conv2d(3, 3, 2, 2), r"kernel 2 and padding 0; make the kernel odd"),
+        (nn.Linear(9, 4), "flatten it before"),
+        (nn.Softmax(1), "cannot be read; express it by what"),
+    ],
+)
+def test_a_layer_that_cannot_be_read_is_named(layer: nn.Module, fault: str) -> None:
+    with pytest.raises(NetworkError, match=f"'1', a {type(layer).__name__}, .*{fault}"):
+        graph_of_module(nn.Sequential(nn.ReLU(), layer), (3, 9, 9))
+
+
+def test_a_layer_used_twice_is_refused() -> None:
+    conv = nn.Conv2d(3, 3, 1)
+    with pytest.raises(NetworkError, match="uses its weights a second time"):
+        graph_of_module(nn.Sequential(conv, nn.ReLU(), conv), (3, 8, 8))
+
+
+def test_a_linear_layer_without_bias_is_refused() -> None:
+    with pytest.raises(NetworkError, match="linear layer without bias; give it one"):
+        graph_of_module(nn.Sequential(nn.Flatten(), nn.Linear(12, 2, bias=False)), (3, 2, 2))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 16), (3, 8)])
+def test_an_input_that_is_no_square_map_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(NetworkError, match="channels x height x width, and square"):
+        graph_of_module(nn.ReLU(), shape)
