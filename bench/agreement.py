@@ -81,6 +81,9 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
     if not pairs:
         raise UserError(f"all {len(failures)} networks in both files failed, the first with: {failures[0]}")
     errors, drift = [pair.error for pair in pairs], _drift(rows)
+    spearman, kendall = rank_correlations(
+        [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
+    )
     ((device, setting),) = joined
     return Agreement(
         device=device,
@@ -90,7 +93,8 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         bias=fmean(errors),
         within_5=_share(abs(error) <= 0.05 for error in errors),
         within_10=_share(abs(error) <= 0.10 for error in errors),
-        **_ranks(pairs),
+        spearman=spearman,
+        kendall=kendall,
         noise_ceiling=_noise_ceiling([truth for truth, _ in rows]),
         within_1_std=_within(rows, 1),
         within_2_std=_within(rows, 2),
@@ -135,16 +139,13 @@ def _share(flags: Any) -> float:
     return fmean(map(float, flags))
 
 
-def _ranks(pairs: Sequence[Pair]) -> dict[str, float | None]:
+def rank_correlations(xs: Sequence[float], ys: Sequence[float]) -> tuple[float | None, float | None]:
+    """Spearman's rho and Kendall's tau-b; None where three pairs or two different values are wanting."""
     from scipy.stats import kendalltau, spearmanr
 
-    truths, guesses = [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
-    if len(pairs) < 3 or len(set(truths)) == 1 or len(set(guesses)) == 1:
-        return {"spearman": None, "kendall": None}
-    return {
-        "spearman": float(spearmanr(truths, guesses).statistic),
-        "kendall": float(kendalltau(truths, guesses).statistic),
-    }
+    if len(xs) < 3 or len(set(xs)) == 1 or len(set(ys)) == 1:
+        return None, None
+    return float(spearmanr(xs, ys).statistic), float(kendalltau(xs, ys).statistic)
 
 
 def _noise_ceiling(truths: Sequence[LatencyRow]) -> float | None:

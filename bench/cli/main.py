@@ -19,6 +19,7 @@ COMMANDS = {
     "profile": "Measure a device's blocks and build its latency table.",
     "cost": "MACs, parameters, layers and activation memory of networks.",
     "score": "Zen-Score of networks: how expressive they are, without training.",
+    "rank": "How well proxies order networks of known accuracy.",
     "search": "Find the most expressive network within a budget.",
     "predict": "Latency of networks, from a table.",
     "export": "Write a network as an ONNX file and check it.",

@@ -1,0 +1,130 @@
+"""`zenbench rank`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...errors import UserError
+from ...zen.network import Network
+from ...zen.proxies import PROXIES, score
+from ...zen.proxies.base import READINGS, Reading
+from ..networks import networks_only
+from ..ranking import Missing, Ranking, choose, rank, read_known, write_scores
+from ..scatter import check_plotting, write_scatter
+from .options import FILE, chosen_networks, format_option, network_options, seed_option
+from .output import Column, Record, answer, label, say
+from .progress import progress
+
+COLUMNS = (
+    Column("proxy", "proxy", right=False),
+    Column("spearman", "Spearman", lambda v: f"{v:.3f}"),
+    Column("kendall", "Kendall", lambda v: f"{v:.3f}"),
+    Column("used", "networks"),
+    Column("tied_scores", "tied scores"),
+    Column("tied_values", "tied values"),
+    Column("missing_count", "missing"),
+)
+
+
+@click.command("rank")
+@network_options
+@click.option("--proxies", default="zen-closed", show_default=True, help="Names, with commas between.")
+@click.option("--against", type=FILE, required=True, help="A CSV file with a network and its value a line.")
+@click.option("--column", required=True, help="The column of values, as in top1.")
+@click.option("--network-column", default="network", show_default=True, help="The column of networks.")
+@click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
+@click.option("--batch", type=click.IntRange(2), default=16, show_default=True, help="Images a forward pass.")
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
+@seed_option
+@click.option("--out", type=FILE, help="Also write the scores here, a network a line.")
+@click.option("--plot", type=FILE, help="Also draw every proxy against the column, as a .png, .svg or .pdf.")
+@format_option
+def command(
+    proxies: str,
+    against: Path,
+    column: str,
+    network_column: str,
+    reading: Reading,
+    batch: int,
+    repeats: int,
+    seed: int,
+    out: Path | None,
+    plot: Path | None,
+    style: str,
+    **options: Any,
+) -> None:
+    """How well proxies order networks of known accuracy.
+
+    Scores every network that the CSV file names, or of them those given, and holds the order against a
+    column of accuracies by Spearman's and Kendall's (tau-b) rank correlation. What has no score or no
+    value is left out, with the reason.
+    """
+    names = _proxies(proxies)
+    if plot:
+        check_plotting(plot)
+    known, missing = read_known(against, column, network_column, options["resolution"], options["classes"])
+    if options["networks"] or options["networks_file"]:
+        wanted = networks_only(chosen_networks(options), "ranked")
+        known, missing = choose(known, wanted, against)
+    if not known:
+        raise UserError(f"{against} leaves no network to rank: {missing[0].network}: {missing[0].reason}")
+    done = count(1)
+    with progress("rank", len(names) * len(known)) as meter:
+
+        def value(proxy: str, network: Network) -> float:
+            meter(next(done), proxy)
+            return score(network, proxy, reading, batch, repeats, seed).value
+
+        rankings = [rank(known, name, partial(value, name)) for name in names]
+    if out:
+        write_scores(out, column, known, rankings)
+        say(f"{out}: scores of {len(known)} networks")
+    if plot:
+        write_scatter(plot, column, known, rankings)
+        say(f"{plot}: {len(rankings)} proxies against {column}")
+    answer([_record(ranking, missing, column, reading) for ranking in rankings], COLUMNS, style)
+    for line in _reasons([*missing, *(one for ranking in rankings for one in ranking.missing)]):
+        say(line)
+
+
+def _proxies(text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in PROXIES]
+    if unknown or not names:
+        raise UserError(f"there is no proxy '{', '.join(unknown)}'; known are {', '.join(PROXIES)}")
+    return names
+
+
+def _record(ranking: Ranking, missing: Sequence[Missing], column: str, reading: Reading) -> Record:
+    left_out = [{"network": one.network, "reason": one.reason} for one in (*missing, *ranking.missing)]
+    return {
+        "proxy": ranking.proxy,
+        "reading": reading,
+        "column": column,
+        "spearman": ranking.spearman,
+        "kendall": ranking.kendall,
+        "used": ranking.used,
+        "tied_scores": ranking.tied_scores,
+        "tied_values": ranking.tied_values,
+        "missing_count": len(left_out),
+        "missing": left_out,
+    }
+
+
+def _reasons(missing: Sequence[Missing]) -> list[str]:
+    """A line a reason, with the first network that it holds for."""
+    networks: dict[str, list[str]] = {}
+    for one in missing:
+        named = networks.setdefault(one.reason, [])
+        if one.network not in named:
+            named.append(one.network)
+    return [
+        f"left out: {label(named[0])}" + f" and {len(named) - 1} more" * (len(named) > 1) + f": {reason}"
+        for reason, named in networks.items()
+    ]

@@ -1,0 +1,160 @@
+"""Ranking: how well proxies order networks of known accuracy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..atomic import write_text
+from ..errors import TableError, UserError, ZenbenchError
+from ..zen.network import Network
+from .agreement import rank_correlations
+from .networks import networks_only, read
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A network that a ranking leaves out, and why."""
+
+    network: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A network with its value in the column that proxies are held against."""
+
+    network: Network
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One proxy against the column; correlations are None where there is too little to tell.
+
+    `scores` holds one score a network in the order given, None for those in `missing`.
+    `tied_scores`, `tied_values`: networks used that share their score, or their value, with another.
+    """
+
+    proxy: str
+    spearman: float | None
+    kendall: float | None
+    used: int
+    tied_scores: int
+    tied_values: int
+    scores: tuple[float | None, ...]
+    missing: tuple[Missing, ...]
+
+
+def read_known(
+    path: Path,
+    column: str,
+    network_column: str = "network",
+    resolution: int | None = None,
+    classes: int | None = None,
+) -> tuple[list[Known], list[Missing]]:
+    """The networks of a CSV file with their values, and those that cannot be read or have no number.
+
+    Raises TableError where the file or a column is missing, or a network stands there twice.
+    """
+    known: dict[tuple[str, str], Known] = {}
+    missing = []
+    for text, cell in _cells(path, network_column, column):
+        try:
+            (network,) = networks_only([read(text, resolution, classes)], "ranked")
+            value = _number(cell, column)
+        except UserError as error:
+            missing.append(Missing(text, str(error)))
+            continue
+        if _key(network) in known:
+            raise TableError(f"{path} holds {text} twice; keep one of its rows")
+        known[_key(network)] = Known(network, value)
+    return list(known.values()), missing
+
+
+def choose(
+    known: Sequence[Known], networks: Sequence[Network], path: Path
+) -> tuple[list[Known], list[Missing]]:
+    """Of the known networks those asked for, and what of these the file does not hold."""
+    index = {_key(one.network): one for one in known}
+    found = [index[_key(network)] for network in networks if _key(network) in index]
+    reason = f"{path} has no value for it"
+    return found, [Missing(str(network), reason) for network in networks if _key(network) not in index]
+
+
+def rank(known: Sequence[Known], proxy: str, score: Callable[[Network], float]) -> Ranking:
+    """Scores the networks and holds the order against their values; a failing score is left out."""
+    scores: list[float | None] = []
+    missing: list[Missing] = []
+    for one in known:
+        try:
+            scores.append(score(one.network))
+        except ZenbenchError as error:
+            scores.append(None)
+            missing.append(Missing(str(one.network), str(error)))
+    pairs = [(value, one.value) for value, one in zip(scores, known, strict=True) if value is not None]
+    ours, theirs = [value for value, _ in pairs], [value for _, value in pairs]
+    spearman, kendall = rank_correlations(ours, theirs)
+    return Ranking(
+        proxy, spearman, kendall, len(pairs), _tied(ours), _tied(theirs), tuple(scores), tuple(missing)
+    )
+
+
+def write_scores(path: Path, column: str, known: Sequence[Known], rankings: Sequence[Ranking]) -> None:
+    """A CSV file with a row a network: its value in the column and every proxy's score."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["network", "digest", column, *(ranking.proxy for ranking in rankings)])
+    for index, one in enumerate(known):
+        scores = (ranking.scores[index] for ranking in rankings)
+        cells = ("" if score is None else f"{score:.9g}" for score in scores)
+        writer.writerow([str(one.network), one.network.digest, f"{one.value:.9g}", *cells])
+    write_text(path, buffer.getvalue())
+
+
+def _cells(path: Path, *columns: str) -> list[tuple[str, ...]]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"{path} cannot be read: {error}") from None
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise TableError(f"{path} is not valid CSV: {error}") from None
+    if len(rows) < 2:
+        raise TableError(f"{path} holds no networks; it needs a line of names and a line a network")
+    names = rows[0]
+    for column in columns:
+        if names.count(column) != 1:
+            raise TableError(f"{path} has no one column '{column}'; it has {', '.join(names)}")
+    places = [names.index(column) for column in columns]
+    for number, row in enumerate(rows[1:], 2):
+        if row and len(row) != len(names):
+            raise TableError(f"{path} row {number} has {len(row)} cells, the first has {len(names)}")
+    return [tuple(row[place].strip() for place in places) for row in rows[1:] if row]
+
+
+def _number(cell: str, column: str) -> float:
+    if not cell:
+        raise UserError(f"it has no value in the column '{column}'")
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"its value in the column '{column}' is '{cell}', no number")
+    return value
+
+
+def _key(network: Network) -> tuple[str, str]:
+    # Two cells of NAS-Bench-201 can build the same network, each with an accuracy of its own.
+    return network.digest, str(network)
+
+
+def _tied(values: Sequence[float]) -> int:
+    return sum(count for count in Counter(values).values() if count > 1)
