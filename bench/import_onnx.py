@@ -228,7 +228,10 @@ class _Reader:
         self.flat.add(self.node.output[0])
         return x
 
-    def passed(self) -> str:
+    def passed(self) -> str | None:
+        if self.node.input[0] in self.constants:  # exporters share equal weights by an Identity
+            self.constants[self.node.output[0]] = self.constants[self.node.input[0]]
+            return None
         return self._kept(self._tensor(self.node.input[0]))
 
     def gemm(self) -> str:

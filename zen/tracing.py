@@ -78,6 +78,7 @@ class _Reader:
             read = _LAYERS.get(type(layer))
             if read is None:
                 raise self._unknown()
+            in_place = getattr(layer, "inplace", False)
             found = read(self, layer, *args, **kwargs)
         else:
             name = node.target if isinstance(node.target, str) else node.target.__name__
@@ -86,9 +87,16 @@ class _Reader:
             read = _FUNCTIONS.get(key)
             if read is None:
                 raise self._unknown()
+            told = kwargs.get("inplace", args[1] if len(args) > 1 else False) is True
+            in_place = told or name.endswith("_") or name in _IN_PLACE
             found = read(self, *args, **kwargs)
+        if in_place and self._is_read_later(node.all_input_nodes[0], node):
+            raise NetworkError(f"{self.where} changes in place what is read again later; make it a copy")
         self._check(found)
         return found
+
+    def _is_read_later(self, tensor: fx.Node, node: fx.Node) -> bool:
+        return any(user > node for user in tensor.users)
 
     def _unknown(self) -> NetworkError:
         return NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
@@ -295,3 +303,5 @@ _METHODS: dict[str, Any] = {
     "contiguous": functional.dropout,
 }
 """Methods of a tensor, by the function that does the same."""
+
+_IN_PLACE = ("iadd", "imul")

@@ -226,6 +226,21 @@ def test_a_layer_used_twice_is_refused() -> None:
         graph_of_module(nn.Sequential(conv, nn.ReLU(), conv), (3, 8, 8))
 
 
+def test_a_tensor_changed_in_place_may_not_be_read_again() -> None:
+    class Twice(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(3, 3, 1), nn.ReLU(in_place)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            return torch.cat([self.relu(x), x], 1)
+
+    assert graph_of_module(Twice(False), (3, 8, 8)).output_shape == (6, 8, 8)
+    with pytest.raises(NetworkError, match="'relu', a ReLU, changes in place what is read again later"):
+        graph_of_module(Twice(True), (3, 8, 8))
+
+
 def test_a_linear_layer_without_bias_is_refused() -> None:
     with pytest.raises(NetworkError, match="linear layer without bias; give it one"):
         graph_of_module(nn.Sequential(nn.Flatten(), nn.Linear(12, 2, bias=False)), (3, 2, 2))
