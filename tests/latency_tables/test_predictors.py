@@ -15,6 +15,7 @@ from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import Card, LatencyTable, Row
 from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.units.dense import DenseUnit, NormUnit
 from zenbench.zen.units.resnet import ResNetUnit
@@ -96,6 +97,11 @@ def test_every_timed_operation_has_features() -> None:
         kinds = {KINDS[op.kind] for op in workload_features(workload)}
         assert kinds & {"image", "dense", "pointwise", "linear"}
         assert all(np.isfinite(op.point).all() and min(op.work) >= 0 for op in workload_features(workload))
+
+
+def test_every_unit_of_a_cell_network_takes_time() -> None:
+    network = cell_network("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|none~2|")
+    assert all(workload_features(workload) for workload in network.workloads())
 
 
 def test_fill_in_predicts_unseen_workloads_and_knows_its_error() -> None:
