@@ -13,9 +13,9 @@ from .graph import (
     BatchNorm,
     Conv,
     Function,
+    GlobalAveragePool,
     Graph,
     GraphBuilder,
-    Linear,
     Multiply,
     Op,
     PoolMode,
@@ -195,21 +195,24 @@ class Assembler:
 
 
 def convolutions_without_norm(graph: Graph) -> tuple[str, ...]:
-    """The trunk's convolutions after which no batch norm comes before the next weights or the end.
+    """The trunk's convolutions before pooling after which no batch norm comes before the next one.
 
     Exporters fold batch norm into the convolution, and then there is none left to see.
     """
-    trunk = graph.trunk()
-    waiting: dict[str, set[str]] = {}  # tensor -> the convolutions whose output it still shows
-    normed: set[str] = set()
-    for op in trunk.ops:
-        seen = {name for x in op.inputs for name in waiting.get(x, ())}
+    showing: dict[str, set[str]] = {}  # tensor -> the convolutions whose output it is, but for a norm
+    bare: dict[str, None] = {}
+    for op in graph.trunk().ops:
+        if isinstance(op, GlobalAveragePool):
+            break
+        showing[op.name] = {name for x in op.inputs for name in showing.get(x, ())}
         if isinstance(op, BatchNorm):
-            normed |= seen
-        waiting[op.name] = {op.name} if isinstance(op, Conv) else seen
-        if isinstance(op, BatchNorm | Linear):
-            waiting[op.name] = set()
-    return tuple(op.name for op in trunk.ops if isinstance(op, Conv) and op.name not in normed)
+            for name in showing[op.name]:
+                bare.pop(name, None)
+            showing[op.name] = set()
+        elif isinstance(op, Conv):
+            showing[op.name] = {op.name}
+            bare[op.name] = None
+    return tuple(bare)
 
 
 def require_batch_norm(graph: Graph, name: str) -> None:

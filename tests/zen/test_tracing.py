@@ -105,6 +105,15 @@ def test_our_own_modules_give_their_graph_back(network: Any) -> None:
     same_result(module, traced)
 
 
+@pytest.mark.parametrize("name", ["resnet-18", "densenet-121", "efficientnet-b0", "ofanet-595m"])
+def test_known_networks_are_traced_whole(name: str) -> None:
+    graph = replace(zoo(name), resolution=64).graph()
+    traced = graph_of_module(build_module(graph), graph.input_shape)
+    assert graph_cost(traced) == graph_cost(graph)
+    assert [op.shape for op in traced.trunk().ops] == [op.shape for op in graph.trunk().ops]
+    assert not convolutions_without_norm(traced)
+
+
 def test_a_cell_is_traced() -> None:
     cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
     graph = cell_network(cell, resolution=8).graph()
