@@ -96,6 +96,18 @@ class FileSubject:
         network = from_json(json.loads(texts[0])) if texts else None
         return FileSubject(path, hashlib.sha256(data).hexdigest(), _onnx_inputs(model, path), network)
 
+    @property
+    def digest(self) -> str:
+        return self.network.digest if self.network else self.sha256[:16]
+
+    def graph(self) -> Graph:
+        """What the file computes; raises NetworkError, naming the operation, where it cannot be read."""
+        if self.network:
+            return self.network.graph()
+        from .import_onnx import graph_of_onnx
+
+        return graph_of_onnx(self.path)
+
     def artifact(self, folder: Path, setting: Setting) -> Artifact:
         batches = {spec.shape[0] for spec in self.inputs if spec.shape}
         if batches != {setting.batch}:

@@ -18,7 +18,7 @@ COMMANDS = {
     "tables": "The latency tables there are.",
     "profile": "Measure a device's blocks and build its latency table.",
     "cost": "MACs, parameters, layers and activation memory of networks.",
-    "score": "Zen-Score of networks: how expressive they are, without training.",
+    "score": "Zen-Score and other training-free scores of networks.",
     "rank": "How well proxies order networks of known accuracy.",
     "search": "Find the most expressive network within a budget.",
     "predict": "Latency of networks, from a table.",

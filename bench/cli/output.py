@@ -36,7 +36,7 @@ NETWORK_COLUMN = Column("label", "network", right=False)
 """Structures are long: a text table shows a name or their ends; JSON and CSV hold them whole."""
 
 
-def label(network: Network | str) -> str:
+def label(network: Given | str) -> str:
     """A network's name where it has one, else its structure, shortened."""
     name = network.name if isinstance(network, Network) else None
     text = name or str(network)

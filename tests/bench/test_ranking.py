@@ -11,9 +11,10 @@ from zenbench.bench.networks import networks_only, read
 from zenbench.bench.ranking import Known, choose, rank, read_known, write_scores
 from zenbench.bench.scatter import write_scatter
 from zenbench.errors import TableError, UserError
+from zenbench.zen.graph import Graph
 from zenbench.zen.network import Network
-from zenbench.zen.proxies import PROXIES
-from zenbench.zen.proxies.base import Reading, Score
+from zenbench.zen.proxies import PROXIES, Proxy, counts
+from zenbench.zen.proxies.base import Score
 
 CELLS = [
     f"|{op}~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"
@@ -136,12 +137,14 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_the_command_answers_and_says_what_it_left_out(
     table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def odd(network: Network, reading: Reading, batch: int, repeats: int, seed: int) -> Score:
-        if width(network) == 16:
+    def odd(graph: Graph, batch: int, repeats: int, seed: int) -> Score:
+        channels = graph.ops[0].shape[0]
+        if channels == 16:
             raise UserError("16 is left out")
-        return Score("odd", -width(network), None, repeats, 0.0)
+        return Score("odd", -channels, None, repeats, 0.0)
 
-    monkeypatch.setitem(PROXIES, "odd", odd)
+    monkeypatch.setattr(counts, "odd", odd, raising=False)
+    monkeypatch.setitem(PROXIES, "odd", Proxy("counts", "odd", "odd"))
     out, plot = table.with_name("scores.csv"), table.with_name("plot.png")
     common = ("--against", str(table), "--column", "top1", "--network-column", "arch", "--resolution", "16")
     code, answer, talk = run(

@@ -26,6 +26,7 @@ from zenbench.zen.proxies.zen_score import zen_samples
 GOLDEN: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "zen_scores.json").read_text()
 )
+DEEP_STEM = "SuperConvK3BNRELU(3,8,1,3)SuperResK5K5(8,9,2,7,2)"
 FORWARD: list[dict[str, str]] = list(
     csv.DictReader((Path(__file__).parents[1] / "data" / "closed_form_networks.csv").open())
 )
@@ -68,9 +69,14 @@ def test_the_closed_form_ranks_random_networks(name: str, reading: Reading) -> N
 
 
 @pytest.mark.parametrize("reading", READINGS)
-@pytest.mark.parametrize("row", list(GOLDEN)[::3])
-def test_units_blocks_and_the_whole_graph_give_one_score(row: str, reading: Reading) -> None:
-    network = golden_network(row)
+@pytest.mark.parametrize(
+    "network",
+    [
+        *map(golden_network, list(GOLDEN)[::3]),
+        parse_text("SuperConvK3BNRELU(3,8,1,3)SuperResK5K5(8,9,2,7,2)", 9),
+    ],
+)
+def test_units_blocks_and_the_whole_graph_give_one_score(network: Network, reading: Reading) -> None:
     transfers, size = [], network.resolution
     for block in network.blocks:
         transfer, size = block_transfer(block, size, reading, not transfers)

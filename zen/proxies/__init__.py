@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import UserError
-from ..graph import Graph
+from ..assembling import require_batch_norm
+from ..graph import Graph, Shape
 from ..network import Network
 from .base import READINGS, Reading, Score
 from .closed_form import graph_score, zen_closed
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,10 @@ PROXIES: dict[str, Proxy] = {
 }
 
 
+ZEN = ("zen", "zen-closed")
+"""Proxies that have a reading, and need batch norm to read."""
+
+
 def score(
     target: Network | Graph,
     proxy: str = "zen",
@@ -80,3 +88,25 @@ def score(
     if proxy == "zen":
         function = partial(function, reading=reading)
     return replace(function(graph, batch=batch, repeats=repeats, seed=seed), proxy=proxy)
+
+
+def score_module(
+    module: nn.Module,
+    input_shape: Shape,
+    proxy: str = "zen",
+    reading: Reading = "paper",
+    batch: int = 16,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Score:
+    """The score of a torch module on images of `input_shape` (channels, height, width).
+
+    Its weights do not matter; residual sums are recognised and left out. Raises UserError where an
+    operation is unknown, or where the Zen-Score would miss batch norms, with the reason.
+    """
+    from ..tracing import graph_of_module
+
+    graph = graph_of_module(module, input_shape)
+    if proxy in ZEN:
+        require_batch_norm(graph, "the module")
+    return score(graph, proxy, reading, batch, repeats, seed)

@@ -120,12 +120,12 @@ def zen_closed(network: Network, reading: Reading = "paper") -> float:
     """
     if not network.is_plain:
         return graph_score(network.graph(), reading)
-    transfers: list[Transfer] = []
+    workloads: list[Workload] = []
     size = network.resolution
     for block in network.blocks:
-        workloads = block_workloads(block, size)
-        transfers += [unit_transfer(workload, reading, not transfers) for workload in workloads]
+        workloads += block_workloads(block, size)
         size = workloads[-1].output_size
+    transfers = [unit_transfer(workload, reading, index == 0) for index, workload in enumerate(workloads)]
     return score_at(through(transfers), network.blocks[-1].out_channels * size * size)
 
 
