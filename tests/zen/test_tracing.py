@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,13 @@ def test_known_networks_are_traced_whole(name: str) -> None:
     assert graph_cost(traced) == graph_cost(graph)
     assert [op.shape for op in traced.trunk().ops] == [op.shape for op in graph.trunk().ops]
     assert not convolutions_without_norm(traced)
+
+
+def test_the_page_on_reading_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs/reading.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    exec(code, {})  # noqa: S102 - our own page
+    assert capsys.readouterr().out.strip() == code.strip().rsplit("# ", 1)[1]
 
 
 def test_a_cell_is_traced() -> None:
