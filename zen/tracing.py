@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from inspect import signature
+from math import prod
 from typing import Any
 
 import torch
@@ -62,34 +64,35 @@ class _Reader:
                 self.tensors[node] = INPUT
             elif node.op == "output":
                 (result,) = node.args
-                if result not in self.tensors:
+                if not isinstance(result, fx.Node) or result not in self.tensors:
                     raise NetworkError("the module gives no single tensor; let it give its last one only")
                 return self.assembler.graph(self.tensors[result])
-            elif node.op != "get_attr" and isinstance(self.value, Tensor):
+            elif isinstance(self.value, Tensor) and any(x in self.tensors for x in node.all_input_nodes):
                 self.tensors[node] = self._read(node)
         raise NetworkError("the module gives nothing")
 
     def _read(self, node: fx.Node) -> str:
         # What is no tensor of the network (sizes, weights) is known: the shapes' run has computed it.
+        args: tuple[Any, ...]
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.tensors.get(n, n.meta["value"]))
         if node.op == "call_module":
             layer = self.traced.get_submodule(str(node.target))
             self.where = f"'{node.target}', a {type(layer).__name__},"
-            read = _LAYERS.get(type(layer))
-            if read is None:
-                raise self._unknown()
+            read, args = _LAYERS.get(type(layer)), (layer, *args)
             in_place = getattr(layer, "inplace", False)
-            found = read(self, layer, *args, **kwargs)
         else:
             name = node.target if isinstance(node.target, str) else node.target.__name__
             self.where = f"'{node.name}', a call of {name},"
-            key = node.target if node.op == "call_function" else _METHODS.get(name)
-            read = _FUNCTIONS.get(key)
-            if read is None:
-                raise self._unknown()
+            read = _FUNCTIONS.get(node.target if node.op == "call_function" else _METHODS.get(name))
             told = kwargs.get("inplace", args[1] if len(args) > 1 else False) is True
             in_place = told or name.endswith("_") or name in _IN_PLACE
-            found = read(self, *args, **kwargs)
+        if read is None:
+            raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
+        try:
+            signature(read).bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise NetworkError(f"{self.where} has arguments that cannot be read: {error}") from None
+        found = read(self, *args, **kwargs)
         if in_place and self._is_read_later(node.all_input_nodes[0], node):
             raise NetworkError(f"{self.where} changes in place what is read again later; make it a copy")
         self._check(found)
@@ -98,22 +101,20 @@ class _Reader:
     def _is_read_later(self, tensor: fx.Node, node: fx.Node) -> bool:
         return any(user > node for user in tensor.users)
 
-    def _unknown(self) -> NetworkError:
-        return NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
-
     def _check(self, tensor: str) -> None:
         """The traced shape is ours, or ours flattened."""
         shape, ours = tuple(self.value.shape[1:]), self.assembler.shape(tensor)
-        features = 1
-        for extent in ours:
-            features *= extent
-        if self.value.shape[0] != _BATCH or shape not in (ours, (features,)):
+        if self.value.shape[0] != _BATCH or shape not in (ours, (prod(ours),)):
             raise NetworkError(
                 f"{self.where} gives the shape {shape} where {ours} can be read; reshape only to flatten, "
                 "and make gates of 1x1 convolutions"
             )
 
-    def _own(self, weight: Tensor) -> None:
+    def _own(self, weight: Any) -> None:
+        if not isinstance(weight, Tensor):
+            raise NetworkError(
+                f"{self.where} computes its weights from the image; only constants can be read"
+            )
         if id(weight) in self.weights:
             raise NetworkError(f"{self.where} uses its weights a second time; give each use its own layer")
         self.weights.add(id(weight))
@@ -138,13 +139,13 @@ class _Reader:
     def batch_norm(
         self,
         x: str,
-        mean: Tensor | None,
-        variance: Tensor | None,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
         weight: Tensor | None = None,
         *_: Any,
         **__: Any,
     ) -> str:
-        if weight is None or mean is None:
+        if weight is None or running_mean is None:
             raise NetworkError(f"{self.where} learns no scale or keeps no statistics; let it do both")
         self._own(weight)
         return self.assembler.batch_norm(x, self.where)
@@ -155,40 +156,42 @@ class _Reader:
             raise NetworkError(f"{self.where} reads a map place by place; flatten it before")
         return self.assembler.linear(x, weight.shape[0], bias is not None, self.where)
 
-    def add(self, x: Any, y: Any, alpha: float = 1) -> str:
-        if not (isinstance(x, str) and isinstance(y, str) and alpha == 1):
+    def add(self, x: Any, other: Any, alpha: float = 1) -> str:
+        if not (isinstance(x, str) and isinstance(other, str) and alpha == 1):
             raise NetworkError(f"{self.where} adds a constant or a multiple; only two tensors can be added")
-        return self.assembler.add([x, y], self.where)
+        return self.assembler.add([x, other], self.where)
 
-    def multiply(self, x: Any, y: Any) -> str:
-        if not (isinstance(x, str) and isinstance(y, str)):
+    def multiply(self, x: Any, other: Any) -> str:
+        if not (isinstance(x, str) and isinstance(other, str)):
             raise NetworkError(f"{self.where} multiplies by a constant; put it into the weights before it")
-        return self.assembler.multiply(x, y, self.where)
+        return self.assembler.multiply(x, other, self.where)
 
-    def concat(self, parts: Sequence[str], dim: int = 0) -> str:
+    def concat(self, tensors: Sequence[Any], dim: int = 0) -> str:
         if dim not in (1, 1 - self.value.dim()):
             raise NetworkError(
                 f"{self.where} joins along axis {dim}; only the channels, axis 1, can be joined"
             )
-        return self.assembler.concat(list(parts), self.where)
+        if not all(isinstance(x, str) for x in tensors):
+            raise NetworkError(f"{self.where} joins a constant; only tensors of the image can be joined")
+        return self.assembler.concat(list(tensors), self.where)
 
     def max_pool(
         self,
         x: str,
-        kernel: Any,
+        kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
         dilation: Any = 1,
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> str:
-        window = Window(kernel, stride or kernel, padding, dilation)
+        window = Window(kernel_size, stride or kernel_size, padding, dilation)
         return self.assembler.pool(x, "max", window, self.where, ceil_mode, counts_padding=False)
 
     def average_pool(
         self,
         x: str,
-        kernel: Any,
+        kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
         ceil_mode: bool = False,
@@ -197,7 +200,7 @@ class _Reader:
     ) -> str:
         if divisor_override is not None:
             raise NetworkError(f"{self.where} divides by a number of its own; leave divisor_override out")
-        window = Window(kernel, stride or kernel, padding)
+        window = Window(kernel_size, stride or kernel_size, padding)
         return self.assembler.pool(x, "average", window, self.where, ceil_mode, count_include_pad)
 
     def adaptive_pool(self, x: str, output_size: Any) -> str:

@@ -67,7 +67,7 @@ class Everything(nn.Module):
         x = x * torch.sigmoid(x)
         x = self.pool(self.block(x))
         x = functional.hardswish(self.after(torch.cat([self.left(x), self.right(x)], dim=1)))
-        x = self.shrink(functional.max_pool2d(x, 2)) + functional.avg_pool2d(x, 2)
+        x = self.shrink(functional.max_pool2d(x, kernel_size=2)) + functional.avg_pool2d(x, 2)
         x = x.view(x.size(0), -1)
         found: Tensor = self.last(functional.dropout(functional.relu(self.hidden(x)), 0.2, self.training))
         return found
@@ -202,6 +202,10 @@ FORWARDS: dict[str, Callable[[Tensor], Any]] = {
     "reshape only to flatten": lambda x: x.reshape(x.shape[0], 9, 3, 9),
     "cannot be traced .* control flow": lambda x: x.relu() if x.sum() > 0 else x,
     "cannot be traced .* no attribute 'nonsense'": lambda x: x.nonsense(),  # type: ignore[attr-defined]
+    "computes its weights": lambda x: functional.linear(x.flatten(1), x.flatten(1)),
+    "joins a constant": lambda x: torch.cat([x, torch.zeros(3, 1, 9, 9, device=x.device)], 1),
+    "arguments that cannot be read: .* 'dtype'": lambda x: torch.mean(x, (2, 3), dtype=torch.float32),
+    "gives no single tensor; let": lambda x: [x.relu(), x],
     "no single tensor": lambda x: (x.relu(), x),
     "hands its input on": lambda x: x,
 }
