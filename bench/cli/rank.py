@@ -12,7 +12,7 @@ import click
 
 from ...errors import UserError
 from ...zen.network import Network
-from ...zen.proxies import PROXIES, score
+from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import READINGS, Reading
 from ..networks import networks_only
 from ..ranking import Missing, Ranking, choose, rank, read_known, write_scores
@@ -105,7 +105,7 @@ def _record(ranking: Ranking, missing: Sequence[Missing], column: str, reading: 
     left_out = [{"network": one.network, "reason": one.reason} for one in (*missing, *ranking.missing)]
     return {
         "proxy": ranking.proxy,
-        "reading": reading,
+        **({"reading": reading} if ranking.proxy in ZEN else {}),
         "column": column,
         "spearman": ranking.spearman,
         "kendall": ranking.kendall,
