@@ -12,6 +12,8 @@ from .ranking import Known, Ranking
 SUFFIXES = (".png", ".svg", ".pdf")
 _PANEL_INCHES = 4.0
 _PANELS_A_ROW = 4
+_SPREAD = 50
+"""Scores that spread over more than this factor are drawn on a logarithmic axis."""
 
 
 def check_plotting(path: Path) -> None:
@@ -36,7 +38,10 @@ def write_scatter(path: Path, column: str, known: Sequence[Known], rankings: Seq
         dots = [
             (score, one.value) for score, one in zip(ranking.scores, known, strict=True) if score is not None
         ]
-        panel.scatter([x for x, _ in dots], [y for _, y in dots], s=8, alpha=0.6)
+        scores = [score for score, _ in dots]
+        panel.scatter(scores, [value for _, value in dots], s=12, alpha=0.6)
+        if scores and 0 < _SPREAD * min(scores) < max(scores):
+            panel.set_xscale("log")
         kendall = "too little to tell" if ranking.kendall is None else f"{ranking.kendall:.3f}"
         panel.set(xlabel=ranking.proxy, ylabel=column, title=f"{ranking.used} networks, Kendall {kendall}")
     path.parent.mkdir(parents=True, exist_ok=True)

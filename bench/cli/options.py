@@ -11,6 +11,7 @@ import click
 from ...devices.base import Wish
 from ...errors import UserError
 from ...units import parse_count, parse_duration_ms, parse_share
+from ...zen.proxies.base import READINGS
 from ..networks import Given, read_all
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -94,6 +95,15 @@ format_option = click.option(
     help="How to print the answer.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+
+scoring_options = _stack(
+    click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True),
+    click.option(
+        "--batch", type=click.IntRange(2), default=16, show_default=True, help="Images a forward pass."
+    ),
+    click.option("--repeats", type=click.IntRange(1), default=1, show_default=True),
+    seed_option,
+)
 
 
 def wish(options: dict[str, Any]) -> Wish:

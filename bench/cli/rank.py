@@ -13,11 +13,11 @@ import click
 from ...errors import UserError
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
-from ...zen.proxies.base import READINGS, Reading
+from ...zen.proxies.base import Reading
 from ..networks import networks_only
 from ..ranking import Missing, Ranking, choose, rank, read_known, write_scores
 from ..scatter import check_plotting, write_scatter
-from .options import FILE, chosen_networks, format_option, network_options, seed_option
+from .options import FILE, chosen_networks, format_option, network_options, scoring_options
 from .output import Column, Record, answer, label, say
 from .progress import progress
 
@@ -38,10 +38,7 @@ COLUMNS = (
 @click.option("--against", type=FILE, required=True, help="A CSV file with a network and its value a line.")
 @click.option("--column", required=True, help="The column of values, as in top1.")
 @click.option("--network-column", default="network", show_default=True, help="The column of networks.")
-@click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
-@click.option("--batch", type=click.IntRange(2), default=16, show_default=True, help="Images a forward pass.")
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
-@seed_option
+@scoring_options
 @click.option("--out", type=FILE, help="Also write the scores here, a network a line.")
 @click.option("--plot", type=FILE, help="Also draw every proxy against the column, as a .png, .svg or .pdf.")
 @format_option

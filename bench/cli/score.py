@@ -11,10 +11,10 @@ from ...zen.assembling import require_batch_norm
 from ...zen.graph import Graph
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
-from ...zen.proxies.base import READINGS, Reading
+from ...zen.proxies.base import Reading
 from ..networks import Given
 from ..subjects import FileSubject
-from .options import chosen_networks, format_option, network_options, seed_option
+from .options import chosen_networks, format_option, network_options, scoring_options
 from .output import NETWORK_COLUMN, Column, answer, label, say
 
 COLUMNS = (
@@ -34,10 +34,7 @@ PROXY_HELP = "\b\nProxies:\n" + "\n".join(f"  {name:19}{proxy.summary}" for name
 @click.command("score", epilog=PROXY_HELP)
 @network_options
 @click.option("--proxy", type=click.Choice(list(PROXIES)), default="zen-closed", show_default=True)
-@click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
-@click.option("--batch", type=click.IntRange(2), default=16, show_default=True, help="Images a forward pass.")
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
-@seed_option
+@scoring_options
 @format_option
 def command(
     style: str, proxy: str, reading: Reading, batch: int, repeats: int, seed: int, **options: Any
