@@ -165,7 +165,7 @@ class Graph:
             if isinstance(op, Multiply) or (isinstance(op, Add) and op.residual):
                 alias[op.name] = inputs[0]
             else:
-                kept.append(replace(op, inputs=inputs))
+                kept.append(op if inputs == op.inputs else replace(op, inputs=inputs))
         return Graph(self.input_shape, tuple(_reaching(kept)))
 
 
