@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..atomic import make_folder
 from ..devices.base import Setting
 from ..errors import TableError, UserError
 from ..zen.network import Network, from_json
@@ -62,7 +63,7 @@ class Journal:
     """The journal at a path, open for appending and locked against other writers; closed by `with`."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"))
         try:
             self._lock.acquire(timeout=0)

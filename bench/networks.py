@@ -34,14 +34,8 @@ def read_all(
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
     """One network, its resolution and classes replaced where given; an ONNX file stays as it is."""
     text = text.strip()
-    if text.startswith(PREFIX):
-        found: Given = zoo(text)
-    elif text.startswith(CELL_PREFIX):
-        found = cell_network(text)
-    elif (path := _path(text)) is not None:
-        found = _read_file(path)
-    else:
-        found = parse_text(text)
+    path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
+    found = _spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):
         return found
     return replace(found, resolution=resolution or found.resolution, classes=classes or found.classes)
@@ -69,6 +63,13 @@ def _expanded(texts: Iterable[str]) -> Iterator[str]:
             yield text
 
 
+def _spelled(text: str) -> Network:
+    """The network that a text spells or names, without a look at files."""
+    if text.startswith(PREFIX):
+        return zoo(text)
+    return cell_network(text) if text.startswith(CELL_PREFIX) else parse_text(text)
+
+
 def _path(text: str) -> Path | None:
     """The file a text names; None where it reads like a structure."""
     path = Path(text)
@@ -90,9 +91,7 @@ def _read_file(path: Path) -> Given:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text: {error}") from None
     try:
-        if text.startswith("{"):
-            return _from_json_text(text)
-        return cell_network(text) if text.startswith(CELL_PREFIX) else parse_text(text)
+        return _from_json_text(text) if text.startswith("{") else _spelled(text)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 
@@ -102,10 +101,12 @@ def _from_json_text(text: str) -> Network:
         data = json.loads(text)
     except ValueError as error:
         raise NetworkError(f"not valid JSON ({error})") from None
-    if "score" in data and isinstance(data.get("network"), str):  # a search's result.json
-        network = read(data["network"], data.get("resolution"), data.get("classes"))
-        return networks_only([network], "read as a result")[0]
-    return from_json(data)
+    if "score" not in data or not isinstance(data.get("network"), str):
+        return from_json(data)
+    sizes = {key: data.get(key) for key in ("resolution", "classes")}  # a search's result.json
+    if not all(type(size) is int for size in sizes.values()):
+        raise NetworkError("a result's resolution and classes must be whole numbers")
+    return replace(_spelled(data["network"]), **sizes)
 
 
 def _lines(file: Path) -> Iterator[str]:

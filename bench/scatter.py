@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
+from ..atomic import make_folder
 from ..errors import UserError
 from .ranking import Known, Ranking
 
@@ -44,7 +45,7 @@ def write_scatter(path: Path, column: str, known: Sequence[Known], rankings: Seq
             panel.set_xscale("log")
         kendall = "too little to tell" if ranking.kendall is None else f"{ranking.kendall:.3f}"
         panel.set(xlabel=ranking.proxy, ylabel=column, title=f"{ranking.used} networks, Kendall {kendall}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     try:
         figure.savefig(path)
     except OSError as error:

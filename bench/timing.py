@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -47,6 +48,11 @@ class Timing:
     warmup_ms: tuple[float, ...]
     samples: tuple[Sample, ...]
     reference_ms: float
+
+    @property
+    def readings(self) -> tuple[float, ...]:
+        """Every number of milliseconds in it."""
+        return (*self.warmup_ms, *(sample.ms for sample in self.samples), self.reference_ms)
 
     @property
     def median_ms(self) -> float:
@@ -102,6 +108,8 @@ class Measurement:
             raise TableError("not a measurement") from None
         if (timing is None) == (found.error is None) or (timing is not None and not timing.samples):
             raise TableError("a measurement without readings, or with an error beside them")
+        if timing is not None and not all(0 < ms < inf for ms in timing.readings):
+            raise TableError("a reading that is no time above zero")
         return found
 
 

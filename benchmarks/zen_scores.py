@@ -36,8 +36,8 @@ def main() -> None:
             error = sqrt(stdev(values) ** 2 / REPEATS + spread**2 / row["n_repeats"])
             closed = zen_closed(network, reading)
             print(
-                f"| {name} | {reading} | {golden:.2f} | {spread:.2f} | {fmean(values):.2f} | {stdev(values):.2f}"
-                f" | {samples.seconds / REPEATS:.2g} | {(fmean(values) - golden) / error:+.1f}"
+                f"| {name} | {reading} | {golden:.2f} | {spread:.2f}"
+                f" | {fmean(values):.2f} | {stdev(values):.2f} | {samples.seconds / REPEATS:.2g} | {(fmean(values) - golden) / error:+.1f}"
                 f" | {closed:.2f} | {closed / golden - 1:+.2%} |",
                 flush=True,
             )

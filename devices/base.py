@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from ..errors import UserError
 
-_SETTING = re.compile(r"([\w.-]+)/([\w.-]+)/b(\d+)/t(\d+)/([\w+.-]+)")
+_SETTING = re.compile(r"([\w.-]+)/([\w.-]+)/b([1-9]\d*)/t([1-9]\d*)/([\w+.-]+)")
 
 
 @dataclass(frozen=True, slots=True)

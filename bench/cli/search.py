@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...atomic import make_folder
 from ...errors import UserError
 from ...latency_tables.model import TableModel
 from ...units import format_count, format_ms
@@ -61,6 +62,7 @@ def command(style: str, out: Path | None, device: str, **options: Any) -> None:
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{device if model else 'no-device'}"
     if (folder / "result.json").exists():
         raise UserError(f"{folder} holds a result already; choose another --out")
+    make_folder(folder)  # before the long work
     record = run_search(model, folder, **options)
     shown = {
         **record,

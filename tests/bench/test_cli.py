@@ -280,3 +280,43 @@ def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> 
         sitting.setting.batch for sitting in read_journal(tmp_path / "measured.journal.jsonl").sittings
     ]
     assert settings == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", TEXT, "--onnx", "file/x.onnx"),
+        ("measure", TEXT, "--device", "simulated", "--resolution", "32", "--out", "file/m.csv"),
+        ("profile", "--device", "simulated", "--blocks", "3", "--table", "file/t.csv"),
+        ("search", "--params", "1M", "--resolution", "16", "--evaluations", "10", "--out", "file/run"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_file_in_the_way_of_a_folder_is_named(run, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("kept")
+    result = run(*arguments)
+    assert result.code == 2 and "the folder file" in result.err and "cannot be made" in result.err
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "record, reason",
+    [
+        ({"network": TEXT, "score": 1, "resolution": "32", "classes": 10}, "must be whole numbers"),
+        ({"network": "r.json", "score": 1, "resolution": 32, "classes": 10}, "expected a block"),
+        ({"network": 5, "score": 1}, "must be a JSON object"),
+    ],
+)
+def test_an_odd_result_is_refused(run, tmp_path: Path, record: dict[str, object], reason: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "r.json").write_text(json.dumps(record))
+    result = run("cost", "r.json")
+    assert result.code == 2 and "r.json: " in result.err and reason in result.err
+
+
+def test_a_card_with_a_batch_of_nothing_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run(*PROFILE, "--table", "t.csv")
+    card = json.loads((tmp_path / "t.json").read_text())
+    card["setting"]["batch"] = 0
+    (tmp_path / "t.json").write_text(json.dumps(card))
+    result = run("predict", TEXT, "--table", "t.csv", "--device", "simulated")
+    assert result.code == 2 and "missing or unknown entries" in result.err

@@ -1,5 +1,6 @@
 """The journal: what is written is there, a torn line goes, other damage is named, one writer."""
 
+import json
 import logging
 import multiprocessing
 import os
@@ -99,3 +100,18 @@ def test_kill_loses_at_most_the_line_under_way(tmp_path: Path) -> None:
         subjects = [one.subject for one in journal.history.measurements]
     assert len(subjects) >= 51
     assert subjects == [f"subject{number}" for number in range(len(subjects))]
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"warmup_ms": [], "samples": [[1.0, 1]], "reference_ms": 0},
+        {"warmup_ms": [], "samples": [[-1.0, 1]], "reference_ms": 1},
+        {"warmup_ms": [float("nan")], "samples": [[1.0, 1]], "reference_ms": 1},
+    ],
+)
+def test_a_reading_that_is_no_time_is_damage(tmp_path: Path, timing: dict[str, object]) -> None:
+    record = {"subject": "x", "time": "t", "timing": timing, "before": {}, "after": {}}
+    (tmp_path / "j.jsonl").write_text(json.dumps(record) + "\n")
+    with pytest.raises(TableError, match=r"line 1 \(a reading that is no time above zero\)"):
+        read(tmp_path / "j.jsonl")
