@@ -35,12 +35,15 @@ def main() -> None:
             values = samples.paper if reading == "paper" else samples.running
             error = sqrt(stdev(values) ** 2 / REPEATS + spread**2 / row["n_repeats"])
             closed = zen_closed(network, reading)
-            print(
-                f"| {name} | {reading} | {golden:.2f} | {spread:.2f}"
-                f" | {fmean(values):.2f} | {stdev(values):.2f} | {samples.seconds / REPEATS:.2g} | {(fmean(values) - golden) / error:+.1f}"
-                f" | {closed:.2f} | {closed / golden - 1:+.2%} |",
-                flush=True,
+            cells = (
+                name,
+                reading,
+                f"{golden:.2f} | {spread:.2f}",
+                f"{fmean(values):.2f} | {stdev(values):.2f} | {samples.seconds / REPEATS:.2g}",
+                f"{(fmean(values) - golden) / error:+.1f}",
+                f"{closed:.2f} | {closed / golden - 1:+.2%}",
             )
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
