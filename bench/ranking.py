@@ -120,7 +120,9 @@ def write_scores(path: Path, column: str, known: Sequence[Known], rankings: Sequ
 def _cells(path: Path, *columns: str) -> list[tuple[str, ...]]:
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise TableError(f"{path} cannot be read: {error}") from None
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))

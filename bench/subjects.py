@@ -106,7 +106,10 @@ class FileSubject:
             return self.network.graph()
         from .import_onnx import graph_of_onnx
 
-        return graph_of_onnx(self.path)
+        try:
+            return graph_of_onnx(self.path)
+        except NetworkError as error:
+            raise NetworkError(f"{self.path}: {error}") from None
 
     def artifact(self, folder: Path, setting: Setting) -> Artifact:
         batches = {spec.shape[0] for spec in self.inputs if spec.shape}

@@ -47,6 +47,8 @@ class Network:
         channels = IMAGE_CHANNELS
         for number, block in enumerate(self.blocks, 1):
             block.check()
+            if isinstance(block, HeadUnit):
+                raise NetworkError(f"block {number} is a head, which every network has of its own at its end")
             if block.in_channels != channels:
                 giver = f"block {number - 1} gives" if number > 1 else "an image has"
                 raise NetworkError(

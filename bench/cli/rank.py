@@ -65,6 +65,8 @@ def command(
     names = _proxies(proxies)
     if plot:
         check_plotting(plot)
+    if out and out.resolve() == against.resolve():
+        raise UserError(f"--out would overwrite {against}, which --against reads; choose another file")
     known, missing = read_known(against, column, network_column, options["resolution"], options["classes"])
     if options["networks"] or options["networks_file"]:
         wanted = networks_only(chosen_networks(options), "ranked")

@@ -201,3 +201,11 @@ def test_without_matplotlib_a_plot_names_the_command_that_brings_it(
     arguments = ("--against", str(table), "--column", "top1", "--network-column", "arch", "--plot", "p.png")
     code, _, talk = run(capsys, *arguments)
     assert code == 2 and "install it with: pip install matplotlib" in talk
+
+
+def test_the_file_that_is_read_is_not_overwritten(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = table.read_text()
+    arguments = ("--against", str(table), "--column", "top1", "--network-column", "arch", "--out", str(table))
+    code, _, talk = run(capsys, *arguments)
+    assert code == 2 and "would overwrite" in talk
+    assert table.read_text() == before

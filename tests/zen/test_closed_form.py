@@ -228,3 +228,13 @@ def test_an_unknown_proxy_or_reading_is_refused_with_the_known_ones() -> None:
         score(network, "grandma")
     with pytest.raises(UserError, match=r"no reading 'tea'.*; known are paper, running"):
         score(network, reading="tea")  # type: ignore[arg-type]
+
+
+def test_a_network_beyond_the_closed_form_is_refused() -> None:
+    with pytest.raises(NetworkError, match="does not hold for a network so narrow; use --proxy zen"):
+        zen_closed(parse_text("SuperConvK1BNRELU(3,1,1,9)", 16))
+
+
+def test_a_graph_without_convolution_is_refused() -> None:
+    with pytest.raises(NetworkError, match="no convolution before its pooling"):
+        graph_score(_chain(lambda b, x: b.global_average_pool(x)))

@@ -163,3 +163,8 @@ def test_a_damaged_network_file_is_refused_with_its_fault(change: dict[str, obje
 def test_json_that_is_no_object_is_refused() -> None:
     with pytest.raises(NetworkError, match="JSON object"):
         from_json([STEM])
+
+
+def test_a_head_among_the_blocks_is_refused() -> None:
+    with pytest.raises(NetworkError, match="block 2 is a head, which every network has of its own"):
+        parse_text("SuperConvK3BNRELU(3,8,1,1)head(in_channels=8,classes=10)", 16)

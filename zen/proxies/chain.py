@@ -78,6 +78,8 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
             case _:
                 raise NetworkError(_refusal(op, f"is a {type(op).__name__} at a place without known moments"))
         last, shape, previous = op.name, op.shape, op
+    if not layers:
+        raise NetworkError("the network has no Zen-Score: it has no convolution before its pooling")
     if not normed:
         raise NetworkError(f"the last convolution, '{last}', has no batch norm; {_INSTEAD}")
     return Chain(tuple(layers), prod(shape), source.slope)

@@ -18,7 +18,7 @@ from ...errors import UserError
 from ..graph import Graph
 from ..module import build_module
 from .base import Score
-from .memory import check_memory, gradient_bytes
+from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled
 
 
@@ -30,7 +30,7 @@ def grad_norm(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) ->
     Raises UserError where there are no two classes to tell apart or the gradient overflows.
     """
     check_batch("grad-norm", batch)
-    check_memory("grad-norm", batch, gradient_bytes(graph))
+    check_memory("grad-norm", batch, gradient_bytes(graph), 2 * weight_bytes(graph))
     module = build_module(graph.trunk()).train()
     parameters = list(module.parameters())
     classes = graph.output_shape[0]

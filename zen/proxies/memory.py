@@ -14,6 +14,11 @@ _HEADROOM = 1.5
 """Runtimes keep working copies: reordered tensors, and the map being written beside those read."""
 
 
+def weight_bytes(graph: Graph) -> int:
+    """What all weights hold."""
+    return BYTES_PER_VALUE * graph_cost(graph).params
+
+
 def pass_bytes(graph: Graph) -> int:
     """What one image holds at the fullest moment of a pass."""
     return graph_cost(graph).peak_activation_bytes
@@ -33,7 +38,8 @@ def check_memory(proxy: str, batch: int, image_bytes: int, fixed_bytes: int = 0)
     if needed <= free:
         return
     fitting = int((free - fixed_bytes) / (_HEADROOM * image_bytes))
-    advice = f"a batch of {fitting} or less" if fitting >= 2 else "a smaller resolution"
+    smaller = "a smaller resolution" if fixed_bytes < free / 2 else "a narrower network"
+    advice = f"a batch of {fitting} or less" if fitting >= 2 else smaller
     raise UserError(
         f"{proxy} of {batch} images needs about {needed / 1e9:.3g} GB of memory and {free / 1e9:.3g} GB are "
         f"free; use {advice}"

@@ -16,7 +16,7 @@ from ...errors import UserError
 from ..graph import Activation, Graph
 from ..module import build_module
 from .base import Score
-from .memory import check_memory, pass_bytes
+from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled, watch
 
 
@@ -27,7 +27,7 @@ def naswot(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Sc
     Raises UserError where images share a code, which makes the kernel singular.
     """
     check_batch("naswot", batch)
-    check_memory("naswot", batch, 2 * pass_bytes(graph))
+    check_memory("naswot", batch, 2 * pass_bytes(graph), weight_bytes(graph))
     module = build_module(graph.trunk()).train()
     kernel = torch.zeros(batch, batch, dtype=torch.float64)
 

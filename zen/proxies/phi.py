@@ -21,7 +21,7 @@ from ...errors import UserError
 from ..graph import Conv, GlobalAveragePool, Graph
 from ..module import GraphModule, build_module
 from .base import GAMMA, Score
-from .memory import check_memory, pass_bytes
+from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled, watch
 
 
@@ -62,7 +62,7 @@ def phi_by_depth(graph: Graph, batch: int = 16, seed: int = 0) -> list[float]:
 def _watched(graph: Graph, batch: int) -> tuple[GraphModule, list[float]]:
     """The trunk's module without batch norms, and the list that its passes fill with one Delta a layer."""
     check_batch("phi", batch)
-    check_memory("phi", batch, 4 * pass_bytes(graph))
+    check_memory("phi", batch, 4 * pass_bytes(graph), weight_bytes(graph))
     module = build_module(_before_pooling(graph.trunk()))
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):

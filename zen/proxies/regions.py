@@ -21,7 +21,7 @@ from torch import Tensor
 from ..graph import Activation, Graph
 from ..module import build_module, initialise
 from .base import Score
-from .memory import check_memory, pass_bytes
+from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, sampled, watch
 
 
@@ -29,7 +29,7 @@ from .sampling import check_batch, sampled, watch
 def regions(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:
     """The linear regions of a network's trunk along a line of `batch` points; one line a repeat."""
     check_batch("regions", batch)
-    check_memory("regions", batch, 2 * pass_bytes(graph))
+    check_memory("regions", batch, 2 * pass_bytes(graph), weight_bytes(graph))
     module = build_module(graph.trunk())
     crossings: list[int] = []
 

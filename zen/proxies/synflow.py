@@ -25,6 +25,7 @@ from ...errors import UserError
 from ..graph import BatchNorm, Graph
 from ..module import GraphModule, build_module
 from .base import Score
+from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import draw_normal, sampled, weighted_layers
 
 
@@ -37,6 +38,8 @@ def synflow(
 
     Raises UserError where the flow overflows float64, or where the reference form has no variance.
     """
+    # In double precision: weights, their gradients and the saliencies.
+    check_memory("synflow", 1, 2 * gradient_bytes(graph), 6 * weight_bytes(graph))
     trunk = graph.trunk()
     module = build_module(trunk).double().train(reference_sign)
     if reference_sign and any(isinstance(op, BatchNorm) and prod(op.shape[1:]) == 1 for op in trunk.ops):

@@ -17,11 +17,10 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ..cost import BYTES_PER_VALUE, graph_cost
 from ..graph import Graph
 from ..module import build_module
 from .base import Score
-from .memory import check_memory, gradient_bytes
+from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import check_batch, sampled, weighted_layers
 
 
@@ -33,8 +32,8 @@ def te(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:
     Raises UserError where the kernel is singular to fp32.
     """
     check_batch("te", batch)
-    jacobian_bytes = BYTES_PER_VALUE * graph_cost(graph).params
-    check_memory("te", batch, gradient_bytes(graph) + 2 * jacobian_bytes)
+    weights_bytes = weight_bytes(graph)  # a row of the Jacobian is as large
+    check_memory("te", batch, gradient_bytes(graph) + 2 * weights_bytes, weights_bytes)
     module = build_module(graph.trunk()).train()
     weights = [parameter for name, parameter in module.named_parameters() if name.endswith("weight")]
 

@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...errors import UserError
+from ..cost import BYTES_PER_VALUE
 from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
 from ..module import EPSILON, make_layer
 from .base import GAMMA, Reading, Score
@@ -77,7 +78,8 @@ def zen_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) 
         )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
-        check_memory("zen", batch, 2 * pass_bytes(trunk))
+        heaviest = max(prod(_kernel(op)) for op in trunk.ops if isinstance(op, Conv))
+        check_memory("zen", batch, 2 * pass_bytes(trunk), 2 * BYTES_PER_VALUE * heaviest)
     generator = torch.Generator(device).manual_seed(seed)
     try:
         values = [_Passes(trunk, batch, generator).run() for _ in range(repeats)]
@@ -144,7 +146,7 @@ class _Passes:
                 return layer(*(pair[0] for pair in inputs)), layer(*(pair[1] for pair in inputs))
 
     def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> Pair:
-        kernel = (op.out_channels, op.in_channels // op.groups, op.kernel, op.kernel)
+        kernel = _kernel(op)
         rest = (None, op.stride, op.padding, 1, op.groups)
         if prod(kernel) > _HEAVY * first.numel():
             # Reading the weights is the work: read them once, in the layout that needs no reordering.
@@ -177,6 +179,10 @@ class _Passes:
         device = self.generator.device
         drawn = torch.randn(first, height, width, channels, generator=self.generator, device=device)
         return drawn.permute(0, 3, 1, 2)
+
+
+def _kernel(op: Conv) -> tuple[int, int, int, int]:
+    return op.out_channels, op.in_channels // op.groups, op.kernel, op.kernel
 
 
 def _log(value: Tensor, what: str) -> float:

@@ -27,7 +27,7 @@ def test_too_large_a_batch_is_refused_before_the_pass_and_the_batch_named_fits(
 def test_where_not_even_two_images_fit_the_advice_is_another(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "meminfo").write_text("MemAvailable: 1 kB\n")
+    (tmp_path / "meminfo").write_text("MemAvailable: 24 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     with pytest.raises(UserError, match="use a smaller resolution"):
         score(NETWORK, "zen")
@@ -36,3 +36,14 @@ def test_where_not_even_two_images_fit_the_advice_is_another(
 def test_a_system_that_tells_nothing_is_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "missing")
     assert score(NETWORK, "zen", batch=2).value > 0
+
+
+@pytest.mark.parametrize("proxy", WITH_PASSES)
+def test_weights_that_do_not_fit_are_refused_before_they_are_made(
+    proxy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable: 4096 kB\n")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    wide = parse_text("SuperConvK3BNRELU(3,400,1,1)SuperConvK3BNRELU(400,400,2,1)", 2, classes=10)
+    with pytest.raises(UserError, match="use a narrower network"):
+        score(wide, proxy, batch=2)
