@@ -15,7 +15,8 @@ from math import log2
 
 from ..zen.graph import Conv
 from ..zen.network import Network
-from ..zen.space import Space, random_network
+from ..zen.random_networks import random_network
+from ..zen.space import Space
 from ..zen.workload import Workload
 
 NETWORK_EVERY = 12

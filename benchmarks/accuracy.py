@@ -16,7 +16,7 @@ from zenbench.bench.planning import random_networks
 from zenbench.bench.prediction import open_model, predict
 from zenbench.devices.base import Wish
 from zenbench.devices.registry import device
-from zenbench.zen.space import SPACES
+from zenbench.zen.space import spaces
 
 RESOLUTIONS = (224, 224, 192, 160, 128, 96, 64, 32)
 
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     wish = Wish(threads=options.threads)
     model = open_model("host", wish)
-    stream = random_networks(list(SPACES.values()), RESOLUTIONS, options.seed)
+    stream = random_networks(list(spaces().values()), RESOLUTIONS, options.seed)
     unseen = (network for network in stream if network not in model.table.networks)
     networks = list(islice(unseen, options.networks))
     driver = device("host")

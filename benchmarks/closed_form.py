@@ -33,8 +33,10 @@ from zenbench.zen.proxies.closed_form import (
     zen_closed,
 )
 from zenbench.zen.proxies.zen_score import zen_samples
+from zenbench.zen.random_networks import random_network
 from zenbench.zen.search import search
-from zenbench.zen.space import SPACES, random_network
+from zenbench.zen.space import spaces
+from zenbench.zen.task import Task
 
 FILE = Path(__file__).parents[1] / "tests" / "data" / "closed_form_networks.csv"
 REPEATS, BATCH = 16, 16
@@ -59,7 +61,7 @@ def drawn() -> Iterator[tuple[str, Network]]:
     yield from near_optimal("resnet", 32, 100, Budget(params=1_000_000, layers=18))
     yield from near_optimal("mobilenet", 64, 1000, Budget(macs=30_000_000, layers=18))
     for index in range(RANDOM_EACH):
-        for name, space in SPACES.items():
+        for name, space in spaces().items():
             for resolution in RESOLUTIONS:
                 rng = random.Random(f"{name} {resolution} {index}")
                 while cost(network := random_network(space, resolution, 1000, rng)).macs > MOST_MACS:
@@ -72,7 +74,7 @@ def near_optimal(name: str, resolution: int, classes: int, budget: Budget) -> It
         candidate
         for seed in range(10)
         for candidate in search(
-            SPACES[name], resolution, classes, budget, evaluations=30_000, seed=seed, keep=256
+            Task(spaces()[name], resolution, classes, budget, evaluations=30_000, seed=seed), keep=256
         ).best
     ]
     best = max(candidate.score for candidate in found)

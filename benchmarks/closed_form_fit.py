@@ -18,8 +18,10 @@ from zenbench.zen.cost import cost
 from zenbench.zen.graph import Graph
 from zenbench.zen.network import Network
 from zenbench.zen.proxies import closed_form
+from zenbench.zen.random_networks import random_network
 from zenbench.zen.search import search
-from zenbench.zen.space import SPACES, random_network
+from zenbench.zen.space import spaces
+from zenbench.zen.task import Task
 
 REPEATS = 6
 RANDOM_EACH = 14
@@ -32,9 +34,9 @@ BUDGETS = (
 
 
 def drawn() -> Iterator[Graph]:
-    for name, space in SPACES.items():
+    for name, space in spaces().items():
         for resolution, classes, budget in BUDGETS:
-            best = search(space, resolution, classes, budget, evaluations=15_000, seed=100, keep=2).best
+            best = search(Task(space, resolution, classes, budget, evaluations=15_000, seed=100), keep=2).best
             yield from (candidate.network.graph() for candidate in best)
         for resolution in (32, 64):
             for index in range(RANDOM_EACH):

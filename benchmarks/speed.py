@@ -17,7 +17,8 @@ from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.budget import Budget, LatencyLimit
 from zenbench.zen.proxies.closed_form import unit_transfer, zen_closed
 from zenbench.zen.search import search
-from zenbench.zen.space import SPACES
+from zenbench.zen.space import spaces
+from zenbench.zen.task import Task
 
 REPEATS = 5
 
@@ -40,13 +41,13 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"fit of {len(table.rows)} rows and {len(table.networks)} networks: {perf_counter() - started:.2f} s"
     )
-    stream = stratified_workloads(list(SPACES.values()), [224], 99)
+    stream = stratified_workloads(list(spaces().values()), [224], 99)
     unseen = [workload for workload in islice(stream, 500) if workload not in table.rows]
     fill_in = model.fill_in
     if fill_in is not None:
         us = each_us(lambda: [fill_in.predict(w) for w in unseen], len(unseen), workload_features.cache_clear)
         print(f"fill-in of a workload never seen: {us:.1f} us")
-    networks = list(islice(random_networks(list(SPACES.values()), [224], 99), 100))
+    networks = list(islice(random_networks(list(spaces().values()), [224], 99), 100))
     us = each_us(lambda: [zen_closed(n) for n in networks], len(networks), unit_transfer.cache_clear)
     print(f"closed form of a network never seen: {us:.0f} us; again: ", end="")
     print(f"{each_us(lambda: [zen_closed(n) for n in networks], len(networks)):.1f} us")
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
         ("layers, params and MACs", Budget(layers=12, params=10**7, macs=10**9)),
         ("all of them and latency", Budget(10**9, 10**7, 12, latencies=(LatencyLimit(10.0, model),))),
     ):
-        result = search(SPACES["resnet"], 224, 1000, budget, evaluations=20_000)
+        result = search(Task(spaces()["resnet"], 224, 1000, budget, evaluations=20_000))
         proposals = result.evaluated + sum(result.rejected.values())
         print(
             f"search under {name}: {result.evaluated / result.seconds:,.0f} candidates/s, "

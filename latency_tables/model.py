@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from ..errors import TableError
 from ..zen.budget import Estimate, Part
@@ -36,13 +36,12 @@ class TableModel:
             part = self._parts[workload] = self._part(workload)
         return part
 
-    def total(self, parts: Sequence[Part], network: Network) -> Estimate:
-        whole = Part.sum(parts)
+    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
         ms, std_ms = self.calibration.apply((whole.ms, *whole.extras), whole.variance)
         return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
 
     def estimate(self, network: Network) -> Estimate:
-        return self.total([self.block(workload) for workload in network.workloads()], network)
+        return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 
     def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)

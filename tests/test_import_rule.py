@@ -23,6 +23,7 @@ LIGHT = (
     "zen.network",
     "zen.cost",
     "zen.space",
+    "zen.random_networks",
     "zen.search",
     "zen.budget",
     "zen.proxies.base",

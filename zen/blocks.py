@@ -7,7 +7,7 @@ the parameter counts of the 12 published ZenNets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -51,35 +51,47 @@ class Block:
 
     def units(self, squeeze_excite: bool = False) -> Iterator[Unit]:
         """The units in order; the first carries the stride and a projection shortcut."""
-        if self.kind == "conv":
-            for layer in range(self.layers):
-                first = layer == 0
-                in_channels = self.in_channels if first else self.out_channels
-                yield ConvUnit(self.kernel, in_channels, self.out_channels, self.stride if first else 1)
-            return
-        in_channels = self.in_channels
-        for index, (hidden, out) in enumerate(self._unit_widths()):
-            projection = index == 0 or in_channels != out
-            yield ResidualUnit(
-                self.kind,
-                self.kernel,
-                in_channels,
-                hidden,
-                out,
-                self.stride if index == 0 else 1,
-                projection,
-                squeeze_excite,
-            )
-            in_channels = out
+        yield from self._layer(squeeze_excite, first=True)
+        if self.layers > 1:
+            repeated = self._layer(squeeze_excite, first=False)
+            for _ in range(self.layers - 1):
+                yield from repeated
 
-    def _unit_widths(self) -> Iterator[tuple[int, int]]:
-        for _ in range(self.layers):
-            if self.kind == "inverted":
-                yield round_to_8(self.bottleneck * self.expansion), self.bottleneck
-                yield round_to_8(self.out_channels * self.expansion), self.out_channels
-            else:
-                repeats = 2 if self.kind == "bottleneck" else 1
-                yield from [(self.bottleneck, self.out_channels)] * repeats
+    def repeated_units(self) -> Iterator[tuple[Unit, int]]:
+        """The units without squeeze-and-excite, those that repeat once and with their number."""
+        for unit in self._layer(False, first=True):
+            yield unit, 1
+        if self.layers > 1:
+            for unit in self._layer(False, first=False):
+                yield unit, self.layers - 1
+
+    def output_size(self, size: int) -> int:
+        return -(-size // self.stride)
+
+    def _layer(self, squeeze_excite: bool, first: bool) -> list[Unit]:
+        """The units of one layer; the first layer of a block reads another tensor and carries the stride."""
+        in_channels, stride = (self.in_channels, self.stride) if first else (self.out_channels, 1)
+        if self.kind == "conv":
+            return [ConvUnit(self.kernel, in_channels, self.out_channels, stride)]
+        units: list[Unit] = []
+        projection = first
+        for hidden, out in self._unit_widths():
+            projection = projection or in_channels != out
+            units.append(
+                ResidualUnit(
+                    self.kind, self.kernel, in_channels, hidden, out, stride, projection, squeeze_excite
+                )
+            )
+            in_channels, stride, projection = out, 1, False
+        return units
+
+    def _unit_widths(self) -> Sequence[tuple[int, int]]:
+        if self.kind == "inverted":
+            return (
+                (round_to_8(self.bottleneck * self.expansion), self.bottleneck),
+                (round_to_8(self.out_channels * self.expansion), self.out_channels),
+            )
+        return ((self.bottleneck, self.out_channels),) * (2 if self.kind == "bottleneck" else 1)
 
     def check(self) -> None:
         """Raises NetworkError, naming the block, where a number makes no sense."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Protocol
 
 from .cost import Cost
@@ -23,6 +24,13 @@ class Part:
     variance: float = 0.0
     measured_ms: float = 0.0
     extras: tuple[float, ...] = ()
+
+    def times(self, repeats: int) -> Part:
+        """So many equal ones added up."""
+        if repeats == 1:
+            return self
+        extras = tuple(extra * repeats for extra in self.extras)
+        return Part(self.ms * repeats, self.variance * repeats, self.measured_ms * repeats, extras)
 
     @staticmethod
     def sum(parts: Sequence[Part]) -> Part:
@@ -59,39 +67,61 @@ class LatencyModel(Protocol):
         """One additive part; depends on the workload alone, so a search may keep it."""
         ...
 
-    def total(self, parts: Sequence[Part], network: Network) -> Estimate:
-        """The whole network from parts that cover `network.workloads()`, with what corrects their sum."""
+    def total(self, whole: Part, network: Callable[[], Network]) -> Estimate:
+        """The whole network from the sum of its parts, with what corrects that sum.
+
+        `network` builds it, for a model that has to see it; a search asks for thousands a second.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class LatencyLimit:
-    """A limit in ms for one run of the setting's batch, and the model that predicts it."""
+    """A limit in ms for one run of the setting's batch, and the model that predicts it.
+
+    With a `confidence` the limit holds with that probability, the prediction's error taken as normal;
+    without, the prediction itself must not exceed it. `label` tells limits apart, `host` or `t4/int8/b64`.
+    """
 
     limit_ms: float
     model: LatencyModel
+    confidence: float | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return f"latency on {self.model.device}"
+        return f"latency on {self.label or self.model.device}"
+
+    @property
+    def margin(self) -> float:
+        """So many standard deviations a prediction must stay below the limit."""
+        return NormalDist().inv_cdf(self.confidence) if self.confidence is not None else 0.0
 
     def estimate(self, network: Network) -> Estimate:
-        parts = [self.model.block(workload) for workload in network.workloads()]
-        return self.model.total(parts, network)
+        whole = Part.sum([self.model.block(workload) for workload in network.workloads()])
+        return self.model.total(whole, lambda: network)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper limits; None is free. Any number of latency limits, one a device and setting."""
+    """Limits; None is free. Any number of latency limits, one a device and setting.
+
+    The first four are upper limits on the cost. `max_stage_share`: the most of all layers that one stage
+    (the blocks from one stride to the next) may have. `min_width`: the least width of any block.
+    `max_depth_to_width`: the most convolutions for their mean width (see `zen/shape.py`).
+    """
 
     macs: int | None = None
     params: int | None = None
     layers: int | None = None
     peak_activation_bytes: int | None = None
     latencies: tuple[LatencyLimit, ...] = ()
+    max_stage_share: float | None = None
+    min_width: int | None = None
+    max_depth_to_width: float | None = None
 
     def broken_by(self, cost: Cost) -> str | None:
-        """Name of the first limit that these counts exceed."""
+        """Name of the first limit on the cost that these counts exceed."""
         for name in ("layers", "params", "macs", "peak_activation_bytes"):
             limit = getattr(self, name)
             if limit is not None and getattr(cost, name) > limit:

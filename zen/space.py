@@ -1,105 +1,99 @@
-"""Spaces: what may be mutated into what, the networks a search starts from, and random networks.
-
-The mutation is Algorithm 2 of Zen-NAS (arXiv 2102.01063): some of a random block's kind, kernel, width
-and depth change uniformly within a range. Strides and their order stay, so every network of a space
-reduces its input by the same factor. A block that outgrows MAX_DEPTH splits in two, which is how a
-network gains blocks of stride 1.
-"""
+"""Spaces: families of networks that a search moves in, one TOML file each, and their start networks."""
 
 from __future__ import annotations
 
-import random
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import log2
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
 
-from .blocks import Block, BlockKind, round_to_8
-from .cost import cost
-from .network import Network, parse_blocks
+from ..errors import NetworkError, UserError
+from .blocks import Block, BlockKind
+from .network import IMAGE_CHANNELS, parse_blocks
 
-WIDTH_FACTORS = (2.5, 2.0, 1.5, 1.25, 1.0, 0.8, 2 / 3, 0.5, 0.4)
-DEPTH_STEPS = (-2, -1, 1, 2)
-ALTER_SHARE = 0.3
-"""Chance that a mutation alters one property of its block. Altering all at once leaves a search stuck:
-30,000 evaluations in the CIFAR space under 1M parameters reach 184 to 190, this reaches 196 to 198."""
-MORE_SHARE = 0.3
-"""Chance that a mutation goes on to one more block. Budgets bind, so what one block gains another must give:
-with one block at a time, 96,000 evaluations in the CIFAR space under 1M parameters (population 512, six
-seeds) reach a median of 200.8, with this 205.5; 0.5 and 0.7 reach 204.5 and 204.8 and take longer."""
-MAX_DEPTH = 10
-MIN_WIDTH, MAX_WIDTH, MAX_LAST_WIDTH = 8, 2048, 4096
-SMALL_RESOLUTION = 64
-"""Up to this resolution a network keeps more of it: the CIFAR start networks, a total stride of 8."""
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_DEFAULTS: Mapping[str, Any] = {
+    "kernels": (3, 5, 7),
+    "expansions": (1,),
+    "widths": (8, 2048),
+    "last_widths": (8, 4096),
+    "most_layers_a_block": 10,
+    "random_macs_at_224": 5e9,
+}
+_SHIPPED = ("resnet", "mobilenet")
+_KERNELS, _EXPANSIONS = (3, 5, 7), (1, 2, 4, 6)
+_WIDEST = 65_536
 
 
 @dataclass(frozen=True)
 class Space:
-    """A family of networks: a stem, residual blocks of these kinds, and a last 1x1 convolution."""
+    """A family of networks: a stem, residual blocks of these kinds, and a last convolution.
+
+    `widths` and `last_widths` are the least and the most, in steps of 8. `starts`: blocks, each with the
+    largest resolution that they are for, the smallest first. `random_macs_at_224` is the size of the
+    largest network drawn at random at that resolution.
+    """
 
     name: str
     kinds: tuple[BlockKind, ...]
+    starts: tuple[tuple[int, tuple[Block, ...]], ...]
+    kernels: tuple[int, ...]
     expansions: tuple[int, ...]
-    small_start: str
-    large_start: str
-    max_macs: float
-    """Largest random network at resolution 224; smaller resolutions get proportionally less."""
-    kernels: tuple[int, ...] = (3, 5, 7)
+    widths: tuple[int, int]
+    last_widths: tuple[int, int]
+    most_layers_a_block: int
+    random_macs_at_224: float
 
     def start(self, resolution: int) -> tuple[Block, ...]:
-        """The blocks that a search begins with."""
-        text = self.small_start if resolution <= SMALL_RESOLUTION else self.large_start
-        return tuple(block for block in parse_blocks(text) if isinstance(block, Block))
+        """The blocks that a search begins with; raises UserError above the largest resolution."""
+        for up_to, blocks in self.starts:
+            if resolution <= up_to:
+                return blocks
+        raise UserError(
+            f"the space '{self.name}' has no start network for resolution {resolution}; "
+            f"its largest is for {self.starts[-1][0]}"
+        )
 
-    def smallest(self, resolution: int) -> tuple[Block, ...]:
-        """The start with every width and depth at its least: what fits no budget fits none."""
+    def smallest(self, resolution: int, least_width: int = 8) -> tuple[Block, ...]:
+        """The start with every width and depth at its least: what fits no upper limit, fits none."""
+        least = max(self.widths[0], least_width)
         blocks = []
         for block in self.start(resolution):
-            least = replace(block, out_channels=MIN_WIDTH, layers=1)
-            if block.kind != "conv":
-                least = replace(
-                    least, kernel=min(self.kernels), bottleneck=MIN_WIDTH, expansion=min(self.expansions)
+            if block.kind == "conv":
+                blocks.append(replace(block, out_channels=least, layers=1))
+            else:
+                blocks.append(
+                    replace(
+                        block,
+                        kernel=min(self.kernels),
+                        out_channels=least,
+                        layers=1,
+                        bottleneck=least,
+                        expansion=min(self.expansions),
+                    )
                 )
-            blocks.append(least)
+        blocks[-1] = replace(blocks[-1], out_channels=max(self.last_widths[0], least_width))
         return chain(blocks)
 
-
-SPACES = {
-    space.name: space
-    for space in (
-        Space(
-            name="resnet",
-            kinds=("basic", "bottleneck"),
-            expansions=(1,),
-            small_start=(
-                "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)"
-                "SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
-            ),
-            large_start=(
-                "SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)"
-                "SuperResK3K3(128,256,2,128,1)SuperResK3K3(256,512,2,256,1)SuperConvK1BNRELU(512,512,1,1)"
-            ),
-            max_macs=5e9,
-        ),
-        Space(
-            name="mobilenet",
-            kinds=("inverted",),
-            expansions=(1, 2, 4, 6),
-            small_start=(
-                "SuperConvK3BNRELU(3,8,1,1)SuperResIDWE6K3(8,16,1,8,1)SuperResIDWE6K3(16,32,2,16,1)"
-                "SuperResIDWE6K3(32,48,2,32,1)SuperResIDWE6K3(48,64,2,48,1)SuperConvK1BNRELU(64,512,1,1)"
-            ),
-            large_start=(
-                "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE6K3(8,32,2,8,1)SuperResIDWE6K3(32,48,2,32,1)"
-                "SuperResIDWE6K3(48,96,2,48,1)SuperResIDWE6K3(96,128,2,96,1)SuperConvK1BNRELU(128,2048,1,1)"
-            ),
-            max_macs=1.5e9,
-        ),
-    )
-}
+    def to_json(self) -> dict[str, Any]:
+        """What a TOML file would say of the space."""
+        data = {name: getattr(self, name) for name in ("name", "kinds", *_DEFAULTS)}
+        starts = [
+            {"up_to_resolution": up_to, "blocks": "".join(map(str, blocks))} for up_to, blocks in self.starts
+        ]
+        return {**data, "start": starts}
 
 
 def chain(blocks: list[Block]) -> tuple[Block, ...]:
     """The blocks with every input width set to the output width before it."""
-    channels = 3
+    channels = IMAGE_CHANNELS
     for index, block in enumerate(blocks):
         if block.in_channels != channels:
             blocks[index] = replace(block, in_channels=channels)
@@ -107,98 +101,138 @@ def chain(blocks: list[Block]) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def mutate(blocks: tuple[Block, ...], space: Space, rng: random.Random) -> tuple[Block, ...]:
-    """The blocks with a random one replaced, and with MORE_SHARE one more, and so on; always another
-    network, unless every number hit its range."""
-    mutated = _mutated(blocks, space, rng)
-    while rng.random() < MORE_SHARE:
-        mutated = _mutated(mutated, space, rng)
-    return mutated
+@cache
+def spaces() -> dict[str, Space]:
+    """Every space that ships, by name."""
+    folder = files(__package__).joinpath("spaces")
+    texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in _SHIPPED}
+    return {name: parse_space(text, name) for name, text in texts.items()}
 
 
-def _mutated(blocks: tuple[Block, ...], space: Space, rng: random.Random) -> tuple[Block, ...]:
-    mutated = list(blocks)
-    index = rng.randrange(len(blocks))
-    block = blocks[index]
-    if index == 0 or index == len(blocks) - 1:
-        # The stem and the last convolution have a width and nothing else.
-        widest = MAX_WIDTH if index == 0 else MAX_LAST_WIDTH
-        mutated[index] = replace(block, out_channels=_scaled(block.out_channels, rng, widest))
-        return chain(mutated)
-    chosen = [name for name in _ALTERABLE if rng.random() < ALTER_SHARE] or [rng.choice(_ALTERABLE)]
-    for name in chosen:
-        block = _altered(block, name, space, rng)
-    mutated[index : index + 1] = _split(block)
-    return chain(mutated)
-
-
-_ALTERABLE = ("kind", "kernel", "expansion", "out_channels", "bottleneck", "layers")
-
-
-def _altered(block: Block, name: str, space: Space, rng: random.Random) -> Block:
-    match name:
-        case "kind":
-            return replace(block, kind=rng.choice(space.kinds))
-        case "kernel":
-            return replace(block, kernel=rng.choice(space.kernels))
-        case "expansion":
-            return replace(block, expansion=rng.choice(space.expansions))
-        case "out_channels":
-            return replace(block, out_channels=_scaled(block.out_channels, rng))
-        case "bottleneck":
-            return replace(block, bottleneck=_scaled(block.bottleneck, rng))
-        case _:
-            return replace(block, layers=max(1, block.layers + rng.choice(DEPTH_STEPS)))
-
-
-def _split(block: Block) -> list[Block]:
-    if block.layers <= MAX_DEPTH:
-        return [block]
-    half = block.layers // 2
-    return [replace(block, layers=block.layers - half), replace(block, layers=half, stride=1)]
-
-
-def _scaled(width: int, rng: random.Random, widest: int = MAX_WIDTH) -> int:
-    return min(widest, round_to_8(width * rng.choice(WIDTH_FACTORS)))
-
-
-def random_network(space: Space, resolution: int, classes: int, rng: random.Random) -> Network:
-    """A network drawn widely from a space: widths that grow by octaves, depths 1 to 5, all kinds.
-
-    Redrawn until it is neither trivial nor larger than the space's limit at this resolution.
-    """
-    limit = space.max_macs * (resolution / 224) ** 1.5
-    while True:
-        network = Network(_random_blocks(space, resolution, rng), resolution, classes)
-        if limit / 100 <= cost(network).macs <= limit:
-            return network
-
-
-def _random_blocks(space: Space, resolution: int, rng: random.Random) -> tuple[Block, ...]:
-    template = space.start(resolution)
-    strides = [block.stride for block in template[1:-1]]
-    for _ in range(rng.randint(0, 2)):
-        strides.insert(rng.randint(1, len(strides)), 1)
-    width = float(_octaves(rng, 8, 48))
-    blocks = [replace(template[0], out_channels=round_to_8(width))]
-    for stride in strides:
-        width = min(1024.0, width * 2 ** rng.uniform(-0.3, 1.6 if stride > 1 else 0.8))
-        narrow = 2 ** rng.uniform(-2.5, 0.3)
-        blocks.append(
-            Block(
-                kind=rng.choice(space.kinds),
-                kernel=rng.choice(space.kernels),
-                in_channels=MIN_WIDTH,
-                out_channels=round_to_8(width),
-                stride=stride,
-                layers=rng.randint(1, 5),
-                bottleneck=min(512, round_to_8(width * narrow)),
-                expansion=rng.choice(space.expansions),
-            )
+def open_space(text: str) -> Space:
+    """The space of that name, or the one in a TOML file of the user's own."""
+    known = spaces().get(text)
+    if known is not None:
+        return known
+    path = Path(text)
+    if path.suffix != ".toml":
+        raise UserError(
+            f"no space is called '{text}'; known are {', '.join(spaces())}, and a file ending in .toml"
         )
-    blocks.append(replace(template[-1], out_channels=round_to_8(_octaves(rng, 128, 2048))))
-    return chain(blocks)
+    try:
+        return parse_space(path.read_text("utf-8"), text)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError(f"cannot read the space {path}: {reason}") from error
 
 
-def _octaves(rng: random.Random, low: float, high: float) -> float:
-    return float(2 ** rng.uniform(log2(low), log2(high)))
+def parse_space(text: str, file: str) -> Space:
+    """The space that a TOML text describes; raises UserError with the file and what is wrong in it."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the space {file} is no TOML: {error}") from error
+    return space_from(data, file)
+
+
+def space_from(data: Any, place: str) -> Space:
+    """The space that a parsed TOML or JSON object describes; raises UserError naming the place it is from."""
+    try:
+        return _space(data)
+    except (NetworkError, _WrongError) as error:
+        raise UserError(f"the space {place} does not hold: {error}") from error
+
+
+class _WrongError(Exception):
+    """One thing that a space's file gets wrong."""
+
+
+def _space(data: Any) -> Space:
+    if not isinstance(data, dict):
+        raise _WrongError("it is no table of keys")
+    known = {"name", "kinds", "start", *_DEFAULTS}
+    if unknown := sorted(set(data) - known):
+        raise _WrongError(f"it has an unknown key '{unknown[0]}'; known are {', '.join(sorted(known))}")
+    if not isinstance(data.get("name"), str) or not data["name"]:
+        raise _WrongError('it needs a name, as in name = "mine"')
+    values = {**_DEFAULTS, **data}
+    kinds = tuple(kind for kind in get_args(BlockKind) if kind != "conv")
+    starts = values.get("start")
+    if not isinstance(starts, list) or not starts:
+        raise _WrongError("it needs at least one [[start]] with up_to_resolution and blocks")
+    limit = values["random_macs_at_224"]
+    if not isinstance(limit, int | float) or limit <= 0:
+        raise _WrongError("random_macs_at_224 must be a number above 0")
+    space = Space(
+        name=data["name"],
+        kinds=_choices("kinds", data.get("kinds"), kinds),
+        starts=tuple(sorted((_start(start) for start in starts), key=lambda start: start[0])),
+        kernels=_choices("kernels", values["kernels"], _KERNELS),
+        expansions=_choices("expansions", values["expansions"], _EXPANSIONS),
+        widths=_range("widths", values["widths"]),
+        last_widths=_range("last_widths", values["last_widths"]),
+        most_layers_a_block=_whole("most_layers_a_block", values["most_layers_a_block"], 2, 128),
+        random_macs_at_224=float(limit),
+    )
+    for _, blocks in space.starts:
+        _check_inside(space, blocks)
+    return space
+
+
+def _start(data: Any) -> tuple[int, tuple[Block, ...]]:
+    if not isinstance(data, dict) or set(data) != {"up_to_resolution", "blocks"}:
+        raise _WrongError("every [[start]] needs up_to_resolution and blocks, and nothing else")
+    if not isinstance(data["blocks"], str):
+        raise _WrongError("the blocks of a [[start]] are one string, as zenbench cost prints them")
+    up_to = _whole("up_to_resolution", data["up_to_resolution"], 1, 4096)
+    blocks = []
+    for block in parse_blocks(data["blocks"]):
+        if not isinstance(block, Block):
+            raise _WrongError(f"a start holds super blocks only, not {block}")
+        blocks.append(block)
+    return up_to, tuple(blocks)
+
+
+def _check_inside(space: Space, blocks: tuple[Block, ...]) -> None:
+    if len(blocks) < 3 or blocks[0].kind != "conv" or blocks[-1].kind != "conv":
+        raise _WrongError("a start begins and ends with a SuperConv block and has other blocks between")
+    if chain(list(blocks)) != blocks:
+        raise _WrongError(f"the widths of the start {''.join(map(str, blocks))} do not follow on each other")
+    for block in blocks[1:-1]:
+        if block.kind not in space.kinds and block.kind != "conv":
+            raise _WrongError(f"the start has {block}, which is none of its kinds ({', '.join(space.kinds)})")
+        if block.kind != "conv" and block.kernel not in space.kernels:
+            raise _WrongError(f"the start has {block}, whose kernel is none of its kernels")
+        if block.kind == "inverted" and block.expansion not in space.expansions:
+            raise _WrongError(f"the start has {block}, whose expansion is none of its expansions")
+    for block, (least, most) in zip(
+        blocks, [*[space.widths] * (len(blocks) - 1), space.last_widths], strict=True
+    ):
+        for width in (block.out_channels, block.bottleneck or block.out_channels):
+            if not least <= width <= most or width % 8:
+                raise _WrongError(
+                    f"the start has {block}: its widths must be multiples of 8 from {least} to {most}"
+                )
+        if block.layers > space.most_layers_a_block:
+            raise _WrongError(
+                f"the start has {block}: a block has at most {space.most_layers_a_block} layers"
+            )
+
+
+def _choices(key: str, given: Any, allowed: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(given, list | tuple) or not given or any(item not in allowed for item in given):
+        raise _WrongError(f"{key} must be a list of {', '.join(map(str, allowed))}")
+    return tuple(dict.fromkeys(given))
+
+
+def _range(key: str, given: Any) -> tuple[int, int]:
+    whole = isinstance(given, list | tuple) and len(given) == 2 and all(type(item) is int for item in given)
+    if not whole or not 8 <= given[0] <= given[1] <= _WIDEST or given[0] % 8 or given[1] % 8:
+        raise _WrongError(f"{key} must be two multiples of 8, the least and the most, up to {_WIDEST}")
+    return given[0], given[1]
+
+
+def _whole(key: str, given: Any, least: int, most: int) -> int:
+    if type(given) is not int or not least <= given <= most:
+        raise _WrongError(f"{key} must be a whole number from {least} to {most}")
+    return given

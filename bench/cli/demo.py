@@ -15,10 +15,12 @@ from ...errors import UserError
 from ...latency_tables.model import TableModel
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
+from ...zen.budget import Budget, LatencyLimit
 from ...zen.families import zoo
 from ...zen.network import Network
 from ...zen.proxies.closed_form import zen_closed
-from ...zen.space import SPACES
+from ...zen.space import open_space
+from ...zen.task import Task
 from ..agreement import Agreement, agree
 from ..export.export import export_onnx
 from ..export.parity import Parity
@@ -27,6 +29,8 @@ from ..networks import networks_only, read
 from ..planning import plan, random_networks
 from ..prediction import predict
 from ..profiling import Limits
+from ..search_folder import take_folder
+from ..search_task import task_record
 from .compare import show_agreement
 from .export import write_parity
 from .measure import run_measure
@@ -57,7 +61,7 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
         raise UserError(f"{folder} is not empty; choose another --out")
     driver = find_device("host")
     setting = driver.setting(Wish())
-    rival, space = zoo(RIVAL), SPACES["resnet"]
+    rival, space = zoo(RIVAL), open_space("resnet")
     table_path = folder / f"{setting.file_stem}.csv"
 
     say(f"1/5 profile this computer's CPU ({driver.identity()['cpu']})")
@@ -72,22 +76,15 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
         raise UserError(f"{rival.name} could not be measured: {budget_row.error}")
 
     say(f"3/5 search within {format_ms(budget_row.latency_ms)} and {rival.layers} layers")
-    record = run_search(
-        model,
-        folder,
-        latency_ms=budget_row.latency_ms,
-        per_image=False,
-        macs=None,
-        params=None,
-        layers=rival.layers,
-        space=space.name,
-        resolution=rival.resolution,
-        classes=rival.classes,
-        reading="paper",
-        evaluations=evaluations,
-        population=256,
-        seed=0,
+    task = Task(
+        space,
+        rival.resolution,
+        rival.classes,
+        Budget(layers=rival.layers, latencies=(LatencyLimit(budget_row.latency_ms, model),)),
+        evaluations,
     )
+    with take_folder(folder, "demo", task_record(task)) as searching:
+        record, _ = run_search(task, searching)
     found = networks_only([read(str(folder / "result.json"))], "exported")[0]
 
     say("4/5 export the found network and check it against torch")

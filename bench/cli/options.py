@@ -12,6 +12,7 @@ from ...devices.base import Wish
 from ...errors import UserError
 from ...units import parse_count, parse_duration_ms, parse_share
 from ...zen.proxies.base import READINGS
+from ..limits import parse_limit
 from ..networks import Given, read_all
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +43,7 @@ def _table_path(text: str) -> Path:
 DURATION = _Parsed("duration", parse_duration_ms)
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
+LATENCY_LIMIT = _Parsed("limit", parse_limit)
 TABLE = _Parsed("table", _table_path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)

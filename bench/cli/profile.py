@@ -11,7 +11,7 @@ from ...devices.base import Device, Setting
 from ...devices.registry import device as find_device
 from ...latency_tables.model import TableModel
 from ...latency_tables.store import user_path
-from ...zen.space import SPACES
+from ...zen.space import open_space, spaces
 from ..journal import Journal
 from ..planning import plan
 from ..profiling import Limits, Progress, build_table, journal_path, profile
@@ -27,7 +27,7 @@ RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 
 @click.command("profile")
 @measuring_options
-@click.option("--space", type=click.Choice(list(SPACES)), help="Only blocks of this space; default all.")
+@click.option("--space", help="Only blocks of this space (resnet, mobilenet or a TOML file); default all.")
 @click.option(
     "--resolution", type=click.IntRange(8, 4096), help="Only networks of this resolution; default 32 to 224."
 )
@@ -59,8 +59,8 @@ def command(
     if duration_ms is None and blocks is None:
         duration_ms = DEFAULT_MINUTES * 6e4
     limits = Limits(blocks, duration_ms / 1e3 if duration_ms else None)
-    spaces = [SPACES[space]] if space else list(SPACES.values())
-    items = plan(spaces, [resolution] if resolution else RESOLUTIONS, seed)
+    chosen = [open_space(space)] if space else list(spaces().values())
+    items = plan(chosen, [resolution] if resolution else RESOLUTIONS, seed)
     run_profile(driver, setting, items, path, limits)
 
 

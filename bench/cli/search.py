@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...atomic import make_folder
+from ...devices.base import Setting, Wish
 from ...errors import UserError
 from ...latency_tables.model import TableModel
 from ...units import format_count, format_ms
+from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.budget import Budget, LatencyLimit
-from ...zen.proxies.base import READINGS, Reading
-from ...zen.search import SearchProgress, search
-from ...zen.space import SPACES
+from ...zen.proxies.base import READINGS
+from ...zen.search import SearchState, search
+from ...zen.space import open_space
+from ...zen.task import Task
+from ..events import EventLog
+from ..limits import WrittenLimit, check_distinct
 from ..prediction import open_model
+from ..search_folder import SearchFolder, take_folder
+from ..search_task import read_task, task_record
 from ..searching import KEPT, rescore, result_record, write_run
-from .options import COUNT, DURATION, FOLDER, format_option, predicting_options, seed_option, wish
+from .options import (
+    COUNT,
+    FILE,
+    FOLDER,
+    LATENCY_LIMIT,
+    SHARE,
+    format_option,
+    predicting_options,
+    seed_option,
+    wish,
+)
 from .output import Column, answer, say
 from .progress import progress
 
@@ -30,96 +46,183 @@ COLUMNS = (
     Column("layers", "layers"),
     Column("params", "params", format_count),
     Column("macs", "MACs", format_count),
-    Column("latency_ms", "latency", format_ms),
-    Column("std_ms", "std", format_ms),
 )
 
 
 @click.command("search")
-@predicting_options
-@click.option("--latency", "latency_ms", type=DURATION, help="Limit on the predicted latency, as in 11ms.")
+@click.option(
+    "--latency",
+    "latencies",
+    type=LATENCY_LIMIT,
+    multiple=True,
+    help="Limit on the predicted latency: 11ms for --device, t4=11ms, t4/int8/b64=11ms; several may hold.",
+)
+@click.option(
+    "--confidence", type=SHARE, help="Probability that every latency limit holds, as in 0.9; default: 0.5."
+)
 @click.option("--macs", "--flops", type=COUNT, help="Limit on multiply-adds, as in 400M.")
 @click.option("--params", type=COUNT, help="Limit on trainable parameters, as in 1M.")
 @click.option("--layers", type=click.IntRange(1), help="Limit on the sum of the blocks' layers.")
-@click.option("--space", type=click.Choice(list(SPACES)), default="resnet", show_default=True)
+@click.option("--memory", type=COUNT, help="Limit on the bytes of activations alive at once, fp32, as in 2M.")
+@click.option("--max-stage-share", type=SHARE, help="Most of all layers in one stage, as in 50%.")
+@click.option(
+    "--min-width", type=click.IntRange(8), help="Least channels of any block, bottlenecks included."
+)
+@click.option("--max-depth-to-width", type=click.FloatRange(0, min_open=True), help="DeepMAD's depth limit.")
+@click.option("--space", default="resnet", show_default=True, help="resnet, mobilenet, or a TOML file.")
 @click.option("--resolution", type=click.IntRange(8, 4096), default=224, show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
 @click.option("--evaluations", type=COUNT, default=96_000, show_default=True, help="Scored candidates.")
 @click.option("--population", type=click.IntRange(2), default=256, show_default=True)
+@click.option(
+    "--algorithm", type=click.Choice(list(ALGORITHMS)), default=DEFAULT_ALGORITHM, show_default=True
+)
 @seed_option
+@predicting_options
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-<device>.")
+@click.option("--events", type=FILE, help="Append what happens to this file, as JSON lines.")
+@click.option("--repeat", type=FILE, help="Repeat the search of this result.json; other limits are not read.")
 @format_option
-def command(style: str, out: Path | None, device: str, **options: Any) -> None:
+def command(style: str, out: Path | None, events: Path | None, repeat: Path | None, **options: Any) -> None:
     """Find the most expressive network within a budget.
 
     Evolution ranks candidates by the closed-form Zen-Score; the winner and the best behind it are then
     scored again by forward passes. With --latency a latency table predicts every candidate's latency.
+    An interrupted search goes on when it is run again.
     """
-    model = None
-    if options["latency_ms"] is not None:
-        model = open_model(device, wish(options), options["table"])
-    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{device if model else 'no-device'}"
-    if (folder / "result.json").exists():
-        raise UserError(f"{folder} holds a result already; choose another --out")
-    make_folder(folder)  # before the long work
-    record = run_search(model, folder, **options)
+    task = _repeated(repeat, options["table"]) if repeat else _task(options)
+    devices = "+".join(limit.model.device for limit in task.budget.latencies)
+    with take_folder(out, devices or "no-device", task_record(task)) as folder:
+        record, files = run_search(task, folder, EventLog(events))
     shown = {
         **record,
-        "value": record["score"],
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
     }
-    for latency in record["latencies"][:1]:
-        shown |= {key: latency[key] for key in ("latency_ms", "latency_per_image_ms", "std_ms", "coverage")}
-    answer([shown], COLUMNS, style)
-    say(f"{folder}: result.json, network.json, best.csv, history.csv")
+    columns = list(COLUMNS)
+    for limit, latency in zip(task.budget.latencies, record["latencies"], strict=True):
+        shown[limit.name] = f"{format_ms(latency['latency_ms'])} +- {format_ms(latency['std_ms'])}"
+        columns.append(Column(limit.name, limit.name))
+    if style == "table":
+        answer([shown], columns, style)
+    else:
+        answer([record], columns, style)
+    say(f"{folder.path}: {', '.join(files)}")
 
 
-def run_search(model: TableModel | None, folder: Path, **options: Any) -> dict[str, Any]:
-    """Searches and re-scores with progress displays, writes the run directory, returns result.json."""
-    reading: Reading = options["reading"]
-    budget = _budget(model, options)
-    with progress("search", options["evaluations"]) as meter:
+def run_search(
+    task: Task, folder: SearchFolder, events: EventLog | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Searches and re-scores with progress displays; result.json's content and the files written."""
+    events = events or EventLog(None)
+    state = folder.read_state()
+    if state is not None:
+        say(f"search: going on in {folder.path} after {state.evaluated:,} candidates")
+    events.write("start", task=task_record(task), evaluated=state.evaluated if state else 0)
+    last = state
+    try:
+        with progress("search", task.evaluations) as meter:
 
-        def report(now: SearchProgress) -> None:
-            rate = now.evaluated / now.seconds if now.seconds else 0.0
-            meter(now.evaluated, f"best {now.best:.2f}, {rate:,.0f} candidates/s")
+            def report(now: SearchState) -> None:
+                nonlocal last
+                last = now
+                rate = now.evaluated / now.seconds if now.seconds else 0.0
+                meter(
+                    now.evaluated, f"best {now.best(1)[0][0]:.2f}, {rate:,.0f} candidates/s{_rejections(now)}"
+                )
+                events.write(
+                    "progress",
+                    evaluated=now.evaluated,
+                    best=now.best(1)[0][0],
+                    rejected=dict(now.rejected),
+                    seconds=now.seconds,
+                )
+                folder.save_state(now)
 
-        result = search(
-            SPACES[options["space"]],
-            options["resolution"],
-            options["classes"],
-            budget,
-            evaluations=options["evaluations"],
-            population=options["population"],
-            seed=options["seed"],
-            reading=reading,
-            progress=report,
-            keep=KEPT,
-        )
+            result = search(task, state=state, keep=KEPT, progress=report)
+    finally:
+        if last is not None:
+            folder.save_state(last, now=True)
     say(
         f"search: {result.evaluated:,} candidates in {result.seconds:.1f} s, "
-        f"{sum(result.rejected.values()):,} more turned away by the budget"
+        f"{sum(result.rejected.values()):,} more turned away by the budget{_rejections(last)}"
     )
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
     with progress("forward passes", len(result.best)) as meter:
-        rescored, seconds = rescore(
-            result, reading, options["seed"], lambda done: meter(done, f"{done} networks")
-        )
-    models = [model] if model else []
-    record = result_record(result, rescored, seconds, reading, budget, models, ["zenbench", *sys.argv[1:]])
-    write_run(folder, record, result, rescored)
-    return record
+        rescored, seconds = rescore(result, task, lambda done: meter(done, f"{done} networks"))
+    record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])
+    files = write_run(folder.path, record, result, task, rescored)
+    events.write(
+        "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
+    )
+    folder.finished()
+    return record, files
 
 
-def _budget(model: TableModel | None, options: dict[str, Any]) -> Budget:
-    latencies: tuple[LatencyLimit, ...] = ()
-    if model is not None:
-        batch = model.table.card.setting.batch
-        limit_ms = options["latency_ms"] * (batch if options["per_image"] else 1)
-        latencies = (LatencyLimit(limit_ms, model),)
-    budget = Budget(options["macs"], options["params"], options["layers"], latencies=latencies)
-    if budget == Budget():
+def _rejections(state: SearchState | None) -> str:
+    """Who turned proposals away, in shares of all that were."""
+    if state is None or not state.rejected:
+        return ""
+    rejected = state.rejected
+    shares = ", ".join(f"{name} {count / rejected.total():.0%}" for name, count in rejected.most_common())
+    return f" ({shares})"
+
+
+def _task(options: dict[str, Any]) -> Task:
+    """The task that the options describe."""
+    written: tuple[WrittenLimit, ...] = options["latencies"]
+    check_distinct(written)
+    if options["table"] and len(written) > 1:
+        raise UserError("--table answers for one latency limit; profile the devices so that each has its own")
+    confidence = options["confidence"]
+    if confidence is not None and not 0.5 <= confidence < 1:
+        raise UserError(f"--confidence must be from 0.5 to less than 1, not {confidence:g}")
+    if confidence is not None and not written:
+        raise UserError("--confidence is about latency limits; give --latency too")
+    limits = tuple(_limit(limit, options) for limit in written)
+    budget = Budget(
+        macs=options["macs"],
+        params=options["params"],
+        layers=options["layers"],
+        peak_activation_bytes=options["memory"],
+        latencies=limits,
+        max_stage_share=options["max_stage_share"],
+        min_width=options["min_width"],
+        max_depth_to_width=options["max_depth_to_width"],
+    )
+    if not any((limits, budget.macs, budget.params, budget.layers)):
         raise UserError("a search needs a budget: give --latency, --macs, --params or --layers")
-    return budget
+    return Task(
+        space=open_space(options["space"]),
+        budget=budget,
+        **{
+            name: options[name]
+            for name in ("resolution", "classes", "evaluations", "population", "seed", "reading", "algorithm")
+        },
+    )
+
+
+def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
+    device, asked = (written.device, written.wish) if written.device else (options["device"], wish(options))
+    model = open_model(device, asked, options["table"])
+    batch = model.table.card.setting.batch
+    limit_ms = written.limit_ms * (batch if options["per_image"] else 1)
+    return LatencyLimit(limit_ms, model, options["confidence"], written.label)
+
+
+def _repeated(path: Path, table: Path | None) -> Task:
+    """The task of a result.json, its tables as they are today."""
+    try:
+        record = json.loads(path.read_text("utf-8"))["task"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is no result.json of a search by this version") from None
+
+    def opened(setting: Setting) -> TableModel:
+        asked = Wish(setting.runtime, setting.precision, setting.batch, setting.threads)
+        return open_model(setting.device, asked, table)
+
+    task = read_task(record, opened, str(path))
+    if task_record(task)["budget"] != record["budget"]:
+        say("search: the latency table is another than the one searched with, so the result may differ")
+    return task

@@ -12,39 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from zenbench.bench.cli.main import COMMANDS, main
+from zenbench.bench.cli.main import COMMANDS
 from zenbench.bench.journal import read as read_journal
 from zenbench.zen.families import zoo_names
 
 TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
 PROFILE = ("profile", "--device", "simulated", "--space", "mobilenet", "--resolution", "32", "--blocks", "30")
-
-
-class Run:
-    """What a command left: exit code, standard output and standard error."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def json(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(self.out)
-        return found
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Run:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Run(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 def python(code: str, **options: object) -> subprocess.Popen[str]:
@@ -109,12 +82,15 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     (result,) = run(*search, *more, "--out", "found", "--format", "json").json()
     assert json.loads((tmp_path / "found/result.json").read_text()).items() <= result.items()
     wanted = "network resolution classes score score_forward score_forward_sem reading macs params layers"
-    wanted += " latencies evaluated rejected seconds rescore_seconds seed population algorithm space start"
-    assert set(f"{wanted} budgets command versions tables".split()) <= set(result)
+    wanted += " latencies evaluated rejected seconds rescore_seconds start task command versions"
+    assert set(wanted.split()) <= set(result)
     assert result["latencies"][0]["latency_ms"] <= 3 * float(str(budget))
     assert len((tmp_path / "found/best.csv").read_text().splitlines()) == 21
+    times = {"seconds": 0, "rescore_seconds": 0, "command": []}
     (again,) = run(*search, *more, "--out", "again", "--format", "json").json()
-    assert {**again, "seconds": 0, "rescore_seconds": 0} == {**result, "seconds": 0, "rescore_seconds": 0}
+    assert {**again, **times} == {**result, **times}
+    repeat = ("search", "--repeat", "found/result.json", "--out", "repeated", "--format", "json")
+    assert {**run(*repeat).json()[0], **times} == {**result, **times}
 
     networks = ("found/result.json", "found/network.json", "zoo:zennet-cifar-0.5m", TEXT)
     (tmp_path / "list.txt").write_text("\n".join(networks[1:]))
@@ -147,7 +123,7 @@ def test_per_image(run) -> None:  # type: ignore[no-untyped-def]
     search = ("search", *setting, *space)
     per_run = run(*search, "--latency", limit, "--out", "a", "--format", "json").json()[0]
     per_image = run(*search, "--latency", limit, "--per-image", "--out", "b", "--format", "json").json()[0]
-    limits = [next(iter(r["budgets"]["latency_ms"].values())) for r in (per_run, per_image)]
+    limits = [r["latencies"][0]["limit_ms"] for r in (per_run, per_image)]
     assert limits[1] == pytest.approx(4 * limits[0])
 
 

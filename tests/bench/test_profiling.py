@@ -18,11 +18,11 @@ from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network
-from zenbench.zen.space import SPACES
+from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
 RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
-SPACE = [SPACES["mobilenet"]]
+SPACE = [spaces()["mobilenet"]]
 
 
 def items() -> Iterator[Workload | Network]:
@@ -55,7 +55,7 @@ def test_plan_is_seeded_endless_and_mixes_in_networks() -> None:
 
 
 def test_plan_takes_no_workload_twice_and_covers_every_stratum_early() -> None:
-    workloads = list(islice(stratified_workloads(list(SPACES.values()), [224, 32], 0), 400))
+    workloads = list(islice(stratified_workloads(list(spaces().values()), [224, 32], 0), 400))
     assert len(set(workloads)) == 400
     strata = [stratum(workload) for workload in workloads]
     assert len(set(strata[:100])) > 90

@@ -1,29 +1,28 @@
 """Spaces: mutations and random networks stay inside them."""
 
+import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import prod
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zenbench.errors import UserError
 from zenbench.zen.blocks import Block
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
+from zenbench.zen.mutation import Mutate, PaperMutation, StepMutation
 from zenbench.zen.network import Network
-from zenbench.zen.space import (
-    MAX_DEPTH,
-    MAX_LAST_WIDTH,
-    MAX_WIDTH,
-    MIN_WIDTH,
-    SPACES,
-    Space,
-    mutate,
-    random_network,
-)
+from zenbench.zen.pieces import Pieces
+from zenbench.zen.random_networks import random_network
+from zenbench.zen.space import Space, open_space, parse_space, space_from, spaces
 from zenbench.zen.units.base import Unit
 
-both_spaces = pytest.mark.parametrize("space", list(SPACES.values()), ids=list(SPACES))
+both_spaces = pytest.mark.parametrize("space", list(spaces().values()), ids=list(spaces()))
+both_mutations = pytest.mark.parametrize("mutation", [StepMutation, PaperMutation])
 
 
 def assert_inside(network: Network, space: Space) -> None:
@@ -31,60 +30,90 @@ def assert_inside(network: Network, space: Space) -> None:
     stem, *body, last = network.blocks
     assert stem.kind == last.kind == "conv"
     assert stem.layers == last.layers == 1
-    assert MIN_WIDTH <= last.out_channels <= MAX_LAST_WIDTH
+    assert space.last_widths[0] <= last.out_channels <= space.last_widths[1]
     for block in body:
         assert block.kind in space.kinds
         assert block.kernel in space.kernels
         assert block.expansion in space.expansions
-        assert 1 <= block.layers <= MAX_DEPTH
+        assert 1 <= block.layers <= space.most_layers_a_block
         for width in (block.out_channels, block.bottleneck):
-            assert MIN_WIDTH <= width <= MAX_WIDTH and width % 8 == 0
+            assert space.widths[0] <= width <= space.widths[1] and width % 8 == 0
 
 
 def total_stride(blocks: Sequence[Block | Unit]) -> int:
     return prod(unit.total_stride for block in blocks for unit in block.units())
 
 
+Blocks = tuple[Block, ...]
+
+
+def walk(space: Space, mutation: type, resolution: int, seed: int, steps: int) -> Iterator[Blocks]:
+    """The blocks after every one of so many mutations in a row."""
+    pieces, mutate = Pieces(10, "paper", []), mutation(space)
+    rng = random.Random(seed)
+    genome = pieces.genome(space.start(resolution), resolution)
+    for _ in range(steps):
+        genome = mutate(genome, pieces, rng)
+        yield tuple(piece.block for piece in genome)
+
+
 @both_spaces
+@both_mutations
 @pytest.mark.parametrize("resolution", [32, 224])
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_mutations_stay_inside_the_space(space: Space, resolution: int, seed: int) -> None:
-    rng = random.Random(seed)
-    start = space.start(resolution)
-    blocks = start
-    for _ in range(60):
-        blocks = mutate(blocks, space, rng)
-        network = Network(blocks, resolution, 10)
-        assert_inside(network, space)
-        assert total_stride(blocks) == total_stride(start)
+def test_mutations_stay_inside_the_space(
+    space: Space, mutation: Callable[[Space], Mutate], resolution: int, seed: int
+) -> None:
+    for blocks in walk(space, mutation, resolution, seed, 60):
+        assert_inside(Network(blocks, resolution, 10), space)
+        assert total_stride(blocks) == total_stride(space.start(resolution))
 
 
 @both_spaces
-def test_mutation_reaches_every_property(space: Space) -> None:
-    rng = random.Random(0)
+@both_mutations
+def test_mutation_reaches_every_property(space: Space, mutation: Callable[[Space], Mutate]) -> None:
     start = space.start(224)
-    children = [mutate(start, space, rng) for _ in range(400)]
+    children = list(walk(space, mutation, 224, 0, 400))
     for name in ("kernel", "out_channels", "bottleneck", "layers"):
         assert any(getattr(child[2], name) != getattr(start[2], name) for child in children), name
     assert {child[1].kind for child in children} == set(space.kinds)
     assert {child[1].expansion for child in children} == set(space.expansions)
 
 
-def test_a_block_that_outgrows_the_depth_splits() -> None:
-    rng = random.Random(1)
-    blocks = SPACES["resnet"].start(32)
-    longest = len(blocks)
-    for _ in range(3000):
-        blocks = mutate(blocks, SPACES["resnet"], rng)
-        longest = max(longest, len(blocks))
-    assert longest > len(SPACES["resnet"].start(32))
+@both_mutations
+def test_a_block_that_outgrows_the_depth_splits(mutation: Callable[[Space], Mutate]) -> None:
+    space = spaces()["resnet"]
+    before, longest = space.start(32), 0
+    for blocks in walk(space, mutation, 32, 1, 1000):
+        if len(blocks) > len(before):
+            longest = max(longest, len(blocks))
+            assert sum(block.layers for block in blocks) > sum(block.layers for block in before)
+        before = blocks
+    assert longest > len(space.start(32))
+
+
+def test_the_paper_s_mutation_changes_one_block_within_half_and_double() -> None:
+    space = spaces()["mobilenet"]
+    pieces, mutate, rng = Pieces(10, "paper", []), PaperMutation(space), random.Random(0)
+    start = pieces.genome(space.start(224), 224)
+    for _ in range(200):
+        child = mutate(start, pieces, rng)
+        changed = [
+            (old.block, new.block)
+            for old, new in zip(start, child, strict=True)
+            if replace(old.block, in_channels=8) != replace(new.block, in_channels=8)
+        ]
+        assert len(changed) <= 1
+        for old, new in changed:
+            assert 0.5 * old.out_channels - 4 <= new.out_channels <= 2 * old.out_channels + 4
+            assert 0.5 * old.layers <= new.layers <= 2 * old.layers
 
 
 def test_total_strides_are_those_of_the_published_networks() -> None:
-    assert total_stride(SPACES["resnet"].start(32)) == total_stride(zoo("zennet-cifar-1m").blocks)
-    assert total_stride(SPACES["resnet"].start(224)) == total_stride(zoo("zennet-0.1ms").blocks)
-    assert total_stride(SPACES["mobilenet"].start(224)) == total_stride(zoo("zennet-400m-se").blocks)
+    assert total_stride(spaces()["resnet"].start(32)) == total_stride(zoo("zennet-cifar-1m").blocks)
+    assert total_stride(spaces()["resnet"].start(224)) == total_stride(zoo("zennet-0.1ms").blocks)
+    assert total_stride(spaces()["mobilenet"].start(224)) == total_stride(zoo("zennet-400m-se").blocks)
 
 
 @both_spaces
@@ -98,7 +127,7 @@ def test_random_networks_are_seeded_varied_and_bounded(space: Space) -> None:
     assert networks != draw(1)
     for network in networks:
         assert_inside(network, space)
-        assert cost(network).macs <= space.max_macs
+        assert cost(network).macs <= space.random_macs_at_224
     assert {block.kernel for network in networks for block in network.blocks[1:-1]} == set(space.kernels)
 
 
@@ -106,3 +135,64 @@ def test_random_networks_are_seeded_varied_and_bounded(space: Space) -> None:
 def test_smallest_is_smaller_than_the_start_in_every_count(space: Space) -> None:
     least, start = (cost(Network(blocks, 224, 1000)) for blocks in (space.smallest(224), space.start(224)))
     assert least.macs < start.macs and least.params < start.params and least.layers <= start.layers
+
+
+MINE = """
+name = "mine"
+kinds = ["bottleneck"]
+kernels = [3]
+widths = [16, 64]
+[[start]]
+up_to_resolution = 96
+blocks = "SuperConvK3BNRELU(3,16,2,1)SuperResK1K3K1(16,32,2,16,1)SuperConvK1BNRELU(32,64,1,1)"
+"""
+
+
+def test_a_space_of_one_s_own_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE)
+    space = open_space(str(file))
+    assert space_from(space.to_json(), "json") == space
+    for blocks in walk(space, StepMutation, 64, 0, 300):
+        assert_inside(Network(blocks, 64, 10), space)
+    with pytest.raises(UserError, match="no start network for resolution 97; its largest is for 96"):
+        space.start(97)
+
+
+@both_spaces
+def test_shipped_spaces_round_trip_through_json(space: Space) -> None:
+    assert space_from(json.loads(json.dumps(space.to_json())), "json") == space
+
+
+@pytest.mark.parametrize(
+    "change, wrong",
+    [
+        (("kinds", "kind"), "unknown key 'kind'"),
+        (('name = "mine"', ""), "needs a name"),
+        (('["bottleneck"]', '["conv"]'), "kinds must be a list of basic, bottleneck, inverted"),
+        (("[3]", "[4]"), "kernels must be a list of 3, 5, 7"),
+        (("[16, 64]", "[16, 60]"), "widths must be two multiples of 8"),
+        (("[16, 64]", "[64, 16]"), "widths must be two multiples of 8"),
+        (("[16, 64]", "[24, 64]"), "its widths must be multiples of 8 from 24 to 64"),
+        (("[[start]]", "[[starts]]"), "unknown key 'starts'"),
+        (("up_to_resolution = 96", ""), "needs up_to_resolution and blocks"),
+        (("96", "0"), "up_to_resolution must be a whole number from 1 to 4096"),
+        (("SuperResK1K3K1(16", "SuperResK1K3K1(24"), "do not follow on each other"),
+        (("SuperResK1K3K1(16", "SuperResK1K5K1(16"), "whose kernel is none of its kernels"),
+        (("SuperResK1K3K1(16,32,2,16,1)", "SuperResK3K3(16,32,2,16,1)"), "which is none of its kinds"),
+        (("SuperResK1K3K1(16,32,2,16,1)", "SuperResK1K3K1(16,32,2,16,11)"), "has at most 10 layers"),
+        (("SuperConvK1BNRELU(32,64,1,1)", ""), "begins and ends with a SuperConv block"),
+        (("SuperConvK1BNRELU(32", "Mystery(32"), "unknown block 'Mystery'"),
+        (("[[start]]", "[[start"), "is no TOML"),
+    ],
+)
+def test_a_wrong_space_is_refused_by_what_is_wrong(change: tuple[str, str], wrong: str) -> None:
+    with pytest.raises(UserError, match=wrong) as refusal:
+        parse_space(MINE.replace(*change), "mine.toml")
+    assert "mine.toml" in str(refusal.value)
+
+
+@pytest.mark.parametrize("text, wrong", [("mine", "no space is called 'mine'"), ("no.toml", "cannot read")])
+def test_a_missing_space_is_refused(text: str, wrong: str) -> None:
+    with pytest.raises(UserError, match=wrong):
+        open_space(text)

@@ -1,0 +1,95 @@
+"""A search's task as JSON: what `result.json` repeats it by, and what an interrupted search is known by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from ..devices.base import Setting
+from ..errors import UserError
+from ..latency_tables.model import TableModel
+from ..zen.algorithm import ALGORITHMS
+from ..zen.budget import Budget, LatencyLimit
+from ..zen.proxies.base import READINGS
+from ..zen.space import space_from
+from ..zen.task import Task
+
+_COST_LIMITS = ("macs", "params", "layers", "peak_activation_bytes", "min_width")
+_SHAPE_LIMITS = ("max_stage_share", "max_depth_to_width")
+_COUNTS = ("resolution", "classes", "evaluations", "population", "seed", "islands")
+
+
+def task_record(task: Task) -> dict[str, Any]:
+    """Everything that fixes what a search finds; tables by what they hold."""
+    budget = task.budget
+    return {
+        "space": task.space.to_json(),
+        **{name: getattr(task, name) for name in _COUNTS},
+        "reading": task.reading,
+        "algorithm": task.algorithm,
+        "budget": {
+            **{name: getattr(budget, name) for name in (*_COST_LIMITS, *_SHAPE_LIMITS)},
+            "latencies": [_limit_record(limit) for limit in budget.latencies],
+        },
+    }
+
+
+def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: str) -> Task:
+    """The task that `task_record` wrote, with today's tables; raises UserError where it does not hold."""
+    try:
+        counts = {name: _whole(record[name]) for name in _COUNTS}
+        given = record["budget"]
+        limits = {name: None if given[name] is None else _whole(given[name]) for name in _COST_LIMITS}
+        shares = {name: None if given[name] is None else float(given[name]) for name in _SHAPE_LIMITS}
+        reading, algorithm = record["reading"], record["algorithm"]
+        latencies = [
+            (Setting.parse(limit["device"], limit["setting"]), limit) for limit in given["latencies"]
+        ]
+        rest = [
+            (float(limit["limit_ms"]), limit["confidence"], str(limit["label"])) for _, limit in latencies
+        ]
+        space = record["space"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{place} does not say how to repeat its search: {error!r} is missing") from None
+    if reading not in READINGS or algorithm not in ALGORITHMS:
+        raise UserError(f"{place} asks for the reading '{reading}' and the algorithm '{algorithm}'")
+    found = tuple(
+        LatencyLimit(limit_ms, open_model(setting), confidence, label)
+        for (setting, _), (limit_ms, confidence, label) in zip(latencies, rest, strict=True)
+    )
+    budget = Budget(**limits, **shares, latencies=found)  # type: ignore[arg-type]
+    return Task(space_from(space, place), budget=budget, reading=reading, algorithm=algorithm, **counts)
+
+
+def table_models(budget: Budget) -> Sequence[TableModel]:
+    """The models of a budget's latencies, which are all tables here."""
+    return [cast(TableModel, limit.model) for limit in budget.latencies]
+
+
+def table_digest(model: TableModel) -> str:
+    """SHA-256 over a table's rows and networks, whatever file they came from."""
+    digest = hashlib.sha256()
+    for table_rows in (model.table.rows, model.table.networks):
+        for key, row in table_rows.items():
+            digest.update(f"{key} {row.latency_ms:.7g}\n".encode())
+    return digest.hexdigest()
+
+
+def _limit_record(limit: LatencyLimit) -> dict[str, Any]:
+    model = cast(TableModel, limit.model)
+    return {
+        "label": limit.label,
+        "device": model.device,
+        "setting": model.setting,
+        "limit_ms": limit.limit_ms,
+        "confidence": limit.confidence,
+        "table_workloads": len(model.table.rows),
+        "table_sha256": table_digest(model),
+    }
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(value)
+    return value

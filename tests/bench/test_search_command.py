@@ -1,0 +1,139 @@
+"""`zenbench search`: limits as written, several at once, interruptions, events, pictures, repeats."""
+
+import json
+from pathlib import Path
+
+import pytest
+from zenbench.bench.cli import search as command
+from zenbench.bench.limits import WrittenLimit, check_distinct, parse_limit
+from zenbench.bench.search_folder import STATE
+from zenbench.devices.base import Wish
+from zenbench.errors import UserError
+from zenbench.zen.search import SearchState
+
+SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
+SEARCH = ("search", *SMALL, "--evaluations", "800", "--population", "32", "--format", "json")
+
+
+@pytest.mark.parametrize(
+    "text, limit",
+    [
+        ("11ms", WrittenLimit(11.0)),
+        ("t4=11ms", WrittenLimit(11.0, "t4")),
+        ("t4/int8/b64=11ms", WrittenLimit(11.0, "t4", Wish(precision="int8", batch=64))),
+        ("host/litert/t2=0.5s", WrittenLimit(500.0, "host", Wish(runtime="litert", threads=2))),
+    ],
+)
+def test_a_limit_names_its_device_and_setting(text: str, limit: WrittenLimit) -> None:
+    assert parse_limit(text) == limit
+    assert limit.label == text.rpartition("=")[0]
+
+
+@pytest.mark.parametrize("text", ["=11ms", "t4/=11ms", "/int8=11ms", "t4=11", "t4=", "t4=0ms"])
+def test_a_wrong_limit_is_refused(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_limit(text)
+
+
+def test_two_limits_for_one_setting_are_refused() -> None:
+    check_distinct([parse_limit("t4=11ms"), parse_limit("t4/int8=11ms")])
+    with pytest.raises(UserError, match="two latency limits are for 't4'"):
+        check_distinct([parse_limit("t4=11ms"), parse_limit("t4=12ms")])
+
+
+def test_an_interrupted_search_goes_on_to_the_same_result(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    (whole,) = run(*SEARCH, "--out", "whole").json()
+
+    real = command.search
+
+    def interrupted(task, **options):  # type: ignore[no-untyped-def]
+        def progress(state: SearchState) -> None:
+            options["progress"](state)
+            if state.evaluated >= 400:
+                raise KeyboardInterrupt
+
+        return real(task, **{**options, "progress": progress})
+
+    monkeypatch.setattr(command, "search", interrupted)
+    assert run(*SEARCH, "--out", "part").code != 0
+    assert (tmp_path / "part" / STATE).exists() and not (tmp_path / "part/result.json").exists()
+    other = run(*SEARCH, "--seed", "1", "--out", "part")
+    assert other.code == 2 and "another search" in other.err
+
+    monkeypatch.setattr(command, "search", real)
+    resumed = run(*SEARCH, "--out", "part")
+    assert "going on in part after 400 candidates" in resumed.err
+    times = {"seconds": 0, "rescore_seconds": 0, "command": []}
+    assert {**resumed.json()[0], **times} == {**whole, **times}
+    assert not (tmp_path / "part" / STATE).exists()
+
+
+def test_the_same_command_without_a_folder_finds_its_interrupted_run(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "rescore", refused)
+        assert run(*SEARCH).code != 0
+    resumed = run(*SEARCH)
+    assert resumed.code == 0 and "after 800 candidates" in resumed.err
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_a_damaged_state_is_named(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / STATE).write_text('{"task": 1')
+    refused = run(*SEARCH, "--out", "r")
+    assert refused.code == 2 and STATE in refused.err
+
+
+def test_files_of_a_search(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (result,) = run(*SEARCH, "--out", "r", "--events", "log/events.jsonl").json()
+    events = [json.loads(line) for line in (tmp_path / "log/events.jsonl").read_text().splitlines()]
+    assert events[0]["event"] == "start" and events[-1]["event"] == "done"
+    assert events[-1]["network"] == result["network"]
+    assert [event["evaluated"] for event in events if event["event"] == "progress"][-1] == 800
+    assert (tmp_path / "r/convergence.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "r/best.csv").read_text().splitlines()) == 21
+
+
+def test_several_devices_at_once(run) -> None:  # type: ignore[no-untyped-def]
+    profile = ("profile", "--device", "simulated", "--blocks", "40", "--resolution", "16")
+    assert run(*profile).code == 0
+    assert run(*profile, "--batch", "4").code == 0
+    limits = ("--latency", "simulated=2ms", "--latency", "simulated/b4=4ms", "--confidence", "90%")
+    shown = run(*SEARCH[:-2], *limits, "--out", "r")
+    assert "latency on simulated/b4" in shown.out
+    result = json.loads(Path("r/result.json").read_text())
+    assert [latency["limit_ms"] for latency in result["latencies"]] == [2.0, 4.0]
+    for latency in result["latencies"]:
+        assert latency["latency_ms"] + 1.28 * latency["std_ms"] <= latency["limit_ms"]
+    assert "latency_ms simulated/b4" in Path("r/best.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (("--latency", "nokia=1ms"), "no device is called 'nokia'"),
+        (("--latency", "simulated=1ms", "--latency", "simulated=2ms"), "two latency limits"),
+        (("--confidence", "0.9"), "--confidence is about latency limits"),
+        (("--latency", "simulated=1ms", "--confidence", "0.4"), "must be from 0.5 to less than 1"),
+        (
+            ("--latency", "simulated=1ms", "--latency", "host=2ms", "--table", "t.csv"),
+            "--table answers for one",
+        ),
+        (("--space", "vit"), "no space is called 'vit'"),
+        (("--max-stage-share", "0.05"), "nearest budget that can be met: --max-stage-share"),
+        (("--min-width", "512"), "--params"),
+        (("--repeat", "nothing.json"), "nothing.json is no result.json"),
+    ],
+)
+def test_bad_options_get_one_sentence(run, arguments: tuple[str, ...], named: str) -> None:  # type: ignore[no-untyped-def]
+    refused = run(*SEARCH, *arguments, "--out", "r")
+    assert refused.code == 2 and named in refused.err
+    assert len(refused.err.strip().splitlines()) == 1

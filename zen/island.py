@@ -1,0 +1,164 @@
+"""Island: one population that evolves under budgets, with random numbers of its own.
+
+Algorithm 1 of Zen-NAS (arXiv 2102.01063): a uniformly random parent is mutated; a child that breaks a
+budget is turned away, any other is scored and joins the population, and the worst leaves.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import NetworkError
+from .algorithm import ALGORITHMS
+from .blocks import Block
+from .judge import Judge
+from .network import parse_blocks
+from .pieces import Genome
+from .task import Task
+
+PATIENCE = 200_000
+"""So many proposals turned away in a row end a search: the budget leaves nothing new to find."""
+
+MOST_PROPOSALS = 100_000
+"""So many proposals end an epoch before its evaluations, so that it never lasts long."""
+
+Member = tuple[float, int, tuple[Block, ...]]
+
+
+@dataclass
+class IslandState:
+    """All that an island is: members (score, a number that orders them by birth, blocks) in the order of
+    its heap, and the state of its random numbers. `history`: (evaluated, best score) at every improvement.
+    """
+
+    members: list[Member]
+    random_state: tuple[Any, ...]
+    evaluated: int = 1
+    turned_away: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    def best(self, count: int) -> list[Member]:
+        """The best members, best first."""
+        return sorted(self.members, key=lambda member: (-member[0], member[1]))[:count]
+
+    @property
+    def stuck(self) -> bool:
+        return self.turned_away >= PATIENCE
+
+    def to_json(self) -> dict[str, Any]:
+        version, numbers, gauss = self.random_state
+        return {
+            "members": [[score, born, "".join(map(str, blocks))] for score, born, blocks in self.members],
+            "random_state": [version, list(numbers), gauss],
+            "evaluated": self.evaluated,
+            "turned_away": self.turned_away,
+            "rejected": self.rejected,
+            "history": self.history,
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> IslandState:
+        version, numbers, gauss = data["random_state"]
+        return IslandState(
+            members=[(score, born, _blocks(text)) for score, born, text in data["members"]],
+            random_state=(version, tuple(numbers), gauss),
+            evaluated=data["evaluated"],
+            turned_away=data["turned_away"],
+            rejected=dict(data["rejected"]),
+            history=[(evaluated, score) for evaluated, score in data["history"]],
+        )
+
+
+def _blocks(text: str) -> tuple[Block, ...]:
+    return tuple(block for block in parse_blocks(text) if isinstance(block, Block))
+
+
+class Island:
+    """A living island; made from a state, and gives one back."""
+
+    def __init__(self, task: Task, index: int, state: IslandState, judge: Judge) -> None:
+        self.judge = judge
+        self._population = -(-task.population // task.islands)
+        self._islands, self._index = task.islands, index
+        algorithm = ALGORITHMS[task.algorithm]
+        self._mutate, self._distinct = algorithm.mutation(task.space), algorithm.distinct
+        self._rng = random.Random()
+        self._rng.setstate(state.random_state)
+        self._heap = [(score, born, self.judge.genome(blocks)) for score, born, blocks in state.members]
+        self._members = Counter(genome for _, _, genome in self._heap)
+        self._evaluated, self._turned_away = state.evaluated, state.turned_away
+        self._rejected = Counter(state.rejected)
+        self._history = list(state.history)
+
+    def state(self) -> IslandState:
+        return IslandState(
+            members=[
+                (score, born, tuple(piece.block for piece in genome)) for score, born, genome in self._heap
+            ],
+            random_state=self._rng.getstate(),
+            evaluated=self._evaluated,
+            turned_away=self._turned_away,
+            rejected=dict(self._rejected),
+            history=list(self._history),
+        )
+
+    def advance(self, until: int) -> None:
+        """Evolves until so many candidates are scored, nothing new turns up, or MOST_PROPOSALS are made."""
+        judge, heap, members, rng = self.judge, self._heap, self._members, self._rng
+        broken_by, mutate, rejected = judge.broken_by, self._mutate, self._rejected
+        for _ in range(MOST_PROPOSALS):
+            if self._evaluated >= until or self._turned_away >= PATIENCE:
+                break
+            child = mutate(heap[int(rng.random() * len(heap))][2], judge.pieces, rng)
+            if self._distinct and child in members:
+                self._turned_away += 1
+                continue
+            broken = broken_by(child)
+            if broken is None:
+                try:
+                    score = judge.score(child)
+                except NetworkError:  # too narrow for the closed form to hold
+                    broken = "score"
+            if broken is not None:
+                rejected[broken] += 1
+                self._turned_away += 1
+                continue
+            self._turned_away = 0
+            self._evaluated += 1
+            self._join(score, self._evaluated * self._islands + self._index, child)
+
+    def settle(self, migrants: Iterable[Member]) -> None:
+        """Takes in members of another island, those that it has already left out."""
+        for score, born, blocks in migrants:
+            genome = self.judge.genome(blocks)
+            if genome not in self._members:
+                self._join(score, born, genome)
+
+    def renew(self) -> None:
+        """Takes its members' pieces from the judge's store again, after that was emptied."""
+        self._heap[:] = [
+            (score, born, self.judge.genome([piece.block for piece in genome]))
+            for score, born, genome in self._heap
+        ]
+        self._members.clear()
+        self._members.update(genome for _, _, genome in self._heap)
+
+    def _join(self, score: float, born: int, genome: Genome) -> None:
+        members = self._members
+        members[genome] += 1
+        entry = (score, born, genome)
+        if len(self._heap) < self._population:
+            heapq.heappush(self._heap, entry)
+        else:
+            gone = heapq.heappushpop(self._heap, entry)[2]
+            members[gone] -= 1
+            if not members[gone]:
+                del members[gone]
+        if score > self._history[-1][1]:
+            self._history.append((self._evaluated, score))

@@ -1,0 +1,176 @@
+"""Judge: what a network of pieces scores and costs, and which budget it breaks, by look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from .blocks import Block
+from .budget import Budget, Estimate, Part
+from .cost import Cost
+from .network import Network
+from .pieces import Genome, Pieces
+from .proxies.base import Reading
+from .proxies.closed_form import score_at, through
+from .shape import depth_to_width, narrowest, stage_share
+
+SCORE_DIGITS = 9
+"""Scores are rounded to so many decimals: sums in another order, or another machine's logarithm, must not
+decide which of two equal networks survives."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A scored network that fits the budget; estimates in the order of the budget's latencies."""
+
+    network: Network
+    score: float
+    cost: Cost
+    estimates: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A limit, what a network has instead, and by what share it is off."""
+
+    name: str
+    value: float
+    limit: float
+    share: float
+
+
+class Judge:
+    """Cost, latency and score of the networks of one resolution, under one budget."""
+
+    def __init__(self, resolution: int, classes: int, budget: Budget, reading: Reading) -> None:
+        self.resolution, self.classes = resolution, classes
+        self.budget, self.reading = budget, reading
+        self.pieces = Pieces(classes, reading, [limit.model for limit in budget.latencies])
+        self._most_layers = _limit(budget.layers)
+        self._most_params = _limit(budget.params)
+        self._most_macs = _limit(budget.macs)
+        self._most_bytes = _limit(budget.peak_activation_bytes)
+        self._shaped = (
+            budget.max_stage_share is not None
+            or budget.min_width is not None
+            or budget.max_depth_to_width is not None
+        )
+        self._latencies = [(limit.limit_ms, limit.margin, limit) for limit in budget.latencies]
+
+    def forget(self) -> None:
+        """A new store of pieces; genomes of the old one must be made again with `genome`."""
+        self.pieces = Pieces(self.classes, self.reading, self.pieces.models)
+
+    def genome(self, blocks: Sequence[Block]) -> Genome:
+        return self.pieces.genome(blocks, self.resolution)
+
+    def network(self, genome: Genome) -> Network:
+        return Network(tuple(piece.block for piece in genome), self.resolution, self.classes)
+
+    def score(self, genome: Genome) -> float:
+        """The closed-form score: `zen_closed` of the network, its pieces' transfers kept."""
+        last = genome[-1]
+        values = last.block.out_channels * last.output_size**2
+        transfer = self.pieces.transfer
+        return round(score_at(through([piece.transfer or transfer(piece) for piece in genome]), values), 9)
+
+    def broken_by(self, genome: Genome) -> str | None:
+        """Name of the first budget that the network breaks, the cheap ones asked first."""
+        # Called for every proposal: written for speed.
+        layers = 0
+        for piece in genome:
+            layers += piece.layers
+        if layers > self._most_layers:
+            return "layers"
+        pieces = self.pieces
+        head = pieces.head(genome[-1])
+        params, macs = head.params, head.macs
+        for piece in genome:
+            if piece.macs < 0:
+                pieces.count(piece)
+            params += piece.params
+            macs += piece.macs
+        if params > self._most_params:
+            return "params"
+        if macs > self._most_macs:
+            return "macs"
+        if self._most_bytes < inf and self._peak_activation_bytes(genome) > self._most_bytes:
+            return "peak_activation_bytes"
+        if self._shaped:
+            broken = next((excess.name for excess in self._misshapen(genome)), None)
+            if broken is not None:
+                return broken
+        if self._latencies:
+            for (limit_ms, margin, limit), estimate in zip(
+                self._latencies, self.estimates(genome), strict=True
+            ):
+                if estimate.ms + margin * estimate.std_ms > limit_ms:
+                    return limit.name
+        return None
+
+    def excesses(self, genome: Genome) -> list[Excess]:
+        """Every limit that the network breaks, and by how much."""
+        cost, found = self.cost(genome), []
+        for name in ("layers", "params", "macs", "peak_activation_bytes"):
+            value, limit = getattr(cost, name), getattr(self.budget, name)
+            if limit is not None and value > limit:
+                found.append(Excess(name, value, limit, value / limit - 1))
+        found += self._misshapen(genome)
+        for (limit_ms, margin, latency), estimate in zip(
+            self._latencies, self.estimates(genome), strict=True
+        ):
+            ms = estimate.ms + margin * estimate.std_ms
+            if ms > limit_ms:
+                found.append(Excess(latency.name, ms, limit_ms, ms / limit_ms - 1))
+        return found
+
+    def cost(self, genome: Genome) -> Cost:
+        for piece in genome:
+            if piece.macs < 0:
+                self.pieces.count(piece)
+        head = self.pieces.head(genome[-1])
+        return Cost(
+            macs=head.macs + sum(piece.macs for piece in genome),
+            params=head.params + sum(piece.params for piece in genome),
+            layers=sum(piece.layers for piece in genome),
+            peak_activation_bytes=self._peak_activation_bytes(genome),
+        )
+
+    def estimates(self, genome: Genome) -> tuple[Estimate, ...]:
+        """One a latency limit."""
+        if not self._latencies:
+            return ()
+        pieces = self.pieces
+        parts = [piece.latencies or pieces.latencies(piece) for piece in genome]
+        parts.append(pieces.head(genome[-1]).latencies)
+        return tuple(
+            limit.model.total(Part.sum(column), lambda: self.network(genome))
+            for (_, _, limit), column in zip(self._latencies, zip(*parts, strict=True), strict=True)
+        )
+
+    def candidate(self, genome: Genome, score: float) -> Candidate:
+        return Candidate(self.network(genome), score, self.cost(genome), self.estimates(genome))
+
+    def _peak_activation_bytes(self, genome: Genome) -> int:
+        """Of counted pieces. Blocks meet in one tensor, so the maximum over them is exact."""
+        peak = self.pieces.head(genome[-1]).peak_activation_bytes
+        return max(peak, *(piece.peak_activation_bytes for piece in genome))
+
+    def _misshapen(self, genome: Genome) -> Iterator[Excess]:
+        budget, blocks = self.budget, [piece.block for piece in genome]
+        if budget.min_width is not None and (width := narrowest(blocks)) < budget.min_width:
+            yield Excess("min_width", width, budget.min_width, budget.min_width / width - 1)
+        if budget.max_stage_share is not None:
+            share = stage_share(blocks)
+            if share > budget.max_stage_share:
+                yield Excess("stage share", share, budget.max_stage_share, share / budget.max_stage_share - 1)
+        if budget.max_depth_to_width is not None:
+            ratio = depth_to_width(self.pieces.depth(piece) for piece in genome)
+            limit = budget.max_depth_to_width
+            if ratio > limit:
+                yield Excess("depth to width", ratio, limit, ratio / limit - 1)
+
+
+def _limit(value: int | None) -> float:
+    return inf if value is None else value

@@ -1,0 +1,29 @@
+"""Task: all that fixes what a search finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .algorithm import DEFAULT_ALGORITHM
+from .budget import Budget
+from .proxies.base import Reading
+from .space import Space
+
+
+@dataclass(frozen=True)
+class Task:
+    """Where to search, within what, how long and how: two equal tasks give the same result anywhere.
+
+    `evaluations` and `population` are those of all islands together.
+    """
+
+    space: Space
+    resolution: int
+    classes: int
+    budget: Budget
+    evaluations: int = 96_000
+    population: int = 256
+    seed: int = 0
+    reading: Reading = "paper"
+    algorithm: str = DEFAULT_ALGORITHM
+    islands: int = 4
