@@ -17,14 +17,15 @@ from statistics import fmean, stdev
 from timeit import timeit
 
 from scipy.stats import kendalltau
+from zenbench.zen.blocks import Block
 from zenbench.zen.budget import Budget
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
+from zenbench.zen.judge import Judge
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies.base import READINGS, Reading
 from zenbench.zen.proxies.chain import chain_of
 from zenbench.zen.proxies.closed_form import (
-    block_transfer,
     layer_transfers,
     log_delta,
     score_at,
@@ -170,13 +171,11 @@ def span(values: Sequence[float]) -> str:
 def times() -> None:
     """Microseconds of one score of ZenNet-CIFAR-1M, 98 convolutions: median of 7 runs of 200."""
     network = zoo("zennet-cifar-1m")
+    judge = Judge(network.resolution, network.classes, Budget(), "paper")
+    genome = judge.genome([block for block in network.blocks if isinstance(block, Block)])
 
     def by_block() -> float:
-        transfers, size = [], network.resolution
-        for block in network.blocks:
-            transfer, size = block_transfer(block, size, "paper", not transfers)
-            transfers.append(transfer)
-        return score_at(through(transfers), network.blocks[-1].out_channels * size * size)
+        return judge.score(genome)
 
     def unseen() -> float:
         unit_transfer.cache_clear()

@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import sqrt
+from operator import mul
 
 import numpy as np
 
-from ..zen.cost import workload_cost
+from ..zen.cost import workload_counts
 from ..zen.workload import Workload
 from .features import Vector, boundary_bytes
 
@@ -36,15 +38,15 @@ _UNCALIBRATED_STD = 0.1
 
 def cut_terms(workload: Workload) -> tuple[float, float, float]:
     """What one workload adds to the terms behind the sum: one unit, MB at its cuts, MB of weights."""
-    return 1.0, boundary_bytes(workload) / 1e6, 4 * workload_cost(workload).params / 1e6
+    return 1.0, boundary_bytes(workload) / 1e6, 4 * workload_counts(workload)[1] / 1e6
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Coefficients of TERMS with their covariance, and the relative noise of a network around them."""
 
-    coefficients: Vector
-    covariance: Vector
+    coefficients: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
     noise: float
     cache_mb: float
     networks: int
@@ -53,12 +55,13 @@ class Calibration:
 
     def apply(self, sums: Sequence[float], variance: float) -> tuple[float, float]:
         """Latency and standard deviation in ms, from ms and `cut_terms` summed and the blocks' variance."""
+        # Called for every candidate of a search: plain numbers are faster than arrays of five.
         row = _row(sums, self.cache_mb)
-        ms = float(row @ self.coefficients)
+        ms = sum(map(mul, self.coefficients, row))
         # Far outside what it learned from, a linear correction may not turn the sum upside down.
         ms = min(max(ms, 0.5 * sums[0]), 2.0 * sums[0])
-        common = float(row @ self.covariance @ row) + (self.noise * ms) ** 2
-        return ms, float(np.sqrt(common + variance))
+        common = sum(map(mul, row, [sum(map(mul, line, row)) for line in self.covariance]))
+        return ms, sqrt(common + (self.noise * ms) ** 2 + variance)
 
 
 def calibrate(
@@ -66,8 +69,9 @@ def calibrate(
 ) -> Calibration:
     """Learns from networks' summed ms and `cut_terms`, the variances of their sums, and their latencies."""
     if not len(truths_ms):
-        plain, certain = np.eye(len(TERMS))[0], np.zeros((len(TERMS), len(TERMS)))
-        return Calibration(plain, certain, _UNCALIBRATED_STD, _CACHES_MB[-1], 0, None)
+        zeros = (0.0,) * (len(TERMS) - 1)
+        certain = ((0.0, *zeros),) * len(TERMS)
+        return Calibration((1.0, *zeros), certain, _UNCALIBRATED_STD, _CACHES_MB[-1], 0, None)
     truths = np.asarray(truths_ms, dtype=float)
     block_noise = np.asarray(variances) / truths**2
     designs = {
@@ -79,11 +83,13 @@ def calibrate(
     ]
     (mean, covariance, _), cache, noise = max(fits, key=lambda fit: fit[0][2])
     bias = float(np.mean(designs[cache][:, 0] - 1))
-    return Calibration(mean, covariance, noise, cache, len(truths), bias)
+    return Calibration(
+        tuple(mean.tolist()), tuple(map(tuple, covariance.tolist())), noise, cache, len(truths), bias
+    )
 
 
-def _row(sums: Sequence[float], cache_mb: float) -> Vector:
-    return np.array([*sums, max(0.0, sums[3] - cache_mb)])
+def _row(sums: Sequence[float], cache_mb: float) -> tuple[float, ...]:
+    return (*sums, max(0.0, sums[3] - cache_mb))
 
 
 def _regress(design: Vector, noise: Vector) -> tuple[Vector, Vector, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log2, prod
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from ..zen.graph import (
     Slice,
     tap_shares,
 )
+from ..zen.outline import Outline, Polynomial, evaluate, filling, outline, polynomial
 from ..zen.workload import Workload
 
 Vector = NDArray[np.floating[Any]]
@@ -68,19 +70,48 @@ ROOFLINE = (
 )
 
 
-@lru_cache(maxsize=262_144)
-def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
-    """The features of each operation of a unit that takes time of its own."""
-    return graph_features(workload.graph())
+class TimedOp(NamedTuple):
+    """What of an operation decides how long it takes. In an outline, channels and groups may be marks."""
+
+    form: Literal["conv", "linear", "elementwise"]
+    channels_in: int
+    channels_out: int
+    size_in: int
+    size: int
+    kernel: int = 1
+    stride: int = 1
+    groups: int = 1
 
 
-def graph_features(graph: Graph) -> tuple[OpFeatures, ...]:
-    """The features of a graph; activations and a batch norm behind a convolution are free, as runtimes
-    fuse them."""
+def timed_ops(workload: Workload) -> Iterator[TimedOp]:
+    """The operations of a unit that take time of their own."""
+    found, widths = outline(workload)
+    put = filling(widths).get
+    for form, channels_in, channels_out, size_in, size, kernel, stride, groups in _timed_ops(found):
+        yield TimedOp(
+            form,
+            put(channels_in, channels_in),
+            put(channels_out, channels_out),
+            size_in,
+            size,
+            kernel,
+            stride,
+            put(groups, groups),
+        )
+
+
+@lru_cache(maxsize=8192)
+def _timed_ops(found: Outline) -> tuple[TimedOp, ...]:
+    return graph_ops(found.graph)
+
+
+def graph_ops(graph: Graph) -> tuple[TimedOp, ...]:
+    """The operations of a graph that take time; activations and a batch norm behind a convolution are
+    free, as runtimes fuse them."""
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
     return tuple(
-        _features(op, shapes[op.inputs[0]])
+        _timed_op(op, shapes[op.inputs[0]])
         for op in graph.ops
         if isinstance(op, _TIMED) or (isinstance(op, BatchNorm) and op.inputs[0] not in convolutions)
     )
@@ -89,38 +120,46 @@ def graph_features(graph: Graph) -> tuple[OpFeatures, ...]:
 _TIMED = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
 
 
-def boundary_bytes(workload: Workload) -> int:
-    """Bytes of activations that a unit timed alone reads and writes, fp32, one image."""
-    graph_in = prod((workload.unit.in_channels, workload.size, workload.size))
-    return 4 * (graph_in + prod(_output_shape(workload)))
+def _timed_op(op: Op, input_shape: tuple[int, ...]) -> TimedOp:
+    if isinstance(op, Conv):
+        return TimedOp(
+            "conv",
+            input_shape[0],
+            op.shape[0],
+            input_shape[-1],
+            op.shape[-1],
+            op.kernel,
+            op.stride,
+            op.groups,
+        )
+    if isinstance(op, Linear):
+        return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
+    return TimedOp("elementwise", input_shape[0], op.shape[0], input_shape[-1], op.shape[-1])
 
 
-@lru_cache(maxsize=262_144)
-def _output_shape(workload: Workload) -> tuple[int, ...]:
-    return workload.graph().output_shape
+def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
+    """The features of each operation of a unit that takes time of its own."""
+    return tuple(map(op_features, timed_ops(workload)))
 
 
-def _features(op: Op, input_shape: tuple[int, ...]) -> OpFeatures:
-    # Called for every operation that a search meets: written for speed.
-    channels_in, channels_out = input_shape[0], op.shape[0]
-    kernel, stride, size_in, size = 1, 1, input_shape[-1], op.shape[-1]
+@lru_cache(maxsize=16_384)
+def op_features(op: TimedOp) -> OpFeatures:
+    form, channels_in, channels_out, size_in, size, kernel, stride, groups = op
     kind, per_output = _ELEMENTWISE, 0.0
     rounded_in, rounded_out = _rounded(channels_in), _rounded(channels_out)
-    if isinstance(op, Conv):
-        kernel, stride = op.kernel, op.stride
+    if form == "conv":
         # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
         per_output = sum(tap_shares(kernel, size_in, stride)) ** 2
-        if op.groups == channels_in > 1:
+        if groups == channels_in > 1:
             kind = _DEPTHWISE
         else:
             if channels_in <= _FEW_CHANNELS:
                 kind, rounded_in = _IMAGE, channels_in
             else:
                 kind = _POINTWISE if kernel == 1 else _DENSE
-            per_output *= rounded_in / op.groups
-    elif isinstance(op, Linear):
-        kind, channels_in, size_in, size = _LINEAR, op.in_features, 1, 1
-        rounded_in = per_output = _rounded(channels_in)
+            per_output *= rounded_in / groups
+    elif form == "linear":
+        kind, per_output = _LINEAR, rounded_in
     weights = rounded_out * per_output
     macs = weights * size * size / 1e7
     activations = 4e-5 * (rounded_in * size_in * size_in + rounded_out * size * size)
@@ -143,6 +182,17 @@ def _features(op: Op, input_shape: tuple[int, ...]) -> OpFeatures:
         2 * (_rounded(channels_in) / channels_in - 1),
     )
     return OpFeatures(kind, tuple(work), point)
+
+
+def boundary_bytes(workload: Workload) -> int:
+    """Bytes of activations that a unit timed alone reads and writes, fp32, one image."""
+    found, widths = outline(workload)
+    return 4 * evaluate(_boundary(found), (1, *widths))
+
+
+@lru_cache(maxsize=8192)
+def _boundary(found: Outline) -> Polynomial:
+    return polynomial(prod(found.graph.input_shape) + prod(found.graph.output_shape))
 
 
 def _rounded(channels: int) -> int:

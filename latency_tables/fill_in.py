@@ -18,7 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from math import dist, exp
+from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +30,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
 from ..zen.workload import Workload
-from .features import OpFeatures, Vector, workload_features
+from .features import KINDS, OpFeatures, TimedOp, Vector, op_features, timed_ops, workload_features
 
 MIN_ROWS = 8
 _INDUCING_PER_KIND = 48
@@ -37,7 +41,9 @@ _LENGTHS = (1.5, 2.0, 3.0, 4.5)
 _AMPLITUDES = (0.25, 0.5)
 _NOISES = (0.02, 0.04, 0.08)
 _ROWS_FOR_HYPER = 400
-_ROWS_FOR_HYPER = 400
+_LEAST_MS = 1e-6
+_UNKNOWN = 1e-3
+"""A direction of which the rows tell less than this share of the prior variance is left out."""
 _FASTEST = 0.2
 """A process is not bounded, a time is: no unit is predicted to beat its roofline by more than this."""
 
@@ -49,7 +55,7 @@ class FillIn:
         """Learns from at least MIN_ROWS measured workloads; deterministic."""
         times = np.asarray(latencies_ms, dtype=float)
         features = [workload_features(workload) for workload in workloads]
-        self._rates = _fit_roofline(features, times)
+        self._rates = _fit_roofline(features, times).tolist()
         points, base = self._arrays([op for unit in features for op in unit])
         unit_of = np.repeat(np.arange(len(features)), [len(ops) for ops in features])
         base_of_unit = np.bincount(unit_of, base)
@@ -71,23 +77,67 @@ class FillIn:
         chosen = max(hypers, key=lambda hyper: fit(hyper, _ROWS_FOR_HYPER).evidence)
         best = fit(chosen, len(times))
         self.noise = best.noise
-        self._kernel, self._mean, self._explained = best.kernel, best.mean, best.explained
+        self._kernel = best.kernel
+        kinds = self._inducing.points[:, 0]
+        self._near = [
+            _Near(self._inducing.points[own, 1:], best.mean[own], best.explained_root[own])
+            for own in (kinds == _KIND_GAP * kind for kind in range(len(KINDS)))
+        ]
+        # A search meets far more units than operations that differ.
+        self._op = lru_cache(maxsize=16_384)(self._predicted_op)
 
     def predict(self, workload: Workload) -> tuple[float, float]:
         """Latency in ms and its variance in ms squared."""
-        points, base = self._arrays(workload_features(workload))
-        total = float(base.sum())
-        cross = base @ self._kernel(self._inducing.squared_distances(points))
-        own = base @ self._kernel(_Points(points).squared_distances(points)) @ base
-        ms = max(total + float(cross @ self._mean), _FASTEST * total)
-        variance = max(float(own - cross @ self._explained @ cross), 0.0)
+        ops = [self._op(op) for op in timed_ops(workload)]
+        total = departure = own = 0.0
+        at = self._kernel.at
+        for index, op in enumerate(ops):
+            total += op.base
+            departure += op.departure
+            own += op.base**2 * at(0.0)
+            for other in ops[:index]:
+                if other.kind == op.kind:
+                    own += 2 * op.base * other.base * at(dist(op.point, other.point))
+        explained = np.add.reduce([op.explained for op in ops])
+        ms = max(total + departure, _FASTEST * total)
+        variance = max(own - float(explained @ explained), 0.0)
         return ms, variance + (self.noise * total) ** 2
+
+    def _predicted_op(self, op: TimedOp) -> _PredictedOp:
+        features = op_features(op)
+        base = max(sum(map(mul, features.work, self._rates)), _LEAST_MS)
+        near = self._near[features.kind]
+        cross = self._kernel(np.square(near.points - features.point).sum(1))
+        cross *= base
+        return _PredictedOp(
+            features.kind, features.point, base, float(cross @ near.mean), cross @ near.explained_root
+        )
 
     def _arrays(self, ops: Sequence[OpFeatures]) -> tuple[Vector, Vector]:
         """Point (first its kind, far from all others) and base time in ms of each operation."""
         points = np.array([(_KIND_GAP * op.kind, *op.point) for op in ops])
         base = np.array([op.work for op in ops]) @ self._rates
-        return points, np.maximum(base, 1e-6)
+        return points, np.maximum(base, _LEAST_MS)
+
+
+class _Near(NamedTuple):
+    """The inducing points of one kind of operation, and what a fit says of them."""
+
+    points: Vector
+    mean: Vector
+    explained_root: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class _PredictedOp:
+    """One operation: its base and its departure from that, in ms; `explained` is what its departure's
+    prior variance loses, as a vector: those of several operations add up before they are squared."""
+
+    kind: int
+    point: tuple[float, ...]
+    base: float
+    departure: float
+    explained: Vector
 
 
 class _Points:
@@ -117,11 +167,15 @@ class _Kernel:
         covariance *= self.amplitude**2
         return covariance
 
+    def at(self, distance: float) -> float:
+        return self.amplitude**2 * exp(-0.5 * (distance / self.length) ** 2)
+
 
 class _Fit:
     """The sparse process under one choice of hyper-parameters.
 
-    `mean` and `explained` act on covariances with the inducing points: prediction and variance removed.
+    `mean` and `explained_root` act on covariances with the inducing points: they give the prediction, and
+    a vector whose square is the variance removed.
     """
 
     def __init__(
@@ -148,7 +202,9 @@ class _Fit:
         posterior_root = solve_triangular(root, identity, lower=True)
         weights = posterior_root.T @ (posterior_root @ (scaled.T @ departures))
         self.mean = whiten.T @ weights
-        self.explained = whiten.T @ (identity - posterior_root.T @ posterior_root) @ whiten
+        learned, axes = np.linalg.eigh(identity - posterior_root.T @ posterior_root)
+        known = learned > _UNKNOWN
+        self.explained_root = whiten.T @ (axes[:, known] * np.sqrt(learned[known]))
         misfit = float(departures @ (departures / variances) - departures @ (scaled @ weights))
         log_determinant = 2 * np.log(np.diag(root)).sum() + np.log(variances).sum()
         self.evidence = -0.5 * (misfit + float(log_determinant))

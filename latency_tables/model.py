@@ -27,23 +27,9 @@ class TableModel:
         self.fill_in = (
             FillIn(list(rows), [row.latency_ms for row in rows.values()]) if len(rows) >= MIN_ROWS else None
         )
-        self._parts: dict[Workload, Part] = {}
         self.calibration = self._calibrate()
 
     def block(self, workload: Workload) -> Part:
-        part = self._parts.get(workload)
-        if part is None:
-            part = self._parts[workload] = self._part(workload)
-        return part
-
-    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
-        ms, std_ms = self.calibration.apply((whole.ms, *whole.extras), whole.variance)
-        return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
-
-    def estimate(self, network: Network) -> Estimate:
-        return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
-
-    def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)
         if row is not None:
             return Part(row.latency_ms, row.std_ms**2, row.latency_ms, cut_terms(workload))
@@ -54,6 +40,13 @@ class TableModel:
             )
         ms, variance = self.fill_in.predict(workload)
         return Part(ms, variance, 0.0, cut_terms(workload))
+
+    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
+        ms, std_ms = self.calibration.apply((whole.ms, *whole.extras), whole.variance)
+        return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
+
+    def estimate(self, network: Network) -> Estimate:
+        return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 
     def _calibrate(self) -> Calibration:
         if self.fill_in is None:

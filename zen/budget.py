@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .cost import Cost
 from .network import Network
 from .workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The latency of one workload, or the sum of several.
 
     `variance` in ms squared; `measured_ms` is what of `ms` comes from measured rows; `extras` are further
@@ -25,26 +24,18 @@ class Part:
     measured_ms: float = 0.0
     extras: tuple[float, ...] = ()
 
-    def times(self, repeats: int) -> Part:
-        """So many equal ones added up."""
-        if repeats == 1:
-            return self
-        extras = tuple(extra * repeats for extra in self.extras)
-        return Part(self.ms * repeats, self.variance * repeats, self.measured_ms * repeats, extras)
+    def flat(self) -> tuple[float, ...]:
+        """All that adds up, as numbers in a row."""
+        return (self.ms, self.variance, self.measured_ms, *self.extras)
 
     @staticmethod
     def sum(parts: Sequence[Part]) -> Part:
         """Everything added up; of at least one part."""
-        return Part(
-            sum(part.ms for part in parts),
-            sum(part.variance for part in parts),
-            sum(part.measured_ms for part in parts),
-            tuple(map(sum, zip(*(part.extras for part in parts), strict=True))),
-        )
+        ms, variance, measured_ms, *extras = map(sum, zip(*(part.flat() for part in parts), strict=True))
+        return Part(ms, variance, measured_ms, tuple(extras))
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """The latency of a network for one run of the setting's batch.
 
     `std_ms` contains what all blocks have in common (the calibration's error); `coverage` is the share

@@ -8,6 +8,7 @@ from math import prod
 
 from .graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply
 from .network import Network
+from .outline import Outline, Polynomial, evaluate, outline, polynomial
 from .workload import Workload
 
 BYTES_PER_VALUE = 4
@@ -45,10 +46,24 @@ def cost(network: Network) -> Cost:
     )
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=16_384)
 def workload_cost(workload: Workload) -> GraphCost:
     """The cost of one unit at one input size."""
     return graph_cost(workload.graph())
+
+
+def workload_counts(workload: Workload) -> tuple[int, int]:
+    """MACs and parameters of one unit, as `workload_cost` has them, without building its graph."""
+    found, widths = outline(workload)
+    macs, params = _counts(found)
+    values = (1, *widths)
+    return evaluate(macs, values), evaluate(params, values)
+
+
+@lru_cache(maxsize=8192)
+def _counts(found: Outline) -> tuple[Polynomial, Polynomial]:
+    counted = graph_cost(found.graph)
+    return polynomial(counted.macs), polynomial(counted.params)
 
 
 def graph_cost(graph: Graph) -> GraphCost:

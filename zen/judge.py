@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import inf
 
 from .blocks import Block
-from .budget import Budget, Estimate, Part
-from .cost import Cost
+from .budget import Budget, Estimate
+from .cost import Cost, workload_cost
 from .network import Network
 from .pieces import Genome, Pieces
 from .proxies.base import Reading
@@ -73,7 +73,8 @@ class Judge:
         last = genome[-1]
         values = last.block.out_channels * last.output_size**2
         transfer = self.pieces.transfer
-        return round(score_at(through([piece.transfer or transfer(piece) for piece in genome]), values), 9)
+        state = through([piece.transfer or transfer(piece) for piece in genome])
+        return round(score_at(state, values), SCORE_DIGITS)
 
     def broken_by(self, genome: Genome) -> str | None:
         """Name of the first budget that the network breaks, the cheap ones asked first."""
@@ -142,20 +143,21 @@ class Judge:
         if not self._latencies:
             return ()
         pieces = self.pieces
-        parts = [piece.latencies or pieces.latencies(piece) for piece in genome]
-        parts.append(pieces.head(genome[-1]).latencies)
+        flat = [piece.latencies or pieces.latencies(piece) for piece in genome]
+        flat.append(pieces.unit_latencies(pieces.head(genome[-1])))
+        wholes = pieces.parts(list(map(sum, zip(*flat, strict=True))))
         return tuple(
-            limit.model.total(Part.sum(column), lambda: self.network(genome))
-            for (_, _, limit), column in zip(self._latencies, zip(*parts, strict=True), strict=True)
+            limit.model.total(whole, lambda: self.network(genome))
+            for limit, whole in zip(self.budget.latencies, wholes, strict=True)
         )
 
     def candidate(self, genome: Genome, score: float) -> Candidate:
         return Candidate(self.network(genome), score, self.cost(genome), self.estimates(genome))
 
     def _peak_activation_bytes(self, genome: Genome) -> int:
-        """Of counted pieces. Blocks meet in one tensor, so the maximum over them is exact."""
-        peak = self.pieces.head(genome[-1]).peak_activation_bytes
-        return max(peak, *(piece.peak_activation_bytes for piece in genome))
+        """Blocks meet in one tensor, so the maximum over them is exact."""
+        head = workload_cost(self.pieces.head(genome[-1]).workload).peak_activation_bytes
+        return max(head, *map(self.pieces.peak_activation_bytes, genome))
 
     def _misshapen(self, genome: Genome) -> Iterator[Excess]:
         budget, blocks = self.budget, [piece.block for piece in genome]

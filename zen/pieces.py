@@ -8,16 +8,19 @@ hashed by their identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 from .blocks import Block
 from .budget import LatencyModel, Part
-from .cost import workload_cost
+from .cost import workload_cost, workload_counts
 from .network import IMAGE_CHANNELS
 from .proxies.base import Reading
-from .proxies.closed_form import Transfer, block_transfer
+from .proxies.closed_form import Transfer, unit_transfer
 from .shape import Depth, block_depth
+from .units.base import Unit
 from .units.plain import HeadUnit
 from .workload import Workload
 
@@ -40,30 +43,32 @@ class Piece:
         "peak_activation_bytes",
         "size",
         "transfer",
+        "units",
         "variants",
     )
 
     def __init__(self, block: Block, size: int) -> None:
         self.block, self.size = block, size
         self.layers, self.output_size = block.layers, block.output_size(size)
+        self.units: tuple[tuple[UnitTerms, int], ...] | None = None
         self.macs = self.params = self.peak_activation_bytes = -1
         self.transfer: Transfer | None = None
-        self.latencies: tuple[Part, ...] | None = None
+        self.latencies: tuple[float, ...] | None = None
         self.depth: Depth | None = None
-        self.head: Head | None = None
+        self.head: UnitTerms | None = None
         self.variants: dict[tuple[str, int | str], Piece] = {}
 
 
-class Head:
-    """The classifier behind a last block."""
+class UnitTerms:
+    """A unit at one input size, which many pieces share; `transfer` and `latencies` when first asked for."""
 
-    __slots__ = ("latencies", "macs", "params", "peak_activation_bytes")
+    __slots__ = ("latencies", "macs", "params", "transfer", "workload")
 
-    def __init__(self, workload: Workload, latencies: tuple[Part, ...]) -> None:
-        cost = workload_cost(workload)
-        self.macs, self.params = cost.macs, cost.params
-        self.peak_activation_bytes = cost.peak_activation_bytes
-        self.latencies = latencies
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.macs, self.params = workload_counts(workload)
+        self.transfer: Transfer | None = None
+        self.latencies: tuple[float, ...] | None = None
 
 
 Genome = tuple[Piece, ...]
@@ -75,6 +80,8 @@ class Pieces:
     def __init__(self, classes: int, reading: Reading, models: Sequence[LatencyModel]) -> None:
         self.classes, self.reading, self.models = classes, reading, models
         self._known: dict[tuple[Block, int], Piece] = {}
+        self._extras: list[int] = []
+        self._units: dict[tuple[Unit, int], UnitTerms] = {}
 
     @property
     def full(self) -> bool:
@@ -110,31 +117,58 @@ class Pieces:
         return first, self.piece(block, piece.output_size)
 
     def count(self, piece: Piece) -> None:
-        """Fills in MACs, parameters and peak activations."""
-        macs = params = peak = 0
-        for workload, repeats in _workloads(piece):
-            cost = workload_cost(workload)
-            macs += repeats * cost.macs
-            params += repeats * cost.params
-            peak = max(peak, cost.peak_activation_bytes)
-        piece.macs, piece.params, piece.peak_activation_bytes = macs, params, peak
+        """Fills in MACs and parameters."""
+        macs = params = 0
+        for unit, repeats in self.units(piece):
+            macs += repeats * unit.macs
+            params += repeats * unit.params
+        piece.macs, piece.params = macs, params
+
+    def peak_activation_bytes(self, piece: Piece) -> int:
+        if piece.peak_activation_bytes < 0:
+            piece.peak_activation_bytes = max(
+                workload_cost(unit.workload).peak_activation_bytes for unit, _ in self.units(piece)
+            )
+        return piece.peak_activation_bytes
 
     def transfer(self, piece: Piece) -> Transfer:
         """What the piece does to the score."""
         if piece.transfer is None:
-            first = piece.block.in_channels == IMAGE_CHANNELS
-            piece.transfer, _ = block_transfer(piece.block, piece.size, self.reading, first)
+            first, found = piece.block.in_channels == IMAGE_CHANNELS, Transfer()
+            # The units of a repeated layer come in turns.
+            for repeats, units in groupby(self.units(piece), key=itemgetter(1)):
+                layer = Transfer()
+                for unit, _ in units:
+                    if unit.transfer is None:
+                        unit.transfer = unit_transfer(unit.workload, self.reading, first)
+                    layer, first = layer.then(unit.transfer), False
+                found = found.then(layer.repeated(repeats))
+            piece.transfer = found
         return piece.transfer
 
-    def latencies(self, piece: Piece) -> tuple[Part, ...]:
-        """What the piece adds on every device."""
+    def latencies(self, piece: Piece) -> tuple[float, ...]:
+        """What the piece adds on every device: the numbers of each model's Part, one after the other."""
         if piece.latencies is None:
-            workloads = list(_workloads(piece))
+            units = [(self.unit_latencies(unit), repeats) for unit, repeats in self.units(piece)]
             piece.latencies = tuple(
-                Part.sum([model.block(workload).times(repeats) for workload, repeats in workloads])
-                for model in self.models
+                map(sum, zip(*([x * repeats for x in unit] for unit, repeats in units), strict=True))
             )
         return piece.latencies
+
+    def unit_latencies(self, unit: UnitTerms) -> tuple[float, ...]:
+        if unit.latencies is None:
+            parts = [model.block(unit.workload) for model in self.models]
+            unit.latencies = tuple(x for part in parts for x in part.flat())
+            self._extras = [len(part.extras) for part in parts]
+        return unit.latencies
+
+    def parts(self, sums: Sequence[float]) -> Iterator[Part]:
+        """The sum of the pieces' `latencies` as one Part a model."""
+        start = 0
+        for extras in self._extras:
+            ms, variance, measured_ms, *rest = sums[start : start + 3 + extras]
+            yield Part(ms, variance, measured_ms, tuple(rest))
+            start += 3 + extras
 
     def depth(self, piece: Piece) -> Depth:
         if piece.depth is None:
@@ -142,17 +176,24 @@ class Pieces:
             piece.depth = block_depth(piece.block, piece.size, first)
         return piece.depth
 
-    def head(self, last: Piece) -> Head:
+    def head(self, last: Piece) -> UnitTerms:
         """The classifier behind a network's last piece."""
         if last.head is None:
-            workload = Workload(HeadUnit(last.block.out_channels, self.classes), last.output_size)
-            last.head = Head(workload, tuple(model.block(workload) for model in self.models))
+            last.head = self._unit(HeadUnit(last.block.out_channels, self.classes), last.output_size)
         return last.head
 
+    def units(self, piece: Piece) -> tuple[tuple[UnitTerms, int], ...]:
+        """The units of a piece at their sizes, those that repeat once and with their number."""
+        if piece.units is None:
+            found, size = [], piece.size
+            for unit, repeats in piece.block.repeated_units():
+                found.append((self._unit(unit, size), repeats))
+                size = unit.output_size(size)
+            piece.units = tuple(found)
+        return piece.units
 
-def _workloads(piece: Piece) -> Iterable[tuple[Workload, int]]:
-    """The units of a piece at their sizes, those that repeat once and with their number."""
-    size = piece.size
-    for unit, repeats in piece.block.repeated_units():
-        yield Workload(unit, size), repeats
-        size = unit.output_size(size)
+    def _unit(self, unit: Unit, size: int) -> UnitTerms:
+        terms = self._units.get((unit, size))
+        if terms is None:
+            terms = self._units[unit, size] = UnitTerms(Workload(unit, size))
+        return terms

@@ -12,14 +12,17 @@ import torch
 from scipy.stats import kendalltau
 from torch.nn import functional
 from zenbench.errors import NetworkError, UserError
+from zenbench.zen.blocks import Block
+from zenbench.zen.budget import Budget
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder
+from zenbench.zen.judge import Judge
 from zenbench.zen.module import build_module
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies import PROXIES, score
 from zenbench.zen.proxies.activations import IDENTITY, RELU, Moments, moments, rectified_maximum
 from zenbench.zen.proxies.base import READINGS, Reading
-from zenbench.zen.proxies.closed_form import block_transfer, graph_score, score_at, through, zen_closed
+from zenbench.zen.proxies.closed_form import graph_score, zen_closed
 from zenbench.zen.proxies.conv_variance import conv_gain
 from zenbench.zen.proxies.zen_score import zen_samples
 
@@ -77,12 +80,9 @@ def test_the_closed_form_ranks_random_networks(name: str, reading: Reading) -> N
     ],
 )
 def test_units_blocks_and_the_whole_graph_give_one_score(network: Network, reading: Reading) -> None:
-    transfers, size = [], network.resolution
-    for block in network.blocks:
-        transfer, size = block_transfer(block, size, reading, not transfers)
-        transfers.append(transfer)
-    by_block = score_at(through(transfers), network.blocks[-1].out_channels * size * size)
-    assert zen_closed(network, reading) == pytest.approx(by_block, abs=1e-9)
+    judge = Judge(network.resolution, network.classes, Budget(), reading)
+    blocks = [block for block in network.blocks if isinstance(block, Block)]
+    assert zen_closed(network, reading) == pytest.approx(judge.score(judge.genome(blocks)), abs=1e-9)
     assert zen_closed(network, reading) == pytest.approx(graph_score(network.graph(), reading), abs=1e-9)
 
 

@@ -22,19 +22,20 @@ reference implementation's search reads, running variances after two passes at m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, reduce
 from math import log, pi, sqrt
 from typing import NamedTuple
 
 from ...errors import NetworkError
-from ..blocks import Block, block_workloads
+from ..blocks import block_workloads
 from ..graph import Graph
 from ..network import Network
+from ..outline import Outline, filling, outline
 from ..workload import Workload
 from .base import GAMMA, Reading
 from .chain import Chain, Layer, chain_of
-from .conv_variance import conv_gain
+from .conv_variance import ConvGain, conv_gain
 
 SEED = 3.5e-4
 """What a layer adds to the lasting part of the tail,"""
@@ -83,6 +84,14 @@ class Transfer(NamedTuple):
     growth: float = 1.0
     reach: float = 0.0
     total: float = 0.0
+
+    def repeated(self, times: int) -> Transfer:
+        """So many of this stretch in a row, by squaring."""
+        if times == 1:
+            return self
+        half = self.repeated(times // 2)
+        twice = half.then(half)
+        return twice.then(self) if times % 2 else twice
 
     def then(self, following: Transfer) -> Transfer:
         """This stretch and the one after it as one."""
@@ -157,45 +166,64 @@ def log_delta(state: State, values: int, slope: float = 0.5) -> float:
     return log(2 * slope * values * state.angle / state.reach) + 0.5 * log((1 - tail) / pi)
 
 
-@lru_cache(maxsize=65_536)
-def block_transfer(block: Block, size: int, reading: Reading, first: bool) -> tuple[Transfer, int]:
-    """The transfer of a super block at one input size, and its output size; `first` where it reads images."""
-    workloads = block_workloads(block, size)
-    transfers = (unit_transfer(w, reading, first and index == 0) for index, w in enumerate(workloads))
-    return reduce(Transfer.then, transfers), workloads[-1].output_size
-
-
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def unit_transfer(workload: Workload, reading: Reading, first: bool) -> Transfer:
     """The transfer of one unit; `first` where it reads images and not a rectified tensor."""
-    chain = chain_of(workload.graph(), reads_images=first)
-    return reduce(Transfer.then, layer_transfers(chain, reading))
+    found, widths = outline(workload)
+    return reduce(Transfer.then, _transfers(_convs(found, first), reading, filling(widths)))
 
 
 def layer_transfers(chain: Chain, reading: Reading) -> Iterator[Transfer]:
     """The transfer of every layer of a chain."""
-    channelwise = 0.0
-    for layer in chain.layers:
-        transfer, channelwise = _layer_transfer(layer, reading, channelwise)
-        yield transfer
+    return _transfers([_conv(layer) for layer in chain.layers], reading, {})
 
 
-def _layer_transfer(layer: Layer, reading: Reading, channelwise: float) -> tuple[Transfer, float]:
-    """A layer's transfer, and what of its recent tail is one channel's own and averages out in the next;
-    `channelwise` is that of the layer before."""
-    group = layer.channels_per_group
+class _Conv(NamedTuple):
+    """What of a layer its transfer depends on; channels and channels a group may be an outline's marks."""
+
+    gain: ConvGain
+    growth: float
+    group: int
+    channels: int
+    reads_images: bool
+
+
+@lru_cache(maxsize=8192)
+def _convs(found: Outline, reads_images: bool) -> tuple[_Conv, ...]:
+    return tuple(_conv(layer) for layer in chain_of(found.graph, reads_images).layers)
+
+
+def _conv(layer: Layer) -> _Conv:
     gain = conv_gain(
         layer.kernel, layer.size, layer.stride, layer.source, padded_before=not layer.reads_images
     )
+    return _Conv(
+        gain, sqrt(layer.source.growth), layer.channels_per_group, layer.channels, layer.reads_images
+    )
+
+
+def _transfers(convs: Iterable[_Conv], reading: Reading, marked: Mapping[int, int]) -> Iterator[Transfer]:
+    channelwise = 0.0
+    for gain, growth, group, channels, reads_images in convs:
+        sizes = marked.get(group, group), marked.get(channels, channels)
+        if reads_images:
+            yield Transfer(total=0.5 * log(_read(sizes[0] * gain.variance, reading)))
+        else:
+            transfer, channelwise = _layer_transfer(gain, growth, *sizes, reading, channelwise)
+            yield transfer
+
+
+def _layer_transfer(
+    gain: ConvGain, growth: float, group: int, channels: int, reading: Reading, channelwise: float
+) -> tuple[Transfer, float]:
+    """A layer's transfer, and what of its recent tail is one channel's own and averages out in the next;
+    `channelwise` is that of the layer before."""
     variance = group * gain.variance
-    if layer.reads_images:
-        return Transfer(total=0.5 * log(_read(variance, reading))), 0.0
     h = gain.by_tail / gain.variance
     weight = h * _share(variance, reading)
     enlarged = 1 + GROWTH * h - DILUTION / group - (h - weight) * _TYPICAL_TAIL
-    added = _SPREAD / (4 * layer.channels)
-    own = _SPREAD / (4 * gain.taps) * (1 / group - 1 / layer.channels)
-    growth = sqrt(layer.source.growth)
+    added = _SPREAD / (4 * channels)
+    own = _SPREAD / (4 * gain.taps) * (1 / group - 1 / channels)
     transfer = Transfer(
         (enlarged, 0.0, SEED),
         (0.0, 1 / gain.taps, (added - channelwise) / gain.taps + own),

@@ -48,6 +48,11 @@ class Unit:
         return 0
 
     @property
+    def open_widths(self) -> tuple[str, ...]:
+        """The width fields, where the operations stay the same whatever these are: see `zen/outline.py`."""
+        return ()
+
+    @property
     def family(self) -> str:
         """The name of the units that behave alike on a device."""
         return self.kind

@@ -32,6 +32,10 @@ class ConvUnit(Unit):
         return 1
 
     @property
+    def open_widths(self) -> tuple[str, ...]:
+        return ("in_channels", "out_channels")
+
+    @property
     def label(self) -> str:
         widths = f"{self.in_channels}>{self.out_channels}"
         return f"conv {self.kernel}x{self.kernel} {widths} /{self.stride}" + (
@@ -74,6 +78,12 @@ class ResidualUnit(Unit):
         return self.style
 
     @property
+    def open_widths(self) -> tuple[str, ...]:
+        if self.squeeze_excite:  # a quarter of the channels, rounded
+            return ()
+        return ("in_channels", "hidden_channels", "out_channels")
+
+    @property
     def label(self) -> str:
         widths = f"{self.in_channels}>{self.hidden_channels}>{self.out_channels}"
         extras = " projection" * self.projection + " se" * self.squeeze_excite
@@ -113,6 +123,10 @@ class HeadUnit(Unit):
     @property
     def layers(self) -> int:
         return 1
+
+    @property
+    def open_widths(self) -> tuple[str, ...]:
+        return ("in_channels",)
 
     @property
     def label(self) -> str:
