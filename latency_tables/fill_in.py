@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 from math import dist, exp
 from operator import mul
@@ -42,6 +41,8 @@ _AMPLITUDES = (0.25, 0.5)
 _NOISES = (0.02, 0.04, 0.08)
 _ROWS_FOR_HYPER = 400
 _LEAST_MS = 1e-6
+_MOST_KEPT = 16_384
+"""So many operations are kept, so that memory stays bounded."""
 _UNKNOWN = 1e-3
 """A direction of which the rows tell less than this share of the prior variance is left out."""
 _FASTEST = 0.2
@@ -83,12 +84,11 @@ class FillIn:
             _Near(self._inducing.points[own, 1:], best.mean[own], best.explained_root[own])
             for own in (kinds == _KIND_GAP * kind for kind in range(len(KINDS)))
         ]
-        # A search meets far more units than operations that differ.
-        self._op = lru_cache(maxsize=16_384)(self._predicted_op)
+        self._ops: dict[TimedOp, _PredictedOp] = {}
 
     def predict(self, workload: Workload) -> tuple[float, float]:
         """Latency in ms and its variance in ms squared."""
-        ops = [self._op(op) for op in timed_ops(workload)]
+        ops = [self._ops.get(op) or self._predicted_op(op) for op in timed_ops(workload)]
         total = departure = own = 0.0
         at = self._kernel.at
         for index, op in enumerate(ops):
@@ -109,9 +109,13 @@ class FillIn:
         near = self._near[features.kind]
         cross = self._kernel(np.square(near.points - features.point).sum(1))
         cross *= base
-        return _PredictedOp(
+        if len(self._ops) >= _MOST_KEPT:
+            self._ops.clear()
+        # A search meets far more units than operations that differ.
+        self._ops[op] = predicted = _PredictedOp(
             features.kind, features.point, base, float(cross @ near.mean), cross @ near.explained_root
         )
+        return predicted
 
     def _arrays(self, ops: Sequence[OpFeatures]) -> tuple[Vector, Vector]:
         """Point (first its kind, far from all others) and base time in ms of each operation."""

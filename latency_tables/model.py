@@ -13,6 +13,10 @@ from .fill_in import MIN_ROWS, FillIn
 from .table import LatencyTable
 
 
+_MOST_KEPT = 16_384
+"""So many parts are kept, so that memory stays bounded."""
+
+
 class TableModel:
     """Measured rows where there are some, learned fill-in elsewhere, calibrated on whole networks.
 
@@ -27,9 +31,18 @@ class TableModel:
         self.fill_in = (
             FillIn(list(rows), [row.latency_ms for row in rows.values()]) if len(rows) >= MIN_ROWS else None
         )
+        self._parts: dict[Workload, Part] = {}
         self.calibration = self._calibrate()
 
     def block(self, workload: Workload) -> Part:
+        part = self._parts.get(workload)
+        if part is None:
+            if len(self._parts) >= _MOST_KEPT:
+                self._parts.clear()
+            part = self._parts[workload] = self._part(workload)
+        return part
+
+    def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)
         if row is not None:
             return Part(row.latency_ms, row.std_ms**2, row.latency_ms, cut_terms(workload))
