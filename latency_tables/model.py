@@ -12,7 +12,6 @@ from .calibration import Calibration, calibrate, cut_terms
 from .fill_in import MIN_ROWS, FillIn
 from .table import LatencyTable
 
-
 _MOST_KEPT = 16_384
 """So many parts are kept, so that memory stays bounded."""
 

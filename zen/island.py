@@ -110,16 +110,15 @@ class Island:
 
     def advance(self, until: int) -> None:
         """Evolves until so many candidates are scored, nothing new turns up, or MOST_PROPOSALS are made."""
-        judge, heap, members, rng = self.judge, self._heap, self._members, self._rng
-        broken_by, mutate, rejected = judge.broken_by, self._mutate, self._rejected
+        judge, members, rejected = self.judge, self._members, self._rejected
         for _ in range(MOST_PROPOSALS):
             if self._evaluated >= until or self._turned_away >= PATIENCE:
                 break
-            child = mutate(heap[int(rng.random() * len(heap))][2], judge.pieces, rng)
+            child = self._child()
             if self._distinct and child in members:
                 self._turned_away += 1
                 continue
-            broken = broken_by(child)
+            broken = judge.broken_by(child)
             if broken is None:
                 try:
                     score = judge.score(child)
@@ -148,6 +147,10 @@ class Island:
         ]
         self._members.clear()
         self._members.update(genome for _, _, genome in self._heap)
+
+    def _child(self) -> Genome:
+        parent = self._heap[int(self._rng.random() * len(self._heap))][2]
+        return self._mutate(parent, self.judge.pieces, self._rng)
 
     def _join(self, score: float, born: int, genome: Genome) -> None:
         members = self._members

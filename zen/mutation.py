@@ -16,7 +16,7 @@ from .space import Space
 
 WIDTH_FACTORS = (2.5, 2.0, 1.5, 1.25, 0.8, 2 / 3, 0.5, 0.4)
 DEPTH_STEPS = (-2, -1, 1, 2)
-MORE_CHANCE = 0.6
+MORE_CHANCE = 0.75
 SAME_BLOCK_CHANCE = 0.5
 
 Mutate = Callable[[Genome, Pieces, random.Random], Genome]
