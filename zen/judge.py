@@ -59,8 +59,8 @@ class Judge:
         self._latencies = [(limit.limit_ms, limit.margin, limit) for limit in budget.latencies]
 
     def forget(self) -> None:
-        """A new store of pieces; genomes of the old one must be made again with `genome`."""
-        self.pieces = Pieces(self.classes, self.reading, self.pieces.models)
+        """Empties the store of pieces; genomes must be made again with `genome`."""
+        self.pieces.close()
 
     def genome(self, blocks: Sequence[Block]) -> Genome:
         return self.pieces.genome(blocks, self.resolution)

@@ -87,6 +87,13 @@ class Pieces:
     def full(self) -> bool:
         return len(self._known) > MOST_PIECES
 
+    def close(self) -> None:
+        """Forgets all pieces. They point at one another, so they would stay until a search for cycles."""
+        for piece in self._known.values():
+            piece.variants.clear()
+        self._known.clear()
+        self._units.clear()
+
     def genome(self, blocks: Iterable[Block], resolution: int) -> Genome:
         """The pieces of a network."""
         found, size = [], resolution
