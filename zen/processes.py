@@ -7,7 +7,7 @@ import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 
 from ..errors import UserError
@@ -125,6 +125,7 @@ def _portable(error: Exception) -> Exception:
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """What starts in here never sees Ctrl-C, which a terminal sends to all: the parent alone decides."""
+    resource_tracker.ensure_running()  # unblocks the signal when it starts, so it must have started before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
