@@ -91,8 +91,8 @@ class Crew(ABC):
                 self._workers.pop(share).dismiss()
             waiting, reason = list(lost), next(iter(lost.values()))
         raise CrewLost(
-            f"workers of the search were lost {MOST_LOSSES} times in a row (the last {reason}); the search can "
-            "go on from its last state, with fewer workers if memory was short"
+            f"workers of the search were lost {MOST_LOSSES} times in a row (the last {reason}); run it again "
+            "to go on from its last state, with fewer workers if memory was short"
         )
 
     def close(self) -> None:

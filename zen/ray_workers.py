@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from ..errors import UserError
@@ -33,21 +34,22 @@ class RayWorkers(Crew):
 
     def __init__(self, task: Task, address: str, count: int | None = None) -> None:
         try:
-            import ray
+            self._ray: Any = import_module("ray")
         except ImportError:
             raise UserError("searching on Ray needs ray; pip install 'zenbench[ray]'") from None
         self._task = task
-        self._connected_here = not ray.is_initialized()  # type: ignore[attr-defined]
+        count = min(count, task.islands) if count else None
+        self._connected_here = not self._ray.is_initialized()
         if self._connected_here:
-            _connect(address, min(count or _cores(), task.islands))
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+            _connect(self._ray, address, min(count or _cores(), task.islands))
+        cpus = int(self._ray.cluster_resources().get("CPU", 0))
         if not cpus or (count or 0) > cpus:
             self._disconnect()
             raise UserError(f"the Ray cluster has {cpus} CPUs for workers, too few for {count or 1}")
         super().__init__(task, count or cpus)
 
     def hire(self, share: range) -> _Actor:
-        return _Actor(self._task, share)
+        return _Actor(self._ray, self._task, share)
 
     def close(self) -> None:
         super().close()
@@ -56,19 +58,16 @@ class RayWorkers(Crew):
     def _disconnect(self) -> None:
         """Ends what the constructor began: the connection, and with it a Ray of our own."""
         if self._connected_here:
-            import ray
-
-            ray.shutdown()
+            self._ray.shutdown()
             self._connected_here = False
 
 
 class _Actor:
     """One worker on the cluster."""
 
-    def __init__(self, task: Task, share: range) -> None:
-        import ray
-
-        self._actor: Any = ray.remote(num_cpus=1)(LocalWorkers).remote(task, share)
+    def __init__(self, ray: Any, task: Task, share: range) -> None:
+        self._ray = ray
+        self._actor = ray.remote(num_cpus=1)(LocalWorkers).remote(task, share)
         self._answer: Any = None
 
     def begin(
@@ -77,16 +76,14 @@ class _Actor:
         self._answer = self._actor.advance.remote(states, migrants, until)
 
     def finish(self) -> Sequence[IslandState]:
-        import ray
-        from ray.exceptions import RayError, RayTaskError
-
+        failures = self._ray.exceptions
         try:
-            answer: Sequence[IslandState] = ray.get(self._answer, timeout=DEADLINE_SECONDS)
-        except RayTaskError as error:
+            answer: Sequence[IslandState] = self._ray.get(self._answer, timeout=DEADLINE_SECONDS)
+        except failures.RayTaskError as error:
             if isinstance(error.cause, MemoryError):
                 raise LostWorker("ran out of memory") from None
             raise error.cause from error
-        except RayError as error:
+        except failures.RayError as error:
             if missing := re.search(r"No module named '([\w.]+)'", str(error)):
                 raise UserError(
                     f"the nodes of the Ray cluster cannot import {missing[1]}; install there what is here"
@@ -95,14 +92,10 @@ class _Actor:
         return answer
 
     def dismiss(self) -> None:
-        import ray
-
-        ray.kill(self._actor)
+        self._ray.kill(self._actor)
 
 
-def _connect(address: str, cpus: int) -> None:
-    import ray
-
+def _connect(ray: Any, address: str, cpus: int) -> None:
     # Ray reports how it is used to its makers unless told otherwise.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": STORE_BYTES}
@@ -127,7 +120,9 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-        done = subprocess.run(check, capture_output=True, text=True, timeout=CONNECT_SECONDS, check=False)
+        done = subprocess.run(  # noqa: S603 - our own interpreter; the address is checked above
+            check, capture_output=True, text=True, timeout=CONNECT_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise UserError(f"what listens at {address} does not answer as a Ray cluster") from None
     except (OSError, OverflowError) as error:

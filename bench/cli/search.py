@@ -91,8 +91,8 @@ COLUMNS = (
 @click.option(
     "--workers",
     type=click.IntRange(1, MOST_WORKERS),
-    help="Processes that share out the islands, of which there are 4; more workers make as many islands, which "
-    "changes the result.",
+    help="Processes that share out the 4 islands, with the same result; more than 4 make as many islands, "
+    "which changes the result.",
 )
 @click.option(
     "--ray", metavar="ADDRESS", help="The workers on a Ray cluster: host:port, or local for one started here."

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,7 @@ from typing import Any
 import pytest
 
 # Before anything of Ray's is loaded. Clusters ask for a token: ours is nobody else's.
-os.environ.update(
-    RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0"
-)
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
 
 from zenbench.bench.cli.main import main
 from zenbench.errors import UserError
@@ -117,7 +116,7 @@ class FailingModel:
 def test_failures_on_the_cluster_are_raised_here(
     connected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ray
+    by_value: Any = import_module("ray").cloudpickle
 
     def refused(model: Any) -> UserError:
         budget = Budget(layers=18, latencies=(LatencyLimit(1e6, model),))
@@ -126,9 +125,9 @@ def test_failures_on_the_cluster_are_raised_here(
             search(task, workers=RayWorkers(task, connected))
         return caught.value
 
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    by_value.register_pickle_by_value(sys.modules[__name__])
     assert str(refused(FailingModel())) == "no such row"
-    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    by_value.unregister_pickle_by_value(sys.modules[__name__])
 
     (tmp_path / "only_here.py").write_text(
         "class Model:\n"
@@ -141,9 +140,8 @@ def test_failures_on_the_cluster_are_raised_here(
         "        return Estimate(1.0, 0.0, 0.0, 1.0)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import only_here
-
-    assert "cannot import only_here; install there" in str(refused(only_here.Model()))
+    model = import_module("only_here").Model()
+    assert "cannot import only_here; install there" in str(refused(model))
 
 
 SEARCH = ("search", "--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from itertools import count
 from multiprocessing import active_children
 from pathlib import Path
@@ -125,9 +126,7 @@ def test_a_failure_in_a_worker_is_raised_here(
     (tmp_path / "toy_model.py").write_text(MODEL)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "toy_model", raising=False)
-    import toy_model
-
-    limit = LatencyLimit(1e6, toy_model.Model(failure))
+    limit = LatencyLimit(1e6, import_module("toy_model").Model(failure))
     task = Task(spaces()["resnet"], 32, 100, Budget(layers=18, latencies=(limit,)))
     with pytest.raises(raised, match=said) as caught:
         search(task, workers=ProcessWorkers(task, 2))
@@ -141,7 +140,7 @@ def test_a_model_that_cannot_travel_is_refused() -> None:
         device = setting = "toy"
 
     budget = Budget(latencies=(LatencyLimit(1.0, Hidden()),))  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="cannot be sent to other processes .*Hidden"):
+    with pytest.raises(UserError, match=r"cannot be sent to other processes .*Hidden"):
         ProcessWorkers(Task(spaces()["resnet"], 32, 100, budget), 2)
 
 
