@@ -11,6 +11,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from statistics import median
 
 from zenbench.zen.budget import Budget
@@ -19,10 +20,10 @@ from zenbench.zen.ray_workers import RayWorkers
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
 from zenbench.zen.task import Task
-from zenbench.zen.workers import LocalWorkers
+from zenbench.zen.workers import LocalWorkers, Workers
 
 SEEDS = range(10)
-HIRING = {
+HIRING: dict[str, Callable[[Task], Workers]] = {
     "one": LocalWorkers,
     "two": lambda task: ProcessWorkers(task, 2),
     "ray": lambda task: RayWorkers(task, "local", 2),
