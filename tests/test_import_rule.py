@@ -25,11 +25,15 @@ LIGHT = (
     "zen.space",
     "zen.random_networks",
     "zen.search",
+    "zen.workers",
+    "zen.crew",
+    "zen.processes",
+    "zen.ray_workers",
     "zen.budget",
     "zen.proxies.base",
     "zen.proxies.closed_form",
 )
-HEAVY = ("torch", "onnx", "onnxruntime", "pandas", "sklearn")
+HEAVY = ("torch", "onnx", "onnxruntime", "pandas", "sklearn", "ray")
 
 
 def source_files() -> dict[str, Path]:

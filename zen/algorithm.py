@@ -11,18 +11,20 @@ from .space import Space
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A way to evolve: what a mutation is, and whether a network may be in the population twice."""
+    """A way to evolve: what a mutation is, whether a network may be in the population twice, and into how
+    many islands the population is split."""
 
     name: str
     mutation: Callable[[Space], Mutate]
     distinct: bool
+    islands: int
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("steps", StepMutation, distinct=True),
-        Algorithm("paper", PaperMutation, distinct=False),
+        Algorithm("steps", StepMutation, distinct=True, islands=4),
+        Algorithm("paper", PaperMutation, distinct=False, islands=1),
     )
 }
 DEFAULT_ALGORITHM = "steps"

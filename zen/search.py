@@ -7,21 +7,20 @@ processes, on other machines) is the affair of `Workers` and changes nothing in 
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
-from .island import PATIENCE, Island, IslandState, Member
+from .island import PATIENCE, IslandState, Member
 from .judge import Candidate, Judge
 from .network import Network
 from .start import first_states, fitting_start
 from .task import Task
+from .workers import LocalWorkers, Workers
 
-EPOCH = 2_000
+EPOCH = 8_000
 """Evaluations of all islands together between two exchanges, and between two states."""
 EMIGRANTS = 4
 
@@ -84,60 +83,6 @@ class SearchResult:
     stopped: str | None
 
 
-class Workers(Protocol):
-    """Who runs the islands of a task."""
-
-    def advance(
-        self, states: Sequence[IslandState], migrants: Sequence[Sequence[Member]], until: Sequence[int]
-    ) -> Sequence[IslandState]:
-        """Every island with its migrants taken in, advanced to its number of evaluations."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class LocalWorkers:
-    """All islands one after the other, here."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._judge = Judge(task.resolution, task.classes, task.budget, task.reading)
-        self._living: list[Island] = []
-
-    def advance(
-        self, states: Sequence[IslandState], migrants: Sequence[Sequence[Member]], until: Sequence[int]
-    ) -> Sequence[IslandState]:
-        if not self._living:
-            self._living = [
-                Island(self._task, index, state, self._judge) for index, state in enumerate(states)
-            ]
-        if self._judge.pieces.full:
-            self._judge.forget()
-            for island in self._living:
-                island.renew()
-        with _collector_paused():
-            for island, newcomers, goal in zip(self._living, migrants, until, strict=True):
-                island.settle(newcomers)
-                island.advance(goal)
-        return [island.state() for island in self._living]
-
-    def close(self) -> None:
-        self._living = []
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the search for cycles, which there are none of: it walks all pieces over and over, a fifth
-    of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def search(
     task: Task,
     *,
@@ -148,14 +93,15 @@ def search(
 ) -> SearchResult:
     """The best networks of a task, from its start or from where a state says that it was.
 
-    `progress` is told after every epoch. Raises UserError where no network of the space fits the budget.
+    `workers` are this search's own: it closes them. `progress` is told after every epoch. Raises UserError
+    where no network of the space fits the budget.
     """
-    judge = Judge(task.resolution, task.classes, task.budget, task.reading)
-    start = judge.network(fitting_start(task, judge))
-    if state is None:
-        state = SearchState(first_states(task, judge), 0.0)
     workers = workers or LocalWorkers(task)
+    judge = Judge(task.resolution, task.classes, task.budget, task.reading)
     try:
+        start = judge.network(fitting_start(task, judge))
+        if state is None:
+            state = SearchState(first_states(task, judge), 0.0)
         while not _finished(task, state):
             state = _next_epoch(task, state, workers)
             progress(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .algorithm import DEFAULT_ALGORITHM
+from .algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from .budget import Budget
 from .proxies.base import Reading
 from .space import Space
@@ -26,4 +26,4 @@ class Task:
     seed: int = 0
     reading: Reading = "paper"
     algorithm: str = DEFAULT_ALGORITHM
-    islands: int = 4
+    islands: int = ALGORITHMS[DEFAULT_ALGORITHM].islands

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ from ...latency_tables.model import TableModel
 from ...units import format_count, format_ms
 from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.budget import Budget, LatencyLimit
+from ...zen.processes import ProcessWorkers
 from ...zen.proxies.base import READINGS
+from ...zen.ray_workers import RayWorkers
 from ...zen.search import SearchState, search
 from ...zen.space import open_space
 from ...zen.task import Task
+from ...zen.workers import LocalWorkers, Workers
 from ..events import EventLog
 from ..limits import WrittenLimit, check_distinct
 from ..prediction import open_model
@@ -38,6 +43,9 @@ from .options import (
 )
 from .output import Column, answer, say
 from .progress import progress
+
+MOST_WORKERS = 256
+"""Beyond so many an island has less than one member."""
 
 COLUMNS = (
     Column("network", "network", right=False),
@@ -80,21 +88,44 @@ COLUMNS = (
 )
 @seed_option
 @predicting_options
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    help="Processes that share out the 4 islands, with the same result; more than 4 make as many islands, "
+    "which changes the result.",
+)
+@click.option(
+    "--ray", metavar="ADDRESS", help="The workers on a Ray cluster: host:port, or local for one started here."
+)
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-<device>.")
 @click.option("--events", type=FILE, help="Append what happens to this file, as JSON lines.")
 @click.option("--repeat", type=FILE, help="Repeat the search of this result.json; other limits are not read.")
 @format_option
-def command(style: str, out: Path | None, events: Path | None, repeat: Path | None, **options: Any) -> None:
+def command(
+    style: str,
+    out: Path | None,
+    events: Path | None,
+    repeat: Path | None,
+    workers: int | None,
+    ray: str | None,
+    **options: Any,
+) -> None:
     """Find the most expressive network within a budget.
 
     Evolution ranks candidates by the closed-form Zen-Score; the winner and the best behind it are then
     scored again by forward passes. With --latency a latency table predicts every candidate's latency.
-    An interrupted search goes on when it is run again.
+    An interrupted search goes on when it is run again, with any number of workers.
     """
-    task = _repeated(repeat, options["table"]) if repeat else _task(options)
+    if repeat:
+        task = _repeated(repeat, options["table"])
+    else:
+        task = _task(options)
+        if workers and workers > 1 and task.islands == 1:
+            raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
+        task = replace(task, islands=max(task.islands, workers or 1))
     devices = "+".join(limit.model.device for limit in task.budget.latencies)
     with take_folder(out, devices or "no-device", task_record(task)) as folder:
-        record, files = run_search(task, folder, EventLog(events))
+        record, files = run_search(task, folder, EventLog(events), _hiring(workers, ray))
     shown = {
         **record,
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
@@ -111,7 +142,10 @@ def command(style: str, out: Path | None, events: Path | None, repeat: Path | No
 
 
 def run_search(
-    task: Task, folder: SearchFolder, events: EventLog | None = None
+    task: Task,
+    folder: SearchFolder,
+    events: EventLog | None = None,
+    hire: Callable[[Task], Workers] = LocalWorkers,
 ) -> tuple[dict[str, Any], list[str]]:
     """Searches and re-scores with progress displays; result.json's content and the files written."""
     events = events or EventLog(None)
@@ -139,7 +173,7 @@ def run_search(
                 )
                 folder.save_state(now)
 
-            result = search(task, state=state, keep=KEPT, progress=report)
+            result = search(task, workers=hire(task), state=state, keep=KEPT, progress=report)
     finally:
         if last is not None:
             folder.save_state(last, now=True)
@@ -158,6 +192,15 @@ def run_search(
     )
     folder.finished()
     return record, files
+
+
+def _hiring(workers: int | None, ray: str | None) -> Callable[[Task], Workers]:
+    """Who runs the islands, as `--workers` and `--ray` say."""
+    if ray is not None:
+        return lambda task: RayWorkers(task, ray, workers)
+    if workers is not None and workers > 1:
+        return lambda task: ProcessWorkers(task, workers)
+    return LocalWorkers
 
 
 def _rejections(state: SearchState | None) -> str:
@@ -196,6 +239,7 @@ def _task(options: dict[str, Any]) -> Task:
     return Task(
         space=open_space(options["space"]),
         budget=budget,
+        islands=ALGORITHMS[options["algorithm"]].islands,
         **{
             name: options[name]
             for name in ("resolution", "classes", "evaluations", "population", "seed", "reading", "algorithm")

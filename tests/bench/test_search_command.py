@@ -1,7 +1,9 @@
 """`zenbench search`: limits as written, several at once, interruptions, events, pictures, repeats."""
 
 import json
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from zenbench.bench.cli import search as command
@@ -9,6 +11,7 @@ from zenbench.bench.limits import WrittenLimit, check_distinct, parse_limit
 from zenbench.bench.search_folder import STATE
 from zenbench.devices.base import Wish
 from zenbench.errors import UserError
+from zenbench.zen.crew import Crew, CrewLost
 from zenbench.zen.search import SearchState
 
 SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
@@ -137,3 +140,39 @@ def test_bad_options_get_one_sentence(run, arguments: tuple[str, ...], named: st
     refused = run(*SEARCH, *arguments, "--out", "r")
     assert refused.code == 2 and named in refused.err
     assert len(refused.err.strip().splitlines()) == 1
+
+
+def test_any_number_of_workers_goes_on_to_the_same_result(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    profile = ("profile", "--device", "simulated", "--blocks", "40", "--resolution", "16")
+    assert run(*profile).code == 0
+    asked = (*SEARCH, "--latency", "simulated=2ms")
+    (whole,) = run(*asked, "--out", "whole").json()
+
+    advance, calls = Crew.advance, count()
+
+    def lost_after_two(*work: Any) -> Any:
+        if next(calls) == 2:
+            raise CrewLost("workers of the search were lost")
+        return advance(*work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Crew, "advance", lost_after_two)
+        assert run(*asked, "--workers", "2", "--out", "part").code == 2
+    resumed = run(*asked, "--workers", "3", "--out", "part")
+    assert "going on in part after 400 candidates" in resumed.err
+    times = {"seconds": 0, "rescore_seconds": 0, "command": []}
+    assert {**resumed.json()[0], **times} == {**whole, **times}
+
+
+def test_more_workers_than_islands_make_as_many_islands(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    islands = {
+        asked: run(*SEARCH, "--workers", asked, "--out", asked).json()[0]["task"]["islands"] for asked in "46"
+    }
+    assert islands == {"4": 4, "6": 6}
+    repeated = run(
+        "search", "--repeat", "4/result.json", "--workers", "6", "--format", "json", "--out", "again"
+    )
+    assert repeated.json()[0]["task"]["islands"] == 4
