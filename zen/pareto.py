@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 from .budget import Budget
 from .crossover import crossed
-from .judge import Judge
+from .judge import Candidate, Judge
 from .mutation import Mutate
 from .pieces import Genome, Pieces
 from .population import Living, Member
@@ -31,8 +31,9 @@ SPAN = 16
 ELITES = 2
 """Members of a level: its neighbours on the ladder are what keeps it diverse."""
 
-CROSSED = 0.3
-"""The share of children with two parents; half of these are mutated as well."""
+CROSSED = 0.1
+"""The share of children with two parents; half of these are mutated as well. Without them the MACs front
+of CIFAR networks stays 3 % lower; with 0.3 it is the same, the params front a little lower."""
 
 
 def axis_limit(axis: Axis, budget: Budget) -> float | None:
@@ -56,13 +57,21 @@ def axis_value(axis: Axis, judge: Judge) -> Callable[[Genome], float]:
     return lambda genome: float(getattr(judge.cost(genome), axis))
 
 
+def cost_along(axis: Axis, budget: Budget, candidate: Candidate) -> float:
+    """The same of a candidate."""
+    if axis == "latency":
+        estimate = candidate.estimates[0]
+        return estimate.ms + budget.latencies[0].margin * estimate.std_ms
+    return float(getattr(candidate.cost, axis))
+
+
 def levels(axis: Axis, space: Space, judge: Judge, count: int) -> list[float]:
     """Limits in equal ratios, the budget's own as the last."""
     most = axis_limit(axis, judge.budget)
     assert most is not None  # noqa: S101 (search() has checked the task)
     smallest = judge.genome(space.smallest(judge.resolution, judge.budget.min_width or 0))
     least = min(most, max(most / SPAN, axis_value(axis, judge)(smallest)))
-    return [least * (most / least) ** (index / count) for index in range(1, count)] + [most]
+    return [least * (most / least) ** (index / (count - 1)) for index in range(count - 1)] + [most]
 
 
 class Ladder:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...devices.base import Setting, Wish
-from ...errors import UserError
-from ...latency_tables.model import TableModel
 from ...units import format_count, format_ms
 from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.budget import Budget, LatencyLimit
+from ...zen.pareto import AXES
 from ...zen.proxies.base import READINGS
 from ...zen.search import SearchState, search
-from ...zen.space import open_space
 from ...zen.task import Task
 from ..events import EventLog
-from ..limits import WrittenLimit, check_distinct
-from ..prediction import open_model
+from ..front import spread, write_front
 from ..search_folder import SearchFolder, take_folder
-from ..search_task import read_task, task_record
+from ..search_task import task_record
 from ..searching import KEPT, rescore, result_record, write_run
+from .front import show_front
 from .options import (
     COUNT,
     FILE,
@@ -34,10 +29,10 @@ from .options import (
     format_option,
     predicting_options,
     seed_option,
-    wish,
 )
 from .output import Column, answer, say
 from .progress import progress
+from .search_options import asked_task, repeated_task
 
 COLUMNS = (
     Column("network", "network", right=False),
@@ -69,6 +64,11 @@ COLUMNS = (
     "--min-width", type=click.IntRange(8), help="Least channels of any block, bottlenecks included."
 )
 @click.option("--max-depth-to-width", type=click.FloatRange(0, min_open=True), help="DeepMAD's depth limit.")
+@click.option(
+    "--front",
+    type=click.Choice(AXES),
+    help="Find the best score at every value up to this limit, not at the limit alone.",
+)
 @click.option("--space", default="resnet", show_default=True, help="resnet, mobilenet, or a TOML file.")
 @click.option("--resolution", type=click.IntRange(8, 4096), default=224, show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
@@ -89,12 +89,21 @@ def command(style: str, out: Path | None, events: Path | None, repeat: Path | No
 
     Evolution ranks candidates by the closed-form Zen-Score; the winner and the best behind it are then
     scored again by forward passes. With --latency a latency table predicts every candidate's latency.
-    An interrupted search goes on when it is run again.
+    With --front one search finds the whole front of score against latency, MACs or parameters. An
+    interrupted search goes on when it is run again.
     """
-    task = _repeated(repeat, options["table"]) if repeat else _task(options)
+    task = repeated_task(repeat, options["table"]) if repeat else asked_task(options)
     devices = "+".join(limit.model.device for limit in task.budget.latencies)
     with take_folder(out, devices or "no-device", task_record(task)) as folder:
         record, files = run_search(task, folder, EventLog(events))
+    if task.front:
+        show_front(record["front"]["points"], task, style)
+    else:
+        _show_winner(record, task, style)
+    say(f"{folder.path}: {', '.join(files)}")
+
+
+def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
     shown = {
         **record,
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
@@ -107,7 +116,6 @@ def command(style: str, out: Path | None, events: Path | None, repeat: Path | No
         answer([shown], columns, style)
     else:
         answer([record], columns, style)
-    say(f"{folder.path}: {', '.join(files)}")
 
 
 def run_search(
@@ -149,10 +157,12 @@ def run_search(
     )
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
-    with progress("forward passes", len(result.best)) as meter:
-        rescored, seconds = rescore(result, task, lambda done: meter(done, f"{done} networks"))
+    chosen = spread(result.best, task) if task.front else result.best[:KEPT]
+    with progress("forward passes", len(chosen)) as meter:
+        rescored, seconds = rescore(chosen, task, lambda done: meter(done, f"{done} networks"))
     record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])
-    files = write_run(folder.path, record, result, task, rescored)
+    write = write_front if task.front else write_run
+    files = write(folder.path, record, result, task, rescored)
     events.write(
         "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
     )
@@ -167,62 +177,3 @@ def _rejections(state: SearchState | None) -> str:
     rejected = state.rejected
     shares = ", ".join(f"{name} {count / rejected.total():.0%}" for name, count in rejected.most_common())
     return f" ({shares})"
-
-
-def _task(options: dict[str, Any]) -> Task:
-    """The task that the options describe."""
-    written: tuple[WrittenLimit, ...] = options["latencies"]
-    check_distinct(written)
-    if options["table"] and len(written) > 1:
-        raise UserError("--table answers for one latency limit; profile the devices so that each has its own")
-    confidence = options["confidence"]
-    if confidence is not None and not 0.5 <= confidence < 1:
-        raise UserError(f"--confidence must be from 0.5 to less than 1, not {confidence:g}")
-    if confidence is not None and not written:
-        raise UserError("--confidence is about latency limits; give --latency too")
-    limits = tuple(_limit(limit, options) for limit in written)
-    budget = Budget(
-        macs=options["macs"],
-        params=options["params"],
-        layers=options["layers"],
-        peak_activation_bytes=options["memory"],
-        latencies=limits,
-        max_stage_share=options["max_stage_share"],
-        min_width=options["min_width"],
-        max_depth_to_width=options["max_depth_to_width"],
-    )
-    if not any((limits, budget.macs, budget.params, budget.layers)):
-        raise UserError("a search needs a budget: give --latency, --macs, --params or --layers")
-    return Task(
-        space=open_space(options["space"]),
-        budget=budget,
-        **{
-            name: options[name]
-            for name in ("resolution", "classes", "evaluations", "population", "seed", "reading", "algorithm")
-        },
-    )
-
-
-def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
-    device, asked = (written.device, written.wish) if written.device else (options["device"], wish(options))
-    model = open_model(device, asked, options["table"])
-    batch = model.table.card.setting.batch
-    limit_ms = written.limit_ms * (batch if options["per_image"] else 1)
-    return LatencyLimit(limit_ms, model, options["confidence"], written.label)
-
-
-def _repeated(path: Path, table: Path | None) -> Task:
-    """The task of a result.json, its tables as they are today."""
-    try:
-        record = json.loads(path.read_text("utf-8"))["task"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is no result.json of a search by this version") from None
-
-    def opened(setting: Setting) -> TableModel:
-        asked = Wish(setting.runtime, setting.precision, setting.batch, setting.threads)
-        return open_model(setting.device, asked, table)
-
-    task = read_task(record, opened, str(path))
-    if task_record(task)["budget"] != record["budget"]:
-        say("search: the latency table is another than the one searched with, so the result may differ")
-    return task
