@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..units import format_count, format_ms
+from ..zen.pareto import axis_limit
 from ..zen.task import Task
 
 _NAMES = {"macs": "multiply-adds", "params": "parameters"}
@@ -22,11 +23,13 @@ def write_picture(
         from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
     except ImportError:
         return []
+    assert task.front is not None  # noqa: S101 (of fronts only)
+    limit = axis_limit(task.front, task.budget) or values[-1]
     figure = Figure(figsize=(7.0, 4.6), layout="constrained")
     axes = figure.add_subplot()
     axes.step(
-        [*values],
-        [row["score"] for row in rows],
+        [*values, limit],
+        [*(row["score"] for row in rows), rows[-1]["score"]],
         where="post",
         label=f"closed form, {len(rows)} networks",
         color="#1f5fa8",
@@ -45,7 +48,7 @@ def write_picture(
         label=f"forward passes, {len(points)} of them",
     )
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(values[0], values[-1])))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(values[0], limit)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _written(task)(value)))
     axes.set_xlabel(_axis_label(task))
@@ -56,9 +59,9 @@ def write_picture(
     return [path.name]
 
 
-def _ticks(least: float, most: float) -> list[float]:
+def _ticks(least: float, limit: float) -> list[float]:
     """The limit and what halving it again and again gives, down to the cheapest network."""
-    ticks = [most]
+    ticks = [limit]
     while ticks[-1] / 2 >= least * 0.98:
         ticks.append(ticks[-1] / 2)
     return ticks[::-1]

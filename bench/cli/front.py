@@ -20,10 +20,8 @@ _NETWORK = Column("label", "network", right=False)
 
 def show_front(points: Sequence[Mapping[str, Any]], task: Task, style: str) -> None:
     """The points from the cheapest to the dearest, what the front runs along first."""
-    costs = [
-        Column(f"latency_ms {name}", f"latency on {name}", format_ms)
-        for name in (limit.name.removeprefix("latency on ") for limit in task.budget.latencies)
-    ]
+    names = [limit.name for limit in task.budget.latencies]
+    costs = [Column(name, name) for name in names]
     costs += [_COUNTS[name] for name in ("params", "macs") if name != task.front]
     first = _COUNTS[task.front] if task.front in _COUNTS else costs.pop(0)
     shown = [
@@ -31,7 +29,12 @@ def show_front(points: Sequence[Mapping[str, Any]], task: Task, style: str) -> N
             **point,
             "label": label(point["network"]),
             "forward": f"{point['score_forward']:.2f} +- {point['score_forward_sem']:.2f}",
+            **{name: _latency(point, name.removeprefix("latency on ")) for name in names},
         }
         for point in points
     ]
-    answer(shown, (first, *_SCORES, *costs, _NETWORK), style)
+    answer(shown if style == "table" else points, (first, *_SCORES, *costs, _NETWORK), style)
+
+
+def _latency(point: Mapping[str, Any], name: str) -> str:
+    return f"{format_ms(point[f'latency_ms {name}'])} +- {format_ms(point[f'std_ms {name}'])}"
