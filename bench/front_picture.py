@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..units import format_count, format_ms
-from ..zen.pareto import axis_limit
-from ..zen.task import Task
+from ..zen.budget import Budget
+from ..zen.pareto import Axis, axis_limit
 
 _NAMES = {"macs": "multiply-adds", "params": "parameters"}
 
 
 def write_picture(
-    path: Path, rows: Sequence[Mapping[str, Any]], values: Sequence[float], task: Task
+    path: Path, rows: Sequence[Mapping[str, Any]], costs: Sequence[float], axis: Axis, budget: Budget
 ) -> list[str]:
     """Draws it from front.csv's rows and their costs; the names of the files written, none where
     matplotlib is missing."""
@@ -23,22 +23,21 @@ def write_picture(
         from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
     except ImportError:
         return []
-    assert task.front is not None  # noqa: S101 (of fronts only)
-    limit = axis_limit(task.front, task.budget) or values[-1]
+    limit = axis_limit(axis, budget)
     figure = Figure(figsize=(7.0, 4.6), layout="constrained")
     axes = figure.add_subplot()
     axes.step(
-        [*values, limit],
+        [*costs, limit],
         [*(row["score"] for row in rows), rows[-1]["score"]],
         where="post",
         label=f"closed form, {len(rows)} networks",
         color="#1f5fa8",
     )
     points = [
-        (value, row) for value, row in zip(values, rows, strict=True) if row["score_forward"] is not None
+        (value, row) for value, row in zip(costs, rows, strict=True) if row["score_forward"] is not None
     ]
     axes.errorbar(
-        [value for value, _ in points],
+        [cost for cost, _ in points],
         [row["score_forward"] for _, row in points],
         yerr=[row["score_forward_sem"] for _, row in points],
         fmt="o",
@@ -48,10 +47,11 @@ def write_picture(
         label=f"forward passes, {len(points)} of them",
     )
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(values[0], limit)))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(costs[0], limit)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _written(task)(value)))
-    axes.set_xlabel(_axis_label(task))
+    written = _written(axis)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: written(cost)))
+    axes.set_xlabel(_axis_label(axis, budget))
     axes.set_ylabel("Zen-Score")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
@@ -67,13 +67,13 @@ def _ticks(least: float, limit: float) -> list[float]:
     return ticks[::-1]
 
 
-def _written(task: Task) -> Callable[[float], str]:
-    return format_ms if task.front == "latency" else lambda value: format_count(round(value))
+def _written(axis: Axis) -> Callable[[float], str]:
+    return format_ms if axis == "latency" else lambda value: format_count(round(value))
 
 
-def _axis_label(task: Task) -> str:
-    if task.front != "latency":
-        return _NAMES[str(task.front)]
-    limit = task.budget.latencies[0]
+def _axis_label(axis: Axis, budget: Budget) -> str:
+    if axis != "latency":
+        return _NAMES[axis]
+    limit = budget.latencies[0]
     sure = f", which holds with probability {limit.confidence:g}" if limit.confidence else ""
     return f"predicted {limit.name}{sure}"

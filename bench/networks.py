@@ -122,14 +122,18 @@ def _rows(file: Path) -> list[tuple[str, int | None, int | None]]:
     """The column `network` of a CSV file, with those of the resolution and the classes where it has them."""
     try:
         rows = list(csv.DictReader(io.StringIO(_text(file), newline=""), strict=True))
-        return [
-            (row["network"], int(row.get("resolution") or 0) or None, int(row.get("classes") or 0) or None)
-            for row in rows
-        ]
-    except KeyError:
-        raise UserError(f"{file} has no column 'network'") from None
-    except (csv.Error, ValueError, AttributeError) as error:
-        raise UserError(f"{file} is no table of networks: {error}") from None
+    except csv.Error as error:
+        raise UserError(f"{file} is not valid CSV: {error}") from None
+    if not rows or "network" not in rows[0]:
+        raise UserError(f"{file} holds no networks; it needs a column 'network' and a row for each")
+    found = []
+    for number, row in enumerate(rows, 2):
+        sizes = [row.get(name) or None for name in ("resolution", "classes")]
+        if not row["network"] or not all(size is None or size.isdecimal() for size in sizes):
+            raise UserError(f"{file} row {number} needs a network, its resolution and classes whole numbers")
+        resolution, classes = (int(size) if size else None for size in sizes)
+        found.append((row["network"], resolution, classes))
+    return found
 
 
 def _text(file: Path) -> str:

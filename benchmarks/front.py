@@ -53,8 +53,7 @@ Points = list[tuple[float, float]]
 
 
 def within(axis: str, limit: float, model: TableModel | None, seed: int) -> Task:
-    if axis == "latency":
-        assert model is not None
+    if model is not None:
         budget = Budget(layers=18, latencies=(LatencyLimit(limit, model),))
     else:
         budget = Budget(layers=18, **{axis: int(limit)})  # type: ignore[arg-type]
@@ -97,7 +96,7 @@ def ladder(axis: pareto.Axis, task: Task, crossing: float) -> Points:
 def nsga2(axis: pareto.Axis, task: Task, crossing: float) -> Points:
     judge, rng = Judge(task.resolution, task.classes, task.budget, task.reading), random.Random(task.seed)
     mutate, value = StepMutation(task.space), pareto.axis_value(axis, judge)
-    least = (pareto.axis_limit(axis, task.budget) or 0.0) / pareto.SPAN
+    least = pareto.axis_limit(axis, task.budget) / pareto.SPAN
     start, seen = fitting_start(task, judge), list[tuple[float, float]]()
 
     def child(parents: Sequence[Genome], one: Genome) -> Genome:
@@ -155,12 +154,9 @@ def nsga2(axis: pareto.Axis, task: Task, crossing: float) -> Points:
 
 
 def main(arguments: Sequence[str]) -> None:
-    model = None
-    axis: pareto.Axis = "latency"
-    if arguments[0] == "params" or arguments[0] == "macs":
-        axis = arguments[0]
-    else:
-        model = TableModel(LatencyTable.load(Path(arguments[0])))
+    given = Path(arguments[0])
+    model = TableModel(LatencyTable.load(given)) if given.suffix == ".csv" else None
+    axis = next((axis for axis in pareto.AXES if axis == arguments[0]), pareto.AXES[0])
     limit = {"params": 2e6, "macs": 600e6, "latency": 4.0}[axis]
     seeds = int(arguments[1]) if len(arguments) > 1 else 5
     budgets = [limit * share for share in SHARES]

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
+from ..errors import UserError
 from .budget import Budget
 from .crossover import crossed
 from .judge import Candidate, Judge
@@ -36,12 +37,15 @@ CROSSED = 0.1
 of CIFAR networks stays 3 % lower; with 0.3 it is the same, the params front a little lower."""
 
 
-def axis_limit(axis: Axis, budget: Budget) -> float | None:
-    """Where a front ends: the budget's limit on its axis, the first one of several latencies."""
-    if axis == "latency":
-        return budget.latencies[0].limit_ms if budget.latencies else None
-    limit: int | None = getattr(budget, axis)
-    return limit
+def axis_limit(axis: Axis, budget: Budget) -> float:
+    """Where a front ends: the budget's limit on its axis, the first one of several latencies.
+
+    Raises UserError where there is none.
+    """
+    limits = [limit.limit_ms for limit in budget.latencies] if axis == "latency" else [getattr(budget, axis)]
+    if not limits or limits[0] is None:
+        raise UserError(f"a front along {axis} needs the limit where it ends: give --{axis}")
+    return float(limits[0])
 
 
 def axis_value(axis: Axis, judge: Judge) -> Callable[[Genome], float]:
@@ -68,7 +72,6 @@ def cost_along(axis: Axis, budget: Budget, candidate: Candidate) -> float:
 def levels(axis: Axis, space: Space, judge: Judge, count: int) -> list[float]:
     """Limits in equal ratios, the budget's own as the last."""
     most = axis_limit(axis, judge.budget)
-    assert most is not None  # noqa: S101 (search() has checked the task)
     smallest = judge.genome(space.smallest(judge.resolution, judge.budget.min_width or 0))
     least = min(most, max(most / SPAN, axis_value(axis, judge)(smallest)))
     return [least * (most / least) ** (index / (count - 1)) for index in range(count - 1)] + [most]

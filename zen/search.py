@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
-from ..errors import UserError
 from .island import PATIENCE, Island, IslandState
 from .judge import Candidate, Judge
 from .network import Network
@@ -143,8 +142,8 @@ def search(
     `keep` so many of them, but a front whole. `progress` is told after every epoch. Raises UserError where
     no network of the space fits the budget, or nothing limits the axis of a front.
     """
-    if task.front is not None and axis_limit(task.front, task.budget) is None:
-        raise UserError(f"a front along {task.front} needs the limit where it ends: give --{task.front}")
+    if task.front is not None:
+        axis_limit(task.front, task.budget)  # refuses what has none
     judge = Judge(task.resolution, task.classes, task.budget, task.reading)
     start = judge.network(fitting_start(task, judge))
     if state is None:

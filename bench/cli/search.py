@@ -157,12 +157,15 @@ def run_search(
     )
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
-    chosen = spread(result.best, task) if task.front else result.best[:KEPT]
+    axis = task.front
+    chosen = spread(result.best, axis, task.budget) if axis else result.best[:KEPT]
     with progress("forward passes", len(chosen)) as meter:
         rescored, seconds = rescore(chosen, task, lambda done: meter(done, f"{done} networks"))
     record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])
-    write = write_front if task.front else write_run
-    files = write(folder.path, record, result, task, rescored)
+    if axis:
+        files = write_front(folder.path, record, result, axis, task.budget, rescored)
+    else:
+        files = write_run(folder.path, record, result, task, rescored)
     events.write(
         "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
     )

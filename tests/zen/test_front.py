@@ -96,7 +96,7 @@ def test_a_front_beats_as_many_random_networks_at_every_budget() -> None:
     found = search(task)
     judge, rng, mutate = Judge(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
     genome, value = fitting_start(task, judge), axis_value("params", judge)
-    walked = []
+    walked: list[tuple[float, float]] = []
     while len(walked) < 3000:  # a random walk through everything that fits
         child = mutate(genome, judge.pieces, rng)
         if judge.broken_by(child) is None:
@@ -160,7 +160,7 @@ def test_children_of_two_parents_are_whole_networks_of_their_parents_blocks() ->
         head, tail = rng.sample(genomes, 2)
         child = crossed(head, tail, judge.pieces, rng)
         network = judge.network(child)
-        assert judge.genome(network.blocks) == child  # sizes follow on each other
+        assert judge.genome(network.blocks) == child  # type: ignore[arg-type]  # sizes follow on each other
         assert child[-1].output_size == head[-1].output_size
         assert all(after.block.in_channels == before.block.out_channels for before, after in pairwise(child))
         mixed += child not in (head, tail)
