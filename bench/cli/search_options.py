@@ -11,6 +11,7 @@ from ...errors import UserError
 from ...latency_tables.model import TableModel
 from ...zen.algorithm import DEFAULT_ALGORITHM
 from ...zen.budget import Budget, LatencyLimit
+from ...zen.pareto import axis_limit
 from ...zen.space import open_space
 from ...zen.task import Task
 from ..limits import WrittenLimit, check_distinct
@@ -44,6 +45,8 @@ def asked_task(options: dict[str, Any]) -> Task:
     )
     if not any((limits, budget.macs, budget.params, budget.layers)):
         raise UserError("a search needs a budget: give --latency, --macs, --params or --layers")
+    if options["front"]:
+        axis_limit(options["front"], budget)  # refuses what has none
     if options["front"] and options["algorithm"] != DEFAULT_ALGORITHM:
         raise UserError(f"--front has an algorithm of its own; leave out --algorithm {options['algorithm']}")
     return Task(
