@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +24,19 @@ ALL = f"{PREFIX}all"
 def read_all(
     arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
 ) -> list[Given]:
-    """Every network named on the command line or, one a line, in a file; at least one."""
-    texts = list(arguments) + (list(_lines(file)) if file else [])
+    """Every network named on the command line or, one a line or a row, in a file; at least one."""
+    texts: list[tuple[str, int | None, int | None]] = [(text, None, None) for text in arguments]
+    if file:
+        texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
     if not texts:
         raise UserError(
             "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
         )
-    return [read(text, resolution, classes) for text in _expanded(texts)]
+    return [
+        read(name, resolution or own_resolution, classes or own_classes)
+        for text, own_resolution, own_classes in texts
+        for name in _expanded(text)
+    ]
 
 
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
@@ -55,12 +63,8 @@ def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:
     return networks
 
 
-def _expanded(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        if text.strip() == ALL:
-            yield from (PREFIX + name for name in zoo_names())
-        else:
-            yield text
+def _expanded(text: str) -> Sequence[str]:
+    return [PREFIX + name for name in zoo_names()] if text.strip() == ALL else [text]
 
 
 def _spelled(text: str) -> Network:
@@ -110,8 +114,30 @@ def _from_json_text(text: str) -> Network:
 
 
 def _lines(file: Path) -> Iterator[str]:
+    text = _text(file)
+    return (line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#"))
+
+
+def _rows(file: Path) -> list[tuple[str, int | None, int | None]]:
+    """The column `network` of a CSV file, with those of the resolution and the classes where it has them."""
     try:
-        text = file.read_text("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(_text(file), newline=""), strict=True))
+    except csv.Error as error:
+        raise UserError(f"{file} is not valid CSV: {error}") from None
+    if not rows or "network" not in rows[0]:
+        raise UserError(f"{file} holds no networks; it needs a column 'network' and a row for each")
+    found = []
+    for number, row in enumerate(rows, 2):
+        sizes = [row.get(name) or None for name in ("resolution", "classes")]
+        if not row["network"] or not all(size is None or size.isdecimal() for size in sizes):
+            raise UserError(f"{file} row {number} needs a network, its resolution and classes whole numbers")
+        resolution, classes = (int(size) if size else None for size in sizes)
+        found.append((row["network"], resolution, classes))
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read: {error}") from None
-    return (line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#"))

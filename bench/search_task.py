@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..latency_tables.model import TableModel
 from ..zen.algorithm import ALGORITHMS
 from ..zen.budget import Budget, LatencyLimit
+from ..zen.pareto import AXES
 from ..zen.proxies.base import READINGS
 from ..zen.space import space_from
 from ..zen.task import Task
@@ -28,6 +29,7 @@ def task_record(task: Task) -> dict[str, Any]:
         **{name: getattr(task, name) for name in _COUNTS},
         "reading": task.reading,
         "algorithm": task.algorithm,
+        "front": task.front,
         "budget": {
             **{name: getattr(budget, name) for name in (*_COST_LIMITS, *_SHAPE_LIMITS)},
             "latencies": [_limit_record(limit) for limit in budget.latencies],
@@ -42,7 +44,7 @@ def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: s
         given = record["budget"]
         limits = {name: None if given[name] is None else _whole(given[name]) for name in _COST_LIMITS}
         shares = {name: None if given[name] is None else float(given[name]) for name in _SHAPE_LIMITS}
-        reading, algorithm = record["reading"], record["algorithm"]
+        reading, algorithm, front = record["reading"], record["algorithm"], record["front"]
         latencies = [
             (Setting.parse(limit["device"], limit["setting"]), limit) for limit in given["latencies"]
         ]
@@ -54,12 +56,21 @@ def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: s
         raise UserError(f"{place} does not say how to repeat its search: {error!r} is missing") from None
     if reading not in READINGS or algorithm not in ALGORITHMS:
         raise UserError(f"{place} asks for the reading '{reading}' and the algorithm '{algorithm}'")
+    if front not in (None, *AXES):
+        raise UserError(f"{place} asks for a front along '{front}'")
     found = tuple(
         LatencyLimit(limit_ms, open_model(setting), confidence, label)
         for (setting, _), (limit_ms, confidence, label) in zip(latencies, rest, strict=True)
     )
     budget = Budget(**limits, **shares, latencies=found)  # type: ignore[arg-type]
-    return Task(space_from(space, place), budget=budget, reading=reading, algorithm=algorithm, **counts)
+    return Task(
+        space_from(space, place),
+        budget=budget,
+        reading=reading,
+        algorithm=algorithm,
+        front=front,
+        **counts,
+    )
 
 
 def table_models(budget: Budget) -> Sequence[TableModel]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import __version__
 from ..atomic import write_json, write_text
+from ..zen.judge import Candidate
 from ..zen.network import Network
 from ..zen.proxies.zen_score import zen_score
 from ..zen.search import SearchResult
@@ -36,12 +37,12 @@ class Rescored:
 
 
 def rescore(
-    result: SearchResult, task: Task, report: Callable[[int], None] = lambda done: None
+    candidates: Sequence[Candidate], task: Task, report: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Rescored], float]:
-    """Forward passes for the winner and the best behind it; the seconds they took."""
+    """Forward passes for these candidates; the seconds they took."""
     started = perf_counter()
     found = []
-    for candidate in result.best[:KEPT]:
+    for candidate in candidates:
         forward = zen_score(candidate.network.graph(), repeats=REPEATS, seed=task.seed, reading=task.reading)
         found.append(Rescored(candidate.network, candidate.score, forward.value, forward.sem or 0.0))
         report(len(found))

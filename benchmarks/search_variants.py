@@ -3,18 +3,20 @@
 The CIFAR task of the paper (1M parameters, 18 layers); best closed-form score by way, over seeds.
 """
 
+import random
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
-from zenbench.zen import search as searching
+from zenbench.zen import island as islands
 from zenbench.zen.algorithm import ALGORITHMS
 from zenbench.zen.budget import Budget
-from zenbench.zen.island import Island, IslandState
-from zenbench.zen.judge import Judge
-from zenbench.zen.pieces import Genome
+from zenbench.zen.crossover import crossed
+from zenbench.zen.mutation import Mutate
+from zenbench.zen.pieces import Genome, Pieces
+from zenbench.zen.population import Fittest, Living
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
 from zenbench.zen.task import Task
@@ -25,77 +27,67 @@ RESTART_AFTER = 8_000
 """Evaluations of one island without a better network."""
 
 
-class Ageing(Island):
+class Ageing(Fittest):
     """The oldest leaves, not the worst (regularised evolution, Real et al. 2019, arXiv 1802.01548); the
     parent is the best of a sample of 8, since nothing else selects then."""
 
-    def _child(self) -> Genome:
-        sample = [self._heap[int(self._rng.random() * len(self._heap))] for _ in range(8)]
-        return self._mutate(max(sample)[2], self.judge.pieces, self._rng)
+    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+        return self._mutate(max(rng.choices(self._heap, k=8))[2], pieces, rng)
 
-    def _join(self, score: float, born: int, genome: Genome) -> None:
-        self._members[genome] += 1
+    def join(self, score: float, born: int, genome: Genome) -> None:
+        self._known[genome] += 1
         self._heap.append((score, born, genome))
-        if len(self._heap) > self._population:
+        if len(self._heap) > self._size:
             gone = self._heap.pop(0)[2]
-            self._members[gone] -= 1
-            if not self._members[gone]:
-                del self._members[gone]
-        if score > self._history[-1][1]:
-            self._history.append((self._evaluated, score))
+            self._known[gone] -= 1
+            if not self._known[gone]:
+                del self._known[gone]
 
 
-class Tournament(Island):
+class Tournament(Fittest):
     """The parent is the better of two."""
 
-    def _child(self) -> Genome:
-        pair = [self._heap[int(self._rng.random() * len(self._heap))] for _ in range(2)]
-        return self._mutate(max(pair)[2], self.judge.pieces, self._rng)
+    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+        return self._mutate(max(rng.choices(self._heap, k=2))[2], pieces, rng)
 
 
-class Crossover(Island):
-    """Now and then the front of one network is put before the back of another, cut at equal sizes."""
+class Crossover(Fittest):
+    """Now and then a child has two parents, and half of these are mutated as well."""
 
-    def _child(self) -> Genome:
-        child = super()._child()
-        if self._rng.random() >= CROSSOVER_CHANCE:
-            return child
-        other = self._heap[int(self._rng.random() * len(self._heap))][2]
-        cut = int(self._rng.random() * (len(child) - 1)) + 1
-        places = [index for index in range(1, len(other)) if other[index].size == child[cut].size]
-        if not places:
-            return child
-        back = list(other[places[int(self._rng.random() * len(places))] :])
-        back[0] = self.judge.pieces.changed(back[0], "in_channels", child[cut - 1].block.out_channels)
-        return (*child[:cut], *back)
+    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+        if rng.random() >= CROSSOVER_CHANCE:
+            return super().propose(pieces, rng)
+        one, other = rng.choices(self._heap, k=2)
+        child = crossed(one[2], other[2], pieces, rng)
+        return child if rng.random() < 0.5 else self._mutate(child, pieces, rng)
 
 
-class Restarts(Island):
+class Restarts(Fittest):
     """After a long time without a better network, all but the best ever begin anew from the start."""
 
-    def __init__(self, task: Task, index: int, state: IslandState, judge: Judge) -> None:
-        super().__init__(task, index, state, judge)
-        self._first = state.members[0]
-        self._began = 0
-        self._hall: list[Any] = []
+    def __init__(self, members: Iterable[Living], size: int, mutate: Mutate) -> None:
+        super().__init__(members, size, mutate)
+        self._first = self._heap[0]
+        self._hall: list[Living] = []
+        self._best, self._waited = self._first[0], 0
 
-    def advance(self, until: int) -> None:
-        super().advance(until)
-        if self._evaluated - max(self._began, self._history[-1][0]) > RESTART_AFTER:
+    def join(self, score: float, born: int, genome: Genome) -> None:
+        super().join(score, born, genome)
+        self._waited += 1
+        if score > self._best:
+            self._best, self._waited = score, 0
+        if self._waited > RESTART_AFTER:
             self._hall.append(max(self._heap))
-            self._heap.clear()
-            self._members.clear()
-            self._began = self._evaluated
-            self.settle([self._first])
+            self._heap[:] = [self._first]
+            self._known = Counter([self._first[2]])
+            self._best, self._waited = self._first[0], 0
 
-    def state(self) -> IslandState:
-        state = super().state()
-        old = [(score, born, tuple(piece.block for piece in genome)) for score, born, genome in self._hall]
-        return replace(state, members=[*state.members, *old])
+    def members(self) -> Sequence[Living]:
+        return [*self._heap, *self._hall]
 
 
-def scores(task: Task, island: type[Island], seeds: Iterable[int]) -> list[float]:
-    searching.Island = island  # type: ignore[misc]
+def scores(task: Task, population: type[Fittest], seeds: Iterable[int]) -> list[float]:
+    islands.Fittest = population  # type: ignore[misc]
     return sorted(search(replace(task, seed=seed), keep=1).best[0].score for seed in seeds)
 
 
@@ -103,23 +95,23 @@ def main(evaluations: int = 96_000, seeds: int = 10) -> None:
     repeated = replace(ALGORITHMS["steps"], name="steps, repeats", distinct=False)
     ALGORITHMS[repeated.name] = repeated
     task = replace(TASK, evaluations=evaluations)
-    ways: list[tuple[str, Task, type[Island]]] = [
-        ("as shipped", task, Island),
-        ("the same network more than once", replace(task, algorithm=repeated.name), Island),
+    ways: list[tuple[str, Task, type[Fittest]]] = [
+        ("as shipped", task, Fittest),
+        ("the same network more than once", replace(task, algorithm=repeated.name), Fittest),
         ("ageing", task, Ageing),
         ("tournament of two", task, Tournament),
         ("crossover", task, Crossover),
         ("restarts", task, Restarts),
-        ("1 island", replace(task, islands=1), Island),
-        ("2 islands", replace(task, islands=2), Island),
-        ("8 islands", replace(task, islands=8), Island),
-        ("population 128", replace(task, population=128), Island),
-        ("population 512", replace(task, population=512), Island),
-        ("the paper's algorithm", replace(task, algorithm="paper", islands=1), Island),
+        ("1 island", replace(task, islands=1), Fittest),
+        ("2 islands", replace(task, islands=2), Fittest),
+        ("8 islands", replace(task, islands=8), Fittest),
+        ("population 128", replace(task, population=128), Fittest),
+        ("population 512", replace(task, population=512), Fittest),
+        ("the paper's algorithm", replace(task, algorithm="paper", islands=1), Fittest),
     ]
     print(f"{evaluations:,} evaluations, {seeds} seeds{'':14}  median   least    most")
-    for name, each, island in ways:
-        found = scores(each, island, range(100, 100 + seeds))
+    for name, each, population in ways:
+        found = scores(each, population, range(100, 100 + seeds))
         print(f"{name:42}{median(found):8.2f}{found[0]:8.2f}{found[-1]:8.2f}", flush=True)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..errors import ZenbenchError
-from .island import IslandState, Member
+from .island import IslandState
+from .population import Member
 from .task import Task
 
 MOST_LOSSES = 3

@@ -6,10 +6,9 @@ budget is turned away, any other is scored and joins the population, and the wor
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,9 @@ from .algorithm import ALGORITHMS
 from .blocks import Block
 from .judge import Judge
 from .network import parse_blocks
+from .pareto import ELITES, Ladder, ascending, axis_value, levels
 from .pieces import Genome
+from .population import Fittest, Living, Member, Population
 from .task import Task
 
 PATIENCE = 200_000
@@ -27,13 +28,12 @@ PATIENCE = 200_000
 MOST_PROPOSALS = 100_000
 """So many proposals end an epoch before its evaluations, so that it never lasts long."""
 
-Member = tuple[float, int, tuple[Block, ...]]
-
 
 @dataclass
 class IslandState:
-    """All that an island is: members (score, a number that orders them by birth, blocks) in the order of
-    its heap, and the state of its random numbers. `history`: (evaluated, best score) at every improvement.
+    """All that an island is: members in the order of its population, and the state of its random numbers.
+
+    `history`: (evaluated, best score) at every improvement.
     """
 
     members: list[Member]
@@ -46,6 +46,10 @@ class IslandState:
     def best(self, count: int) -> list[Member]:
         """The best members, best first."""
         return sorted(self.members, key=lambda member: (-member[0], member[1]))[:count]
+
+    def front(self) -> list[Member]:
+        """Of the members of a front, which stand in the order of their cost, those not dominated."""
+        return ascending(self.members)
 
     @property
     def stuck(self) -> bool:
@@ -84,22 +88,19 @@ class Island:
 
     def __init__(self, task: Task, index: int, state: IslandState, judge: Judge) -> None:
         self.judge = judge
-        self._population = -(-task.population // task.islands)
-        self._islands, self._index = task.islands, index
-        algorithm = ALGORITHMS[task.algorithm]
-        self._mutate, self._distinct = algorithm.mutation(task.space), algorithm.distinct
+        self._task, self._index = task, index
         self._rng = random.Random()
         self._rng.setstate(state.random_state)
-        self._heap = [(score, born, self.judge.genome(blocks)) for score, born, blocks in state.members]
-        self._members = Counter(genome for _, _, genome in self._heap)
         self._evaluated, self._turned_away = state.evaluated, state.turned_away
         self._rejected = Counter(state.rejected)
         self._history = list(state.history)
+        self._population = self._populated(state.members)
 
     def state(self) -> IslandState:
         return IslandState(
             members=[
-                (score, born, tuple(piece.block for piece in genome)) for score, born, genome in self._heap
+                (score, born, tuple(piece.block for piece in genome))
+                for score, born, genome in self._population.members()
             ],
             random_state=self._rng.getstate(),
             evaluated=self._evaluated,
@@ -110,12 +111,13 @@ class Island:
 
     def advance(self, until: int) -> None:
         """Evolves until so many candidates are scored, nothing new turns up, or MOST_PROPOSALS are made."""
-        judge, members, rejected = self.judge, self._members, self._rejected
+        judge, population, rejected = self.judge, self._population, self._rejected
+        distinct = ALGORITHMS[self._task.algorithm].distinct
         for _ in range(MOST_PROPOSALS):
             if self._evaluated >= until or self._turned_away >= PATIENCE:
                 break
-            child = self._child()
-            if self._distinct and child in members:
+            child = population.propose(judge.pieces, self._rng)
+            if distinct and child in population:
                 self._turned_away += 1
                 continue
             broken = judge.broken_by(child)
@@ -130,38 +132,29 @@ class Island:
                 continue
             self._turned_away = 0
             self._evaluated += 1
-            self._join(score, self._evaluated * self._islands + self._index, child)
+            self._join(score, self._evaluated * self._task.islands + self._index, child)
 
     def settle(self, migrants: Iterable[Member]) -> None:
         """Takes in members of another island, those that it has already left out."""
         for score, born, blocks in migrants:
             genome = self.judge.genome(blocks)
-            if genome not in self._members:
+            if genome not in self._population:
                 self._join(score, born, genome)
 
     def renew(self) -> None:
         """Takes its members' pieces from the judge's store again, after that was emptied."""
-        self._heap[:] = [
-            (score, born, self.judge.genome([piece.block for piece in genome]))
-            for score, born, genome in self._heap
-        ]
-        self._members.clear()
-        self._members.update(genome for _, _, genome in self._heap)
+        self._population = self._populated(self.state().members)
 
-    def _child(self) -> Genome:
-        parent = self._heap[int(self._rng.random() * len(self._heap))][2]
-        return self._mutate(parent, self.judge.pieces, self._rng)
+    def _populated(self, members: Iterable[Member]) -> Population:
+        task, judge = self._task, self.judge
+        living: Sequence[Living] = [(score, born, judge.genome(blocks)) for score, born, blocks in members]
+        mutate = ALGORITHMS[task.algorithm].mutation(task.space)
+        if task.front is None:
+            return Fittest(living, -(-task.population // task.islands), mutate)
+        limits = levels(task.front, task.space, judge, max(1, task.population // ELITES))
+        return Ladder(living, limits, axis_value(task.front, judge), mutate)
 
     def _join(self, score: float, born: int, genome: Genome) -> None:
-        members = self._members
-        members[genome] += 1
-        entry = (score, born, genome)
-        if len(self._heap) < self._population:
-            heapq.heappush(self._heap, entry)
-        else:
-            gone = heapq.heappushpop(self._heap, entry)[2]
-            members[gone] -= 1
-            if not members[gone]:
-                del members[gone]
+        self._population.join(score, born, genome)
         if score > self._history[-1][1]:
             self._history.append((self._evaluated, score))

@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection
 
 from ..errors import UserError
 from .crew import DEADLINE_SECONDS, Crew, LostWorker
-from .island import IslandState, Member
+from .island import IslandState
+from .population import Member
 from .task import Task
 from .workers import LocalWorkers
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from .island import PATIENCE, IslandState, Member
+from .island import PATIENCE, IslandState
 from .judge import Candidate, Judge
 from .network import Network
+from .pareto import front_of
+from .population import Member
 from .start import first_states, fitting_start
 from .task import Task
 from .workers import LocalWorkers, Workers
@@ -59,6 +61,10 @@ class SearchState:
         members = {member[2]: member for island in self.islands for member in island.best(count)}
         return sorted(members.values(), key=lambda member: (-member[0], member[1]))[:count]
 
+    def members(self) -> list[Member]:
+        """The distinct members of all islands."""
+        return list({member[2]: member for island in self.islands for member in island.members}.values())
+
     def to_json(self) -> dict[str, Any]:
         return {"islands": [island.to_json() for island in self.islands], "seconds": self.seconds}
 
@@ -69,7 +75,8 @@ class SearchState:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """`best`: distinct candidates, best first. `history`: (evaluated, best score) at every improvement.
+    """`best`: distinct candidates, best first, for a front all that no other dominates, which is from its
+    limit down. `history`: (evaluated, best score) at every improvement.
 
     `seconds` is the loop alone; `stopped` says why a search ended before its evaluations, if it did.
     """
@@ -93,8 +100,9 @@ def search(
 ) -> SearchResult:
     """The best networks of a task, from its start or from where a state says that it was.
 
-    `workers` are this search's own: it closes them. `progress` is told after every epoch. Raises UserError
-    where no network of the space fits the budget.
+    `workers` are this search's own: it closes them. `keep` so many of the best, but a front whole.
+    `progress` is told after every epoch. Raises UserError where no network of the space fits the budget, or
+    nothing limits the axis of a front.
     """
     workers = workers or LocalWorkers(task)
     judge = Judge(task.resolution, task.classes, task.budget, task.reading)
@@ -110,8 +118,9 @@ def search(
     stopped = None
     if state.evaluated < task.evaluations:
         stopped = f"{PATIENCE:,} proposals in a row were known or over budget"
+    best = state.best(keep) if task.front is None else front_of(state.members(), task.front, judge)
     return SearchResult(
-        best=[judge.candidate(judge.genome(blocks), score) for score, _, blocks in state.best(keep)],
+        best=[judge.candidate(judge.genome(blocks), score) for score, _, blocks in best],
         evaluated=state.evaluated,
         rejected=state.rejected,
         seconds=state.seconds,
@@ -132,9 +141,8 @@ def _next_epoch(task: Task, state: SearchState, workers: Workers) -> SearchState
     began = perf_counter()
     islands = state.islands
     # Follows from the states alone, so that a search that goes on exchanges the same members.
-    migrants = [
-        islands[index - 1].best(EMIGRANTS) if len(islands) > 1 else [] for index in range(len(islands))
-    ]
+    leaving = [island.best(EMIGRANTS) if task.front is None else island.front() for island in islands]
+    migrants = [leaving[index - 1] if len(islands) > 1 else [] for index in range(len(islands))]
     turn = max(1, EPOCH // task.islands)
     until = [
         min(goal, (island.evaluated // turn + 1) * turn)

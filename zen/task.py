@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from .budget import Budget
+from .pareto import Axis
 from .proxies.base import Reading
 from .space import Space
 
@@ -14,7 +15,8 @@ from .space import Space
 class Task:
     """Where to search, within what, how long and how: two equal tasks give the same result anywhere.
 
-    `evaluations` and `population` are those of all islands together.
+    `evaluations` and `population` are those of all islands together. With a `front` not one network is
+    searched but the best score at every value of that axis; `population` is then that of every island.
     """
 
     space: Space
@@ -27,3 +29,4 @@ class Task:
     reading: Reading = "paper"
     algorithm: str = DEFAULT_ALGORITHM
     islands: int = ALGORITHMS[DEFAULT_ALGORITHM].islands
+    front: Axis | None = None

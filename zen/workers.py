@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from .island import Island, IslandState, Member
+from .island import Island, IslandState
 from .judge import Judge
+from .population import Member
 from .task import Task
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,25 +10,22 @@ from typing import Any
 
 import click
 
-from ...devices.base import Setting, Wish
 from ...errors import UserError
-from ...latency_tables.model import TableModel
 from ...units import format_count, format_ms
 from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.budget import Budget, LatencyLimit
+from ...zen.pareto import AXES
 from ...zen.processes import ProcessWorkers
 from ...zen.proxies.base import READINGS
 from ...zen.ray_workers import RayWorkers
 from ...zen.search import SearchState, search
-from ...zen.space import open_space
 from ...zen.task import Task
 from ...zen.workers import LocalWorkers, Workers
 from ..events import EventLog
-from ..limits import WrittenLimit, check_distinct
-from ..prediction import open_model
+from ..front import spread, write_front
 from ..search_folder import SearchFolder, take_folder
-from ..search_task import read_task, task_record
+from ..search_task import task_record
 from ..searching import KEPT, rescore, result_record, write_run
+from .front import show_front
 from .options import (
     COUNT,
     FILE,
@@ -39,10 +35,10 @@ from .options import (
     format_option,
     predicting_options,
     seed_option,
-    wish,
 )
 from .output import Column, answer, say
 from .progress import progress
+from .search_options import asked_task, repeated_task
 
 MOST_WORKERS = 256
 """Beyond so many an island has less than one member."""
@@ -77,6 +73,11 @@ COLUMNS = (
     "--min-width", type=click.IntRange(8), help="Least channels of any block, bottlenecks included."
 )
 @click.option("--max-depth-to-width", type=click.FloatRange(0, min_open=True), help="DeepMAD's depth limit.")
+@click.option(
+    "--front",
+    type=click.Choice(AXES),
+    help="Find the best score at every value up to this limit, not at the limit alone.",
+)
 @click.option("--space", default="resnet", show_default=True, help="resnet, mobilenet, or a TOML file.")
 @click.option("--resolution", type=click.IntRange(8, 4096), default=224, show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
@@ -114,18 +115,27 @@ def command(
 
     Evolution ranks candidates by the closed-form Zen-Score; the winner and the best behind it are then
     scored again by forward passes. With --latency a latency table predicts every candidate's latency.
-    An interrupted search goes on when it is run again, with any number of workers.
+    With --front one search finds the whole front of score against latency, MACs or parameters. An
+    interrupted search goes on when it is run again, with any number of workers.
     """
     if repeat:
-        task = _repeated(repeat, options["table"])
+        task = repeated_task(repeat, options["table"])
     else:
-        task = _task(options)
+        task = asked_task(options)
         if workers and workers > 1 and task.islands == 1:
             raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
         task = replace(task, islands=max(task.islands, workers or 1))
     devices = "+".join(limit.model.device for limit in task.budget.latencies)
     with take_folder(out, devices or "no-device", task_record(task)) as folder:
         record, files = run_search(task, folder, EventLog(events), _hiring(workers, ray))
+    if task.front:
+        show_front(record["front"]["points"], task, style)
+    else:
+        _show_winner(record, task, style)
+    say(f"{folder.path}: {', '.join(files)}")
+
+
+def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
     shown = {
         **record,
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
@@ -138,7 +148,6 @@ def command(
         answer([shown], columns, style)
     else:
         answer([record], columns, style)
-    say(f"{folder.path}: {', '.join(files)}")
 
 
 def run_search(
@@ -183,10 +192,15 @@ def run_search(
     )
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
-    with progress("forward passes", len(result.best)) as meter:
-        rescored, seconds = rescore(result, task, lambda done: meter(done, f"{done} networks"))
+    axis = task.front
+    chosen = spread(result.best, axis, task.budget) if axis else result.best[:KEPT]
+    with progress("forward passes", len(chosen)) as meter:
+        rescored, seconds = rescore(chosen, task, lambda done: meter(done, f"{done} networks"))
     record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])
-    files = write_run(folder.path, record, result, task, rescored)
+    if axis:
+        files = write_front(folder.path, record, result, axis, task.budget, rescored)
+    else:
+        files = write_run(folder.path, record, result, task, rescored)
     events.write(
         "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
     )
@@ -210,63 +224,3 @@ def _rejections(state: SearchState | None) -> str:
     rejected = state.rejected
     shares = ", ".join(f"{name} {count / rejected.total():.0%}" for name, count in rejected.most_common())
     return f" ({shares})"
-
-
-def _task(options: dict[str, Any]) -> Task:
-    """The task that the options describe."""
-    written: tuple[WrittenLimit, ...] = options["latencies"]
-    check_distinct(written)
-    if options["table"] and len(written) > 1:
-        raise UserError("--table answers for one latency limit; profile the devices so that each has its own")
-    confidence = options["confidence"]
-    if confidence is not None and not 0.5 <= confidence < 1:
-        raise UserError(f"--confidence must be from 0.5 to less than 1, not {confidence:g}")
-    if confidence is not None and not written:
-        raise UserError("--confidence is about latency limits; give --latency too")
-    limits = tuple(_limit(limit, options) for limit in written)
-    budget = Budget(
-        macs=options["macs"],
-        params=options["params"],
-        layers=options["layers"],
-        peak_activation_bytes=options["memory"],
-        latencies=limits,
-        max_stage_share=options["max_stage_share"],
-        min_width=options["min_width"],
-        max_depth_to_width=options["max_depth_to_width"],
-    )
-    if not any((limits, budget.macs, budget.params, budget.layers)):
-        raise UserError("a search needs a budget: give --latency, --macs, --params or --layers")
-    return Task(
-        space=open_space(options["space"]),
-        budget=budget,
-        islands=ALGORITHMS[options["algorithm"]].islands,
-        **{
-            name: options[name]
-            for name in ("resolution", "classes", "evaluations", "population", "seed", "reading", "algorithm")
-        },
-    )
-
-
-def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
-    device, asked = (written.device, written.wish) if written.device else (options["device"], wish(options))
-    model = open_model(device, asked, options["table"])
-    batch = model.table.card.setting.batch
-    limit_ms = written.limit_ms * (batch if options["per_image"] else 1)
-    return LatencyLimit(limit_ms, model, options["confidence"], written.label)
-
-
-def _repeated(path: Path, table: Path | None) -> Task:
-    """The task of a result.json, its tables as they are today."""
-    try:
-        record = json.loads(path.read_text("utf-8"))["task"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is no result.json of a search by this version") from None
-
-    def opened(setting: Setting) -> TableModel:
-        asked = Wish(setting.runtime, setting.precision, setting.batch, setting.threads)
-        return open_model(setting.device, asked, table)
-
-    task = read_task(record, opened, str(path))
-    if task_record(task)["budget"] != record["budget"]:
-        say("search: the latency table is another than the one searched with, so the result may differ")
-    return task

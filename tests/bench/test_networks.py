@@ -61,6 +61,23 @@ def test_lists(tmp_path: Path) -> None:
         read_all([], None, None, None)
 
 
+def test_a_csv_file_lists_networks_with_their_sizes(tmp_path: Path) -> None:
+    file = tmp_path / "front.csv"
+    file.write_text(f'score,network,resolution,classes\n1.5,"{TEXT}",16,10\n2.5,zoo:zennet-0.1ms,,\n')
+    assert read_all([], file, None, None) == [parse_text(TEXT, 16, 10), zoo("zennet-0.1ms")]
+    assert read_all([TEXT], file, 32, None)[:2] == [parse_text(TEXT, 32), parse_text(TEXT, 32, 10)]
+    for text in (
+        "",
+        "score\n1\n",
+        "network,resolution\n,16\n",
+        f'network,classes\n"{TEXT}",ten\n',
+        "network\n",
+    ):
+        file.write_text(text)
+        with pytest.raises(UserError, match=r"front\.csv"):
+            read_all([], file, None, None)
+
+
 def test_an_exported_file_knows_its_network_and_a_foreign_one_does_not(tmp_path: Path) -> None:
     network = parse_text(TEXT, 16, 10)
     export_onnx(network, tmp_path / "ours.onnx")

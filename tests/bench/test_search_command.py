@@ -1,5 +1,6 @@
 """`zenbench search`: limits as written, several at once, interruptions, events, pictures, repeats."""
 
+import csv
 import json
 from itertools import count
 from pathlib import Path
@@ -119,9 +120,55 @@ def test_several_devices_at_once(run) -> None:  # type: ignore[no-untyped-def]
     assert "latency_ms simulated/b4" in Path("r/best.csv").read_text().splitlines()[0]
 
 
+def test_a_front_is_shown_written_measurable_and_repeated(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert run("profile", "--device", "simulated", "--blocks", "40", "--resolution", "16").code == 0
+    limits = ("--latency", "simulated=2ms", "--front", "latency")
+    points = run(*SEARCH, *limits, "--out", "r").json()
+    assert 8 <= len(points) <= 13
+    result = json.loads(Path("r/result.json").read_text())
+    assert result["front"] == {"axis": "latency", "points": points}
+    assert result["digest"] == points[-1]["digest"]
+    with Path("r/front.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    costs = [float(row["latency_ms simulated"]) for row in rows]
+    assert costs == sorted(costs) and costs[-1] <= 2.0 and costs[0] <= 2.0 / 8
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores) and len(set(scores)) == len(rows) > len(points)
+    again = [row["digest"] for row in rows if row["score_forward"]]
+    assert again == [point["digest"] for point in points]
+    assert Path("r/front.png").read_bytes().startswith(b"\x89PNG")
+
+    shown = run("search", "--repeat", "r/result.json", "--out", "s").out.splitlines()
+    assert shown[0].startswith("latency on simulated") and len(shown) == 2 + len(points)
+    assert Path("s/front.csv").read_bytes() == Path("r/front.csv").read_bytes()
+    costed = run("cost", "--networks", "r/front.csv", "--format", "json").json()
+    assert [(str(one["params"]), str(one["macs"])) for one in costed] == [
+        (row["params"], row["macs"]) for row in rows
+    ]
+
+
+def test_an_interrupted_front_goes_on(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    front = (*SEARCH, "--front", "params")
+    assert run(*front, "--out", "whole").code == 0
+
+    def refused(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "rescore", refused)
+        assert run(*front, "--out", "part").code != 0
+    other = run(*SEARCH, "--out", "part")
+    assert other.code == 2 and "another search" in other.err
+    assert run(*front, "--out", "part").code == 0
+    assert Path("part/front.csv").read_bytes() == Path("whole/front.csv").read_bytes()
+
+
 @pytest.mark.parametrize(
     "arguments, named",
     [
+        (("--front", "macs"), "a front along macs needs the limit where it ends: give --macs"),
+        (("--front", "params", "--algorithm", "paper"), "--front has an algorithm of its own"),
         (("--latency", "nokia=1ms"), "no device is called 'nokia'"),
         (("--latency", "simulated=1ms", "--latency", "simulated=2ms"), "two latency limits"),
         (("--confidence", "0.9"), "--confidence is about latency limits"),

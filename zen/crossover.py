@@ -1,0 +1,27 @@
+"""Crossover: the head of one network and the tail of another."""
+
+from __future__ import annotations
+
+import random
+
+from .pieces import Genome, Pieces
+
+_TRIES = 4
+
+
+def crossed(head: Genome, tail: Genome, pieces: Pieces, rng: random.Random) -> Genome:
+    """The first blocks of one and the last of the other, cut where their feature maps are of one size.
+
+    So the input is reduced as before, while blocks of stride 1 come and go. The head itself where a few
+    random cuts do not fit.
+    """
+    draw = rng.random
+    for _ in range(_TRIES):
+        end, begin = 1 + int(draw() * (len(head) - 1)), 1 + int(draw() * (len(tail) - 1))
+        first = tail[begin]
+        if head[end].size == first.size:
+            width = head[end - 1].block.out_channels
+            if first.block.in_channels != width:
+                first = pieces.changed(first, "in_channels", width)
+            return (*head[:end], first, *tail[begin + 1 :])
+    return head
