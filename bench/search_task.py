@@ -26,7 +26,8 @@ def task_record(task: Task) -> dict[str, Any]:
     budget = task.budget
     return {
         "space": task.space.to_json(),
-        **{name: getattr(task, name) for name in _COUNTS},
+        **{name: getattr(task, name) for name in _COUNTS if name != "population"},
+        "population": task.members,
         "reading": task.reading,
         "algorithm": task.algorithm,
         "front": task.front,

@@ -11,20 +11,21 @@ from .space import Space
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A way to evolve: what a mutation is, whether a network may be in the population twice, and into how
-    many islands the population is split."""
+    """A way to evolve: what a mutation is, whether a network may be in an island's population twice, into
+    how many islands a search is split, and how many members each has, unless it is told otherwise."""
 
     name: str
     mutation: Callable[[Space], Mutate]
     distinct: bool
     islands: int
+    members: int
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("steps", StepMutation, distinct=True, islands=4),
-        Algorithm("paper", PaperMutation, distinct=False, islands=1),
+        Algorithm("steps", StepMutation, distinct=True, islands=4, members=16),
+        Algorithm("paper", PaperMutation, distinct=False, islands=1, members=256),
     )
 }
 DEFAULT_ALGORITHM = "steps"

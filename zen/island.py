@@ -150,8 +150,8 @@ class Island:
         living: Sequence[Living] = [(score, born, judge.genome(blocks)) for score, born, blocks in members]
         mutate = ALGORITHMS[task.algorithm].mutation(task.space)
         if task.front is None:
-            return Fittest(living, -(-task.population // task.islands), mutate)
-        limits = levels(task.front, task.space, judge, max(1, task.population // ELITES))
+            return Fittest(living, -(-task.members // task.islands), mutate)
+        limits = levels(task.front, task.space, judge, max(1, task.members // ELITES))
         return Ladder(living, limits, axis_value(task.front, judge), mutate)
 
     def _join(self, score: float, born: int, genome: Genome) -> None:

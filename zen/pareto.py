@@ -29,6 +29,9 @@ AXES: tuple[Axis, ...] = get_args(Axis)
 SPAN = 16
 """A front reaches from its limit down to this part of it, or to the smallest network of the space."""
 
+MEMBERS = 256
+"""Of every island's front."""
+
 ELITES = 2
 """Members of a level: its neighbours on the ladder are what keeps it diverse."""
 

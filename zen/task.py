@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from .budget import Budget
-from .pareto import Axis
+from .pareto import MEMBERS, Axis
 from .proxies.base import Reading
 from .space import Space
 
@@ -15,8 +15,9 @@ from .space import Space
 class Task:
     """Where to search, within what, how long and how: two equal tasks give the same result anywhere.
 
-    `evaluations` and `population` are those of all islands together. With a `front` not one network is
-    searched but the best score at every value of that axis; `population` is then that of every island.
+    `evaluations` and `population` are those of all islands together; no population is the algorithm's own.
+    With a `front` not one network is searched but the best score at every value of that axis; `population`
+    is then that of every island.
     """
 
     space: Space
@@ -24,9 +25,15 @@ class Task:
     classes: int
     budget: Budget
     evaluations: int = 96_000
-    population: int = 256
+    population: int | None = None
     seed: int = 0
     reading: Reading = "paper"
     algorithm: str = DEFAULT_ALGORITHM
     islands: int = ALGORITHMS[DEFAULT_ALGORITHM].islands
     front: Axis | None = None
+
+    @property
+    def members(self) -> int:
+        """The population, whoever said it."""
+        own = self.islands * ALGORITHMS[self.algorithm].members if self.front is None else MEMBERS
+        return self.population or own

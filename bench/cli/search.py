@@ -41,7 +41,7 @@ from .progress import progress
 from .search_options import asked_task, repeated_task
 
 MOST_WORKERS = 256
-"""Beyond so many an island has less than one member."""
+"""Beyond so many an exchange takes longer than an island's share of an epoch."""
 
 COLUMNS = (
     Column("network", "network", right=False),
@@ -83,7 +83,7 @@ COLUMNS = (
 @click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
 @click.option("--evaluations", type=COUNT, default=96_000, show_default=True, help="Scored candidates.")
-@click.option("--population", type=click.IntRange(2), default=256, show_default=True)
+@click.option("--population", type=click.IntRange(2), help="Members of all islands; default: 16 an island.")
 @click.option(
     "--algorithm", type=click.Choice(list(ALGORITHMS)), default=DEFAULT_ALGORITHM, show_default=True
 )
