@@ -3,7 +3,8 @@
 AXIS is params, macs, or a host table's .csv for a front along its latency; SEEDS may follow (5). CIFAR
 networks of at most 18 layers, up to 2M parameters, 600M MACs or 4 ms, 96,000 evaluations a method and seed;
 the separate searches share them at five budgets, 1/16 to all of the limit. NSGA-II is pymoo's, with the
-mutation and the crossover of the front, population 256. Prints one row a method, medians over seeds:
+mutation and the crossover of the front, population 256, and is given all that it ever scored as its front.
+The ladder is what --front does. Prints one row a method, medians over seeds:
 
 scores     best score within each of the five budgets, over that of the separate search there
 hv log     hypervolume over that of the separate searches, the axis logarithmic, cut off at 1/16; the
