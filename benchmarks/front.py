@@ -33,6 +33,7 @@ from pymoo.optimize import minimize
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen import pareto
+from zenbench.zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from zenbench.zen.budget import Budget, LatencyLimit
 from zenbench.zen.crossover import crossed
 from zenbench.zen.judge import Judge
@@ -89,8 +90,10 @@ def separate(axis: pareto.Axis, tasks: Sequence[Task]) -> Points:
 
 
 def ladder(axis: pareto.Axis, task: Task, crossing: float) -> Points:
-    pareto.CROSSED = crossing
-    result = search(replace(task, front=axis))
+    shipped = ALGORITHMS[DEFAULT_ALGORITHM]
+    altered = replace(shipped, name=f"crossover {crossing}", crossover=crossing)
+    ALGORITHMS[altered.name] = altered
+    result = search(replace(task, front=axis, algorithm=altered.name))
     return undominated([(pareto.cost_along(axis, task.budget, c), c.score) for c in result.best])
 
 
@@ -161,7 +164,7 @@ def main(arguments: Sequence[str]) -> None:
     limit = {"params": 2e6, "macs": 600e6, "latency": 4.0}[axis]
     seeds = int(arguments[1]) if len(arguments) > 1 else 5
     budgets = [limit * share for share in SHARES]
-    crossing = pareto.CROSSED
+    crossing = ALGORITHMS[DEFAULT_ALGORITHM].crossover
     methods: dict[str, Callable[[int], Points]] = {
         "separate searches": lambda seed: separate(axis, [within(axis, b, model, seed) for b in budgets]),
         "ladder": lambda seed: ladder(axis, within(axis, limit, model, seed), crossing),

@@ -11,11 +11,13 @@ from .space import Space
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A way to evolve: what a mutation is, whether a network may be in an island's population twice, into
-    how many islands a search is split, and how many members each has, unless it is told otherwise."""
+    """A way to evolve: what a mutation is, which share of the children has two parents, whether a network
+    may be in an island's population twice, into how many islands a search is split, and how many members
+    each has, unless it is told otherwise."""
 
     name: str
     mutation: Callable[[Space], Mutate]
+    crossover: float
     distinct: bool
     islands: int
     members: int
@@ -24,8 +26,8 @@ class Algorithm:
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("steps", StepMutation, distinct=True, islands=4, members=16),
-        Algorithm("paper", PaperMutation, distinct=False, islands=1, members=256),
+        Algorithm("steps", StepMutation, crossover=0.1, distinct=True, islands=4, members=16),
+        Algorithm("paper", PaperMutation, crossover=0.0, distinct=False, islands=1, members=256),
     )
 }
 DEFAULT_ALGORITHM = "steps"

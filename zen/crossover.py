@@ -1,12 +1,28 @@
-"""Crossover: the head of one network and the tail of another."""
+"""Crossover: now and then a child has two parents, the head of one network and the tail of another."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
+from .mutation import Mutate
 from .pieces import Genome, Pieces
 
 _TRIES = 4
+_UNCHANGED = 0.5
+"""Of the children with two parents, the share that is not mutated as well."""
+
+
+def child(
+    parent: Callable[[], Genome], mutate: Mutate, crossover: float, pieces: Pieces, rng: random.Random
+) -> Genome:
+    """A child of parents drawn one by one; the share `crossover` has two."""
+    draw, found = rng.random, parent()
+    if draw() < crossover:
+        found = crossed(found, parent(), pieces, rng)
+        if draw() < _UNCHANGED:
+            return found
+    return mutate(found, pieces, rng)
 
 
 def crossed(head: Genome, tail: Genome, pieces: Pieces, rng: random.Random) -> Genome:

@@ -148,11 +148,12 @@ class Island:
     def _populated(self, members: Iterable[Member]) -> Population:
         task, judge = self._task, self.judge
         living: Sequence[Living] = [(score, born, judge.genome(blocks)) for score, born, blocks in members]
-        mutate = ALGORITHMS[task.algorithm].mutation(task.space)
+        algorithm = ALGORITHMS[task.algorithm]
+        breeding = algorithm.mutation(task.space), algorithm.crossover
         if task.front is None:
-            return Fittest(living, -(-task.members // task.islands), mutate)
+            return Fittest(living, -(-task.members // task.islands), *breeding)
         limits = levels(task.front, task.space, judge, max(1, task.members // ELITES))
-        return Ladder(living, limits, axis_value(task.front, judge), mutate)
+        return Ladder(living, limits, axis_value(task.front, judge), *breeding)
 
     def _join(self, score: float, born: int, genome: Genome) -> None:
         self._population.join(score, born, genome)

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 from ..errors import UserError
 from .budget import Budget
-from .crossover import crossed
+from .crossover import child
 from .judge import Candidate, Judge
 from .mutation import Mutate
 from .pieces import Genome, Pieces
@@ -34,10 +34,6 @@ MEMBERS = 256
 
 ELITES = 2
 """Members of a level: its neighbours on the ladder are what keeps it diverse."""
-
-CROSSED = 0.1
-"""The share of children with two parents; half of these are mutated as well. Without them the MACs front
-of CIFAR networks stays 3 % lower; with 0.3 it is the same, the params front 0.2 % lower."""
 
 
 def axis_limit(axis: Axis, budget: Budget) -> float:
@@ -89,8 +85,10 @@ class Ladder:
         limits: Sequence[float],
         value: Callable[[Genome], float],
         mutate: Mutate,
+        crossover: float,
     ) -> None:
-        self._limits, self._value, self._mutate = limits, value, mutate
+        self._limits, self._value = limits, value
+        self._mutate, self._crossover = mutate, crossover
         # Of every level (score, -born, value, genome), the worst first: of equal scores the younger.
         self._levels: list[list[tuple[float, int, float, Genome]]] = [[] for _ in limits]
         self._lowest = len(limits)  # of those that have members: all above it have some, too
@@ -99,13 +97,7 @@ class Ladder:
             self.join(*member)
 
     def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
-        draw = rng.random
-        child = self._parent(draw)
-        if draw() < CROSSED:
-            child = crossed(child, self._parent(draw), pieces, rng)
-            if draw() < 0.5:
-                return child
-        return self._mutate(child, pieces, rng)
+        return child(lambda: self._parent(rng.random), self._mutate, self._crossover, pieces, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
         if genome in self._known:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from .blocks import Block
+from .crossover import child
 from .mutation import Mutate
 from .pieces import Genome, Pieces
 
@@ -38,16 +39,16 @@ class Population(Protocol):
 
 
 class Fittest:
-    """Those that score most: a uniformly random one is the parent, and the worst leaves."""
+    """Those that score most: parents are uniformly random, and the worst leaves."""
 
-    def __init__(self, members: Iterable[Living], size: int, mutate: Mutate) -> None:
+    def __init__(self, members: Iterable[Living], size: int, mutate: Mutate, crossover: float) -> None:
         self._heap = list(members)
-        self._size, self._mutate = size, mutate
+        self._size, self._mutate, self._crossover = size, mutate, crossover
         self._known = Counter(genome for _, _, genome in self._heap)
 
     def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
-        heap = self._heap
-        return self._mutate(heap[int(rng.random() * len(heap))][2], pieces, rng)
+        heap, draw = self._heap, rng.random
+        return child(lambda: heap[int(draw() * len(heap))][2], self._mutate, self._crossover, pieces, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
         known = self._known
