@@ -144,10 +144,10 @@ def test_a_ladder_holds_the_best_within_every_limit_in_whatever_order_they_come(
         best |= set(within[:ELITES])
     for _ in range(3):
         rng.shuffle(offered)
-        kept = Ladder(offered, limits, value, mutate).members()
+        kept = Ladder(offered, limits, value, mutate, 0.1).members()
         assert set(kept) == best
         assert [value(genome) for _, _, genome in kept] == sorted(value(genome) for _, _, genome in kept)
-        assert all(genome in Ladder(kept, limits, value, mutate) for _, _, genome in kept)
+        assert all(genome in Ladder(kept, limits, value, mutate, 0.1) for _, _, genome in kept)
 
 
 def test_children_of_two_parents_are_whole_networks_of_their_parents_blocks() -> None:
