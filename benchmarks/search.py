@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
+from zenbench.zen.algorithm import ALGORITHMS
 from zenbench.zen.budget import Budget, LatencyLimit
 from zenbench.zen.families import zoo
 from zenbench.zen.proxies.base import Score
@@ -32,14 +33,16 @@ from zenbench.zen.space import spaces
 from zenbench.zen.task import Task
 
 SEEDS = range(10)
-CIFAR = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18))
+EVALUATIONS = 96_000
+CIFAR = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), EVALUATIONS)
+IMAGENET = Task(spaces()["mobilenet"], 224, 1000, Budget(), EVALUATIONS)
 PUBLISHED = {
     "zennet-cifar-0.5m": replace(CIFAR, budget=Budget(params=500_000, layers=16)),
     "zennet-cifar-1m": CIFAR,
     "zennet-cifar-2m": replace(CIFAR, budget=Budget(params=2_000_000, layers=20)),
-    "zennet-400m-se": Task(spaces()["mobilenet"], 224, 1000, Budget(macs=400_000_000, layers=14)),
-    "zennet-600m-se": Task(spaces()["mobilenet"], 224, 1000, Budget(macs=600_000_000, layers=14)),
-    "zennet-900m-se": Task(spaces()["mobilenet"], 224, 1000, Budget(macs=900_000_000, layers=16)),
+    "zennet-400m-se": replace(IMAGENET, budget=Budget(macs=400_000_000, layers=14)),
+    "zennet-600m-se": replace(IMAGENET, budget=Budget(macs=600_000_000, layers=14)),
+    "zennet-900m-se": replace(IMAGENET, budget=Budget(macs=900_000_000, layers=16)),
 }
 """The published networks' tasks: the size they are named by, their layers, their resolution."""
 GOALS = (190, 195, 198, 200, 202, 204)
@@ -119,7 +122,7 @@ def speed(table: Path) -> None:
 
 
 def scores() -> None:
-    ways = {"steps": CIFAR, "paper": replace(CIFAR, algorithm="paper", islands=1)}
+    ways = {"steps": CIFAR, "paper": replace(CIFAR, algorithm="paper", islands=ALGORITHMS["paper"].islands)}
     found: dict[str, list[SearchResult]] = {name: [] for name in ways}
     for seed in SEEDS:
         for name, task in ways.items():
@@ -177,11 +180,31 @@ def written(score: Score) -> str:
     return f"{score.value:.2f} +- {score.sem or 0:.2f}"
 
 
+def front(table: Path) -> None:
+    import front
+
+    for axis in ("params", "macs", str(table)):
+        front.main([axis])
+
+
+def two_workers() -> None:
+    import workers
+
+    workers.compare(EVALUATIONS)
+
+
 def main(arguments: Sequence[str]) -> None:
-    table, *parts = arguments
-    for part in parts or ("speed", "scores", "quality"):
+    table = Path(arguments[0])
+    parts: dict[str, Callable[[], None]] = {
+        "speed": lambda: speed(table),
+        "scores": scores,
+        "quality": quality,
+        "front": lambda: front(table),
+        "workers": two_workers,
+    }
+    for part in arguments[1:] or parts:
         print(f"--- {part}", flush=True)
-        {"speed": lambda: speed(Path(table)), "scores": scores, "quality": quality}[part]()
+        parts[part]()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 A front is a ladder of levels, each a limit on the axis with the few networks that score most within it:
 so many plain searches that share what they find, for a cheap network that scores more than the members of
 a dearer level is a member there, too. Parents are drawn uniformly over levels, so that every part of the
-front evolves alike. docs/search.md holds this against separate searches and NSGA-II.
+front evolves alike. docs/search_front.md holds this against separate searches and NSGA-II.
 """
 
 from __future__ import annotations
