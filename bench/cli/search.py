@@ -36,7 +36,7 @@ from .options import (
     predicting_options,
     seed_option,
 )
-from .output import Column, answer, say
+from .output import NETWORK_COLUMN, Column, answer, label, say
 from .progress import progress
 from .search_options import asked_task, repeated_task
 
@@ -44,7 +44,7 @@ MOST_WORKERS = 256
 """Beyond so many an exchange takes longer than an island's share of an epoch."""
 
 COLUMNS = (
-    Column("network", "network", right=False),
+    NETWORK_COLUMN,
     Column("score", "score", lambda v: f"{v:.2f}"),
     Column("forward", "forward passes", right=False),
     Column("layers", "layers"),
@@ -138,6 +138,7 @@ def command(
 def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
     shown = {
         **record,
+        "label": label(record["network"]),
         "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
     }
     columns = list(COLUMNS)
