@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..atomic import write_bytes
 from ..zen.search import SearchResult
 
 if TYPE_CHECKING:
@@ -37,5 +39,7 @@ def write_convergence(path: Path, result: SearchResult, winner: Rescored) -> lis
     axes.set_title(f"{result.evaluated:,} candidates in {result.seconds:.1f} s", loc="left")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120)
+    write_bytes(path, picture.getvalue())
     return [path.name]

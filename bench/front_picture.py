@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..atomic import write_bytes
 from ..units import format_count, format_ms
 from ..zen.budget import Budget
 from ..zen.pareto import Axis, axis_limit
@@ -55,7 +57,9 @@ def write_picture(
     axes.set_ylabel("Zen-Score")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120)
+    write_bytes(path, picture.getvalue())
     return [path.name]
 
 

@@ -38,13 +38,15 @@ class SearchFolder:
         try:
             data = json.loads(file.read_text("utf-8"))
             same, state = data["task"] == _plain(self._task), SearchState.from_json(data["state"])
-        except (OSError, ValueError, KeyError, TypeError, NetworkError):
-            raise UserError(
-                f"{file} holds no search that could go on; remove it or choose another --out"
-            ) from None
+            whole = data["format"] == FORMAT and len(state.islands) == data["task"]["islands"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, NetworkError):
+            whole = same = False
+        if not whole:
+            raise UserError(f"{file} holds no search that could go on; remove it or choose another --out")
         if not same:
             raise UserError(
-                f"{self.path} holds another search, with other budgets or options; choose another --out"
+                f"{self.path} holds another search, with other budgets, options or tables; "
+                "choose another --out"
             )
         return state
 
@@ -66,8 +68,6 @@ def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[S
     Raises UserError where it holds a result already or another process searches in it.
     """
     folder = out or _interrupted(task) or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
-    if (folder / RESULT).exists():
-        raise UserError(f"{folder} holds a result already; choose another --out")
     make_folder(folder)  # before the long work
     lock = FileLock(folder / ".lock")
     try:
@@ -75,10 +75,14 @@ def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[S
     except Timeout:
         raise UserError(f"another search is running in {folder}; choose another --out") from None
     try:
+        # Asked with the lock held: another process may have ended here a moment ago.
+        if (folder / RESULT).exists():
+            raise UserError(f"{folder} holds a result already; choose another --out")
         yield SearchFolder(folder, task)
     finally:
-        lock.release()
+        # First, for once it is released another process may hold it.
         (folder / ".lock").unlink(missing_ok=True)
+        lock.release()
 
 
 def _interrupted(task: dict[str, Any]) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, cast
 
 from ..devices.base import Setting
@@ -19,6 +20,8 @@ from ..zen.task import Task
 _COST_LIMITS = ("macs", "params", "layers", "peak_activation_bytes", "min_width")
 _SHAPE_LIMITS = ("max_stage_share", "max_depth_to_width")
 _COUNTS = ("resolution", "classes", "evaluations", "population", "seed", "islands")
+MOST_ISLANDS = 256
+"""Beyond so many an exchange takes longer than an island's share of an epoch."""
 
 
 def task_record(task: Task) -> dict[str, Any]:
@@ -41,24 +44,28 @@ def task_record(task: Task) -> dict[str, Any]:
 def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: str) -> Task:
     """The task that `task_record` wrote, with today's tables; raises UserError where it does not hold."""
     try:
-        counts = {name: _whole(record[name]) for name in _COUNTS}
+        counts = {name: _whole(record, name) for name in _COUNTS}
         given = record["budget"]
-        limits = {name: None if given[name] is None else _whole(given[name]) for name in _COST_LIMITS}
-        shares = {name: None if given[name] is None else float(given[name]) for name in _SHAPE_LIMITS}
+        limits = {name: None if given[name] is None else _whole(given, name) for name in _COST_LIMITS}
+        shares = {name: None if given[name] is None else _positive(given, name) for name in _SHAPE_LIMITS}
         reading, algorithm, front = record["reading"], record["algorithm"], record["front"]
         latencies = [
             (Setting.parse(limit["device"], limit["setting"]), limit) for limit in given["latencies"]
         ]
         rest = [
-            (float(limit["limit_ms"]), limit["confidence"], str(limit["label"])) for _, limit in latencies
+            (_positive(limit, "limit_ms"), _confidence(limit), str(limit["label"])) for _, limit in latencies
         ]
         space = record["space"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{place} does not say how to repeat its search: {error!r} is missing") from None
-    if reading not in READINGS or algorithm not in ALGORITHMS:
+    except KeyError as error:
+        raise UserError(f"{place} does not say how to repeat its search: {error} is missing") from None
+    except (TypeError, AttributeError):
+        raise UserError(f"{place} does not say how to repeat its search: its task is malformed") from None
+    if reading not in READINGS or algorithm not in list(ALGORITHMS):
         raise UserError(f"{place} asks for the reading '{reading}' and the algorithm '{algorithm}'")
     if front not in (None, *AXES):
         raise UserError(f"{place} asks for a front along '{front}'")
+    if counts["islands"] > MOST_ISLANDS:
+        raise UserError(f"{place} asks for {counts['islands']} islands; there may be {MOST_ISLANDS}")
     found = tuple(
         LatencyLimit(limit_ms, open_model(setting), confidence, label)
         for (setting, _), (limit_ms, confidence, label) in zip(latencies, rest, strict=True)
@@ -101,7 +108,24 @@ def _limit_record(limit: LatencyLimit) -> dict[str, Any]:
     }
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError(value)
+def _whole(record: Any, name: str) -> int:
+    value, least = record[name], 0 if name == "seed" else 1
+    if type(value) is not int or not least <= value < 2**63:
+        raise UserError(
+            f"'{name}' of the search to repeat must be a whole number from {least}, not {value!r}"
+        )
+    return value
+
+
+def _positive(record: Any, name: str) -> float:
+    value = record[name]
+    if type(value) not in (int, float) or not 0 < value < inf:
+        raise UserError(f"'{name}' of the search to repeat must be a number above 0, not {value!r}")
+    return float(value)
+
+
+def _confidence(record: Any) -> float | None:
+    value: float | None = record["confidence"]
+    if value is not None and not 0.5 <= _positive(record, "confidence") < 1:
+        raise UserError(f"a confidence must be from 0.5 to less than 1, not {value:g}")
     return value

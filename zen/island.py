@@ -68,15 +68,20 @@ class IslandState:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> IslandState:
+        """Raises KeyError, TypeError, ValueError or NetworkError where the data is no island's."""
         version, numbers, gauss = data["random_state"]
-        return IslandState(
-            members=[(score, born, _blocks(text)) for score, born, text in data["members"]],
+        random.Random().setstate((version, tuple(numbers), gauss))  # refuses what is no state
+        state = IslandState(
+            members=[(float(score), int(born), _blocks(text)) for score, born, text in data["members"]],
             random_state=(version, tuple(numbers), gauss),
-            evaluated=data["evaluated"],
-            turned_away=data["turned_away"],
-            rejected=dict(data["rejected"]),
-            history=[(evaluated, score) for evaluated, score in data["history"]],
+            evaluated=int(data["evaluated"]),
+            turned_away=int(data["turned_away"]),
+            rejected={name: int(count) for name, count in dict(data["rejected"]).items()},
+            history=[(int(evaluated), float(score)) for evaluated, score in data["history"]],
         )
+        if not state.members or not state.history:
+            raise ValueError("an island has members")
+        return state
 
 
 def _blocks(text: str) -> tuple[Block, ...]:

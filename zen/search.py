@@ -70,7 +70,8 @@ class SearchState:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> SearchState:
-        return SearchState([IslandState.from_json(island) for island in data["islands"]], data["seconds"])
+        islands = [IslandState.from_json(island) for island in data["islands"]]
+        return SearchState(islands, float(data["seconds"]))
 
 
 @dataclass(frozen=True)

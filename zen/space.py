@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
@@ -161,7 +162,7 @@ def _space(data: Any) -> Space:
     if not isinstance(starts, list) or not starts:
         raise _WrongError("it needs at least one [[start]] with up_to_resolution and blocks")
     limit = values["random_macs_at_224"]
-    if not isinstance(limit, int | float) or limit <= 0:
+    if type(limit) not in (int, float) or not 0 < limit < inf:
         raise _WrongError("random_macs_at_224 must be a number above 0")
     space = Space(
         name=data["name"],
@@ -220,7 +221,9 @@ def _check_inside(space: Space, blocks: tuple[Block, ...]) -> None:
 
 
 def _choices(key: str, given: Any, allowed: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not isinstance(given, list | tuple) or not given or any(item not in allowed for item in given):
+    # `in` alone would take 3.0 for 3, and True for 1.
+    whole = isinstance(given, list | tuple) and all(type(item) is type(allowed[0]) for item in given)
+    if not whole or not given or any(item not in allowed for item in given):
         raise _WrongError(f"{key} must be a list of {', '.join(map(str, allowed))}")
     return tuple(dict.fromkeys(given))
 

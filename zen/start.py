@@ -93,7 +93,7 @@ def _distance(excesses: list[Excess]) -> float:
 
 
 def _refusal(task: Task, excesses: list[Excess]) -> str:
-    reached = " and ".join(f"{_option(excess)} {_value(excess)}" for excess in excesses)
+    reached = " and ".join(f"{_option(excess)}{_value(excess)}" for excess in excesses)
     has = " and ".join(f"{excess.name.replace('_', ' ')} {_value(excess)}" for excess in excesses)
     return (
         f"impossible budget: the network of the space '{task.space.name}' at resolution {task.resolution} "
@@ -104,12 +104,14 @@ def _refusal(task: Task, excesses: list[Excess]) -> str:
 def _option(excess: Excess) -> str:
     if excess.name.startswith("latency on "):
         return f"--latency {excess.name.removeprefix('latency on ')}="
-    return _OPTIONS.get(excess.name, f"--{excess.name}")
+    return _OPTIONS.get(excess.name, f"--{excess.name}") + " "
 
 
 def _value(excess: Excess) -> str:
     if excess.name.startswith("latency on "):
         return format_ms(excess.value * 1.005).replace(" ", "")
+    if excess.name in ("layers", "min_width"):
+        return str(excess.value)  # options that take no 1.5k
     if isinstance(excess.value, int):
         return format_count(_rounded_up(excess.value))
     return f"{excess.value + 0.005:.2f}"

@@ -96,7 +96,8 @@ format_option = click.option(
     show_default=True,
     help="How to print the answer.",
 )
-seed_option = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+MOST_SEED = 2**63 - 1  # torch takes no more
+seed_option = click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True)
 
 scoring_options = _stack(
     click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True),

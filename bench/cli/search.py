@@ -23,7 +23,7 @@ from ...zen.workers import LocalWorkers, Workers
 from ..events import EventLog
 from ..front import spread, write_front
 from ..search_folder import SearchFolder, take_folder
-from ..search_task import task_record
+from ..search_task import MOST_ISLANDS, task_record
 from ..searching import KEPT, rescore, result_record, write_run
 from .front import show_front
 from .options import (
@@ -39,9 +39,6 @@ from .options import (
 from .output import NETWORK_COLUMN, Column, answer, label, say
 from .progress import progress
 from .search_options import asked_task, repeated_task
-
-MOST_WORKERS = 256
-"""Beyond so many an exchange takes longer than an island's share of an epoch."""
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -83,7 +80,11 @@ COLUMNS = (
 @click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
 @click.option("--evaluations", type=COUNT, default=96_000, show_default=True, help="Scored candidates.")
-@click.option("--population", type=click.IntRange(2), help="Members of all islands; default: 16 an island.")
+@click.option(
+    "--population",
+    type=click.IntRange(2),
+    help="Members of all islands; default: 16 an island; with --front of each island, default: 256.",
+)
 @click.option(
     "--algorithm", type=click.Choice(list(ALGORITHMS)), default=DEFAULT_ALGORITHM, show_default=True
 )
@@ -91,7 +92,7 @@ COLUMNS = (
 @predicting_options
 @click.option(
     "--workers",
-    type=click.IntRange(1, MOST_WORKERS),
+    type=click.IntRange(1, MOST_ISLANDS),
     help="Processes that share out the 4 islands, with the same result; more than 4 make as many islands, "
     "which changes the result.",
 )

@@ -14,6 +14,7 @@ from zenbench.devices.base import Wish
 from zenbench.errors import UserError
 from zenbench.zen.crew import Crew, CrewLost
 from zenbench.zen.search import SearchState
+from zenbench.zen.space import spaces
 
 SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
 SEARCH = ("search", *SMALL, "--evaluations", "800", "--population", "32", "--format", "json")
@@ -223,3 +224,65 @@ def test_more_workers_than_islands_make_as_many_islands(run, tmp_path: Path) -> 
         "search", "--repeat", "4/result.json", "--workers", "6", "--format", "json", "--out", "again"
     )
     assert repeated.json()[0]["task"]["islands"] == 4
+
+
+@pytest.mark.parametrize(
+    "name, value, sentence",
+    [
+        ("islands", 0, "'islands' of the search to repeat must be a whole number from 1"),
+        ("islands", 10**6, "asks for 1000000 islands"),
+        ("evaluations", -5, "must be a whole number from 1"),
+        ("seed", 10**30, "'seed' of the search to repeat"),
+        ("algorithm", {}, "the algorithm '{}'"),
+        ("budget", {"params": 0}, "'params' of the search to repeat"),
+        ("budget", {"max_stage_share": float("nan")}, "must be a number above 0"),
+        ("budget", {"latencies": [3]}, "its task is malformed"),
+        ("budget", None, "its task is malformed"),
+    ],
+)
+def test_an_edited_result_is_refused_in_one_sentence(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, name: str, value: Any, sentence: str
+) -> None:
+    task = {
+        **{"space": spaces()["resnet"].to_json(), "resolution": 16, "classes": 10, "evaluations": 20},
+        **{"population": 8, "seed": 0, "islands": 1, "reading": "paper", "algorithm": "steps"},
+        "front": None,
+        "budget": {
+            **dict.fromkeys(("macs", "layers", "peak_activation_bytes", "min_width", "max_stage_share")),
+            **{"params": 60_000, "max_depth_to_width": None, "latencies": []},
+        },
+    }
+    edited = {**task["budget"], **value} if name == "budget" and value else value  # type: ignore[dict-item]
+    (tmp_path / "edited.json").write_text(json.dumps({"task": {**task, name: edited}}))
+    answer = run("search", "--repeat", "edited.json", "--out", "again")
+    assert answer.code == 2 and sentence in answer.err and "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (("format",), "another/1"),
+        (("state", "islands"), []),
+        (("state", "seconds"), None),
+        (("state", "islands", 0, "random_state"), [3, [1, 2], None]),
+        (("state", "islands", 0, "members"), []),
+        (("state", "islands", 0, "rejected"), {"params": "x"}),
+        (("state", "islands", 0, "history"), []),
+    ],
+)
+def test_a_damaged_state_is_refused(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: tuple[Any, ...], value: Any
+) -> None:
+    def interrupted(*arguments, **options):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "rescore", interrupted)
+    assert run(*SEARCH, "--evaluations", "20", "--out", "part").code == 130
+    state = json.loads((tmp_path / "part" / STATE).read_text())
+    place = state
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (tmp_path / "part" / STATE).write_text(json.dumps(state))
+    answer = run(*SEARCH, "--evaluations", "20", "--out", "part")
+    assert answer.code == 2 and "holds no search that could go on" in answer.err

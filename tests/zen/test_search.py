@@ -161,9 +161,10 @@ def test_pieces_are_forgotten_without_a_trace(monkeypatch: pytest.MonkeyPatch) -
         (Budget(macs=10), "--macs"),
         (Budget(layers=2), "--layers 6"),
         (Budget(peak_activation_bytes=10), "--memory"),
-        (Budget(latencies=(LatencyLimit(1e-6, MacsModel()),)), "--latency toy="),
+        (Budget(latencies=(LatencyLimit(1e-6, MacsModel()),)), r"--latency toy=\d"),
         (Budget(max_stage_share=0.1), "--max-stage-share 0."),
         (Budget(min_width=64, params=10_000), "--params"),
+        (Budget(min_width=4000, params=1_000_000), r"--min-width \d+$"),
     ],
 )
 def test_impossible_budget_is_refused_with_the_nearest_that_can_be_met(
