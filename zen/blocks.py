@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Literal
+from operator import attrgetter
+from typing import Any, Literal
 
 from ..errors import NetworkError
 from .units.base import MAX_STRIDE, MAX_WIDTH, Unit
@@ -48,6 +49,12 @@ class Block:
         widths = f"{self.in_channels},{self.out_channels},{self.stride}"
         middle = "" if self.kind == "conv" else f",{self.bottleneck}"
         return f"{self.name}({widths}{middle},{self.layers})"
+
+    def changed(self, name: str, value: int | str) -> Block:
+        """The block with one field set, in half the time of `dataclasses.replace`: a search asks often."""
+        values: list[Any] = list(_field_values(self))
+        values[_FIELDS.index(name)] = value
+        return Block(*values)
 
     def units(self, squeeze_excite: bool = False) -> Iterator[Unit]:
         """The units in order; the first carries the stride and a projection shortcut."""
@@ -105,6 +112,10 @@ class Block:
             raise NetworkError(f"{self}: the stride must be 1 to {MAX_STRIDE}, not {self.stride}")
         if not 1 <= self.layers <= MAX_LAYERS:
             raise NetworkError(f"{self}: the number of layers must be 1 to {MAX_LAYERS}, not {self.layers}")
+
+
+_FIELDS = tuple(field.name for field in fields(Block))
+_field_values = attrgetter(*_FIELDS)
 
 
 @lru_cache(maxsize=65_536)

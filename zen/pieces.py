@@ -112,8 +112,7 @@ class Pieces:
         """The piece with one property of its block set to another value."""
         variant = piece.variants.get((name, value))
         if variant is None:
-            block: Block = replace(piece.block, **{name: value})  # type: ignore[arg-type]
-            variant = piece.variants[name, value] = self.piece(block, piece.size)
+            variant = piece.variants[name, value] = self.piece(piece.block.changed(name, value), piece.size)
         return variant
 
     def halves(self, piece: Piece) -> tuple[Piece, Piece]:

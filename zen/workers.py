@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 from .island import Island, IslandState
@@ -36,11 +35,15 @@ class LocalWorkers:
         self._indices = range(task.islands) if indices is None else indices
         self._judge = Judge(task.resolution, task.classes, task.budget, task.reading)
         self._living: list[Island] = []
+        self._pauses_collector = False
 
     def advance(
         self, states: Sequence[IslandState], migrants: Sequence[Sequence[Member]], until: Sequence[int]
     ) -> Sequence[IslandState]:
         if not self._living:
+            # The collector of cycles would walk all pieces over and over, a fifth of the time, and find none.
+            self._pauses_collector = gc.isenabled()
+            gc.disable()
             self._living = [
                 Island(self._task, index, state, self._judge)
                 for index, state in zip(self._indices, states, strict=True)
@@ -49,25 +52,14 @@ class LocalWorkers:
             self._judge.forget()
             for island in self._living:
                 island.renew()
-        with _collector_paused():
-            for island, newcomers, goal in zip(self._living, migrants, until, strict=True):
-                island.settle(newcomers)
-                island.advance(goal)
+        for island, newcomers, goal in zip(self._living, migrants, until, strict=True):
+            island.settle(newcomers)
+            island.advance(goal)
         return [island.state() for island in self._living]
 
     def close(self) -> None:
         self._living = []
         self._judge.forget()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the search for cycles, which there are none of: it walks all pieces over and over, a fifth
-    of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
+        if self._pauses_collector:
             gc.enable()
+            self._pauses_collector = False

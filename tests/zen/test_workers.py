@@ -1,5 +1,6 @@
 """Workers: whoever runs the islands, and whoever dies meanwhile, a task has one result."""
 
+import gc
 import json
 import os
 import signal
@@ -205,3 +206,9 @@ def test_a_worker_loads_nothing_heavy() -> None:
     code = "import sys, zenbench.zen.processes\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "onnx", "pandas", "numpy", "ray"} & set(done.stdout.split())
+
+
+def test_the_collector_of_cycles_rests_during_a_search_only() -> None:
+    resting = []
+    search(TASK, progress=lambda state: resting.append(not gc.isenabled()))
+    assert resting and all(resting) and gc.isenabled()
