@@ -112,7 +112,7 @@ def _whole(record: Any, name: str) -> int:
     value, least = record[name], 0 if name == "seed" else 1
     if type(value) is not int or not least <= value < 2**63:
         raise UserError(
-            f"'{name}' of the search to repeat must be a whole number from {least}, not {value!r}"
+            f"'{name}' of the search to repeat must be a whole number from {least} below 2^63, not {value!r}"
         )
     return value
 
