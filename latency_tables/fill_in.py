@@ -41,7 +41,7 @@ _AMPLITUDES = (0.25, 0.5)
 _NOISES = (0.02, 0.04, 0.08)
 _ROWS_FOR_HYPER = 400
 _LEAST_MS = 1e-6
-_MOST_KEPT = 16_384
+_MOST_KEPT = 32_768
 """So many operations are kept, so that memory stays bounded."""
 _UNKNOWN = 1e-3
 """A direction of which the rows tell less than this share of the prior variance is left out."""
