@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..atomic import write_bytes
 from ..zen.search import SearchResult
+from .picture import save_score_picture
 
 if TYPE_CHECKING:
     from .searching import Rescored
@@ -35,11 +34,5 @@ def write_convergence(path: Path, result: SearchResult, winner: Rescored) -> lis
     )
     axes.set_xscale("log")
     axes.set_xlabel("candidates scored")
-    axes.set_ylabel("Zen-Score")
     axes.set_title(f"{result.evaluated:,} candidates in {result.seconds:.1f} s", loc="left")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=120)
-    write_bytes(path, picture.getvalue())
-    return [path.name]
+    return save_score_picture(path, figure, axes)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_bytes
 from ..units import format_count, format_ms
 from ..zen.budget import Budget
 from ..zen.pareto import Axis, axis_limit
+from .picture import save_score_picture
 
 _NAMES = {"macs": "multiply-adds", "params": "parameters"}
 
@@ -54,13 +53,7 @@ def write_picture(
     written = _written(axis)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: written(cost)))
     axes.set_xlabel(_axis_label(axis, budget))
-    axes.set_ylabel("Zen-Score")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=120)
-    write_bytes(path, picture.getvalue())
-    return [path.name]
+    return save_score_picture(path, figure, axes)
 
 
 def _ticks(least: float, limit: float) -> list[float]:
