@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from ..devices import host_cpu
 from ..devices.card import cards
 from ..devices.registry import device
-from ..latency_tables.store import home
+from ..home import home
 
 Status = Literal["ok", "warn", "fail"]
 

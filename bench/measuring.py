@@ -5,24 +5,33 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import median
 
-from ..devices.base import Device, DeviceState, Session, Setting
-from ..errors import DeviceError
+from ..devices.base import Artifact, Device, DeviceState, Session, Setting
+from ..errors import DeviceError, DeviceUnavailableError
 from ..zen.workload import Workload
+from .rounds import rounds_of
 from .subjects import Subject, WorkloadSubject
-from .timing import REFERENCE, Measurement, Recipe, Timing, time_round, warm_up
+from .timing import REFERENCE, Measurement, Recipe
 
 
 @dataclass(frozen=True)
 class Task:
-    """A subject and how many rounds it still needs."""
+    """A subject, how many rounds it still needs, and how many it may take where the device throttles."""
 
     subject: Subject
     rounds: int
+    most_rounds: int
+
+
+@dataclass
+class _Open:
+    subject: Subject
+    session: Session
+    rounds: int
+    most_rounds: int
 
 
 class Meter:
@@ -30,13 +39,14 @@ class Meter:
 
     def __init__(self, device: Device, setting: Setting, recipe: Recipe) -> None:
         self._device, self._setting, self.recipe = device, setting, recipe
+        self._rounds = rounds_of(device, setting)
         self._resources = ExitStack()
-        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="zenbench-"))
-        self._folder = Path(folder)
+        self._resources.callback(self._rounds.close)
         try:
-            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(self._folder, setting)
-            self._reference = self._resources.enter_context(closing(device.open(reference, setting)))
-            warm_up(self._reference)
+            folder = Path(self._resources.enter_context(_folder()))
+            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(folder, setting)
+            (opened,) = self._rounds.open([reference])
+            self._reference = self._resources.enter_context(closing(_session(opened)))
         except BaseException:
             self._resources.close()
             raise
@@ -48,54 +58,64 @@ class Meter:
         self._resources.close()
 
     def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
-        """Measures the tasks together, a round of each in turn; a failure is yielded once."""
-        with ExitStack() as sessions:
-            open_tasks: list[tuple[Task, Session, list[float]]] = []
+        """Measures the tasks together, a round of each in turn; a failure is yielded once.
+
+        A round in which the device throttled is yielded too, and taken again.
+        """
+        with ExitStack() as resources:
+            folder = Path(resources.enter_context(_folder()))
+            artifacts: list[tuple[Task, Artifact]] = []
             for task in tasks:
                 try:
-                    session = sessions.enter_context(closing(self._open(task.subject)))
-                    open_tasks.append((task, session, warm_up(session)))
+                    artifacts.append((task, self._artifact(task.subject, folder)))
                 except DeviceError as error:
                     yield self._failed(task.subject, error)
-            for number in range(max((task.rounds for task in tasks), default=0)):
-                for entry in list(open_tasks):
-                    task, session, warmup = entry
-                    if number >= task.rounds:
-                        continue
+            waiting: list[_Open] = []
+            opened = self._rounds.open([artifact for _, artifact in artifacts])
+            for (task, _), session in zip(artifacts, opened, strict=True):
+                if isinstance(session, DeviceError):
+                    yield self._failed(task.subject, session)
+                else:
+                    resources.enter_context(closing(session))
+                    waiting.append(_Open(task.subject, session, task.rounds, task.most_rounds))
+            while waiting:
+                for entry in list(waiting):
                     try:
-                        yield self._round(task.subject, session, warmup if number == 0 else [])
+                        measurement = self._round(entry)
+                    except DeviceUnavailableError:
+                        raise
                     except DeviceError as error:
-                        open_tasks.remove(entry)
-                        yield self._failed(task.subject, error)
+                        measurement = self._failed(entry.subject, error)
+                        entry.rounds = 0
+                    entry.most_rounds -= 1
+                    entry.rounds -= not measurement.throttled
+                    if entry.rounds <= 0 or entry.most_rounds <= 0:
+                        waiting.remove(entry)
+                    yield measurement
 
-    def _open(self, subject: Subject) -> Session:
-        artifact = subject.artifact(self._folder, self._setting)
-        try:
-            if artifact.format not in self._device.accepts:
-                raise DeviceError(f"{self._device.name} takes {self._device.accepts}, not {artifact.format}")
-            return self._device.open(artifact, self._setting)
-        finally:
-            if artifact.path.parent == self._folder:
-                artifact.path.unlink()
+    def _artifact(self, subject: Subject, folder: Path) -> Artifact:
+        artifact = subject.artifact(folder, self._setting)
+        if artifact.format not in self._device.accepts:
+            raise DeviceError(f"{self._device.name} takes {self._device.accepts}, not {artifact.format}")
+        return artifact
 
-    def _round(self, subject: Subject, session: Session, warmup: list[float]) -> Measurement:
-        before = self._device.state()
-        _, reference = time_round(self._reference, _REFERENCE_RECIPE)
-        lead, samples = time_round(session, self.recipe)
-        # Whole nanoseconds, as in the journal, so that a table is the same however it is rebuilt.
-        timing = Timing(
-            tuple(round(ms, 6) for ms in (*warmup, *lead)),
-            tuple(replace(sample, ms=round(sample.ms, 6)) for sample in samples),
-            round(median(sample.ms for sample in reference), 6),
-        )
-        return Measurement(subject.key, timing, None, before, self._device.state(), _now())
+    def _round(self, entry: _Open) -> Measurement:
+        before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe)
+        return Measurement(entry.subject.key, timing, None, before, after, _now())
 
     def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
         unknown = DeviceState()
         return Measurement(subject.key, None, str(error), unknown, unknown, _now())
 
 
-_REFERENCE_RECIPE = Recipe(round_ms=3.0, min_runs=3, max_runs=10)
+def _session(opened: Session | DeviceError) -> Session:
+    if isinstance(opened, DeviceError):
+        raise opened
+    return opened
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="zenbench-")
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -60,7 +61,7 @@ def profile(
     """Measures the items in order, window by window, skipping what the journal holds already."""
     check_same_machine(journal.history, device, setting)
     tally = _Tally(journal.history, recipe, limits)
-    waiting = (item for item in items if tally.missing(_subject(item)))
+    waiting = (item for item in items if tally.missing(_subject(item).key))
     if tally.reached():
         return
     with Meter(device, setting, recipe) as meter:
@@ -68,7 +69,7 @@ def profile(
         while not tally.reached():
             window = list(islice(waiting, tally.window_size()))
             networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [Task(subject, tally.missing(subject)) for subject in map(_subject, window)]
+            tasks = [tally.task(subject) for subject in map(_subject, window)]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 tally.add(measurement)
@@ -102,6 +103,7 @@ def build_table(history: History) -> LatencyTable:
     for measurement in history.measurements:
         if measurement.timing is not None:
             groups.setdefault(measurement.subject, []).append(measurement)
+    groups = {subject: undisturbed(group) for subject, group in groups.items()}
     if not groups:
         raise DeviceError(_why_nothing(history))
     reference_ms = median(
@@ -135,7 +137,10 @@ def row_of(rounds: list[Measurement], reference_ms: float) -> Row:
     middle = median(ratios)
     spread = _relative_deviation(ratios)
     verdict: Verdict = "quiet"
-    if median(timing.reference_ms for timing in timings) > THROTTLED_RATIO * reference_ms:
+    if (
+        rounds[0].throttled
+        or median(timing.reference_ms for timing in timings) > THROTTLED_RATIO * reference_ms
+    ):
         verdict = "throttled"
     elif spread > NOISY_SPREAD:
         verdict = "noisy"
@@ -147,6 +152,12 @@ def row_of(rounds: list[Measurement], reference_ms: float) -> Row:
         runs=sum(timing.runs for timing in timings),
         verdict=verdict,
     )
+
+
+def undisturbed(measurements: list[Measurement]) -> list[Measurement]:
+    """The rounds in which the device did not throttle, or all that were timed where it always did."""
+    timed = [one for one in measurements if one.timing is not None]
+    return [one for one in timed if not one.throttled] or timed
 
 
 def _relative_deviation(values: list[float]) -> float:
@@ -167,7 +178,8 @@ class _Tally:
     def __init__(self, history: History, recipe: Recipe, limits: Limits) -> None:
         self._recipe, self._limits = recipe, limits
         self._started = monotonic()
-        self._rounds: dict[str, int] = {}
+        self._good: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
         self._failed: set[str] = set()
         for measurement in history.measurements:
             self.add(measurement)
@@ -176,13 +188,19 @@ class _Tally:
         if measurement.error is not None:
             self._failed.add(measurement.subject)
         else:
-            self._rounds[measurement.subject] = self._rounds.get(measurement.subject, 0) + 1
+            self._taken[measurement.subject] += 1
+            self._good[measurement.subject] += not measurement.throttled
 
-    def missing(self, subject: Subject) -> int:
-        """Rounds that a subject still needs; none once it has failed."""
-        if subject.key in self._failed:
-            return 0
-        return max(0, self._recipe.rounds - self._rounds.get(subject.key, 0))
+    def task(self, subject: Subject) -> Task:
+        """What is still to be done for a subject."""
+        left = self._recipe.most_rounds - self._taken[subject.key]
+        return Task(subject, self._recipe.rounds - self._good[subject.key], left)
+
+    def missing(self, key: str) -> bool:
+        """Whether a subject needs more rounds; not once it has failed or throttled all the time."""
+        if key in self._failed or self._taken[key] >= self._recipe.most_rounds:
+            return False
+        return self._good[key] < self._recipe.rounds
 
     def window_size(self) -> int:
         if self._limits.workloads is None:
@@ -196,7 +214,7 @@ class _Tally:
         )
 
     def progress(self) -> Progress:
-        whole = [key for key, rounds in self._rounds.items() if rounds >= self._recipe.rounds]
+        whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
         networks = sum(is_network_key(key) for key in whole)
         return Progress(len(whole) - networks, networks, len(self._failed), monotonic() - self._started)
 

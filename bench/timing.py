@@ -9,13 +9,13 @@ and a reference workload is timed beside every round, so that it can be divided 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from statistics import median
 from typing import Any
 
-from ..devices.base import DeviceState, Sample, Session
-from ..errors import TableError
+from ..devices.base import DeviceState, Sample
+from ..errors import TableError, UserError
 
 REFERENCE = (
     "residual(style=bottleneck,kernel=3,in_channels=128,hidden_channels=64,out_channels=128,"
@@ -26,7 +26,11 @@ REFERENCE = (
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
-    subjects are open at a time with their rounds interleaved."""
+    subjects are open at a time with their rounds interleaved.
+
+    A round in which the device throttled is measured again, as long as a subject has had no more than
+    `most_rounds` in all.
+    """
 
     rounds: int = 5
     round_ms: float = 10.0
@@ -34,11 +38,18 @@ class Recipe:
     max_runs: int = 20
     window: int = 12
 
+    @property
+    def most_rounds(self) -> int:
+        return 2 * self.rounds
 
-WARMUP_RUNS = (3, 20)
-"""Fewest and most runs of a warm-up; it ends when three in a row lie within STEADY of each other."""
-STEADY = 0.05
-WARMUP_MS = 300.0
+    def adapted(self, changes: Mapping[str, Any]) -> Recipe:
+        """With what a device's card asks for; raises UserError for what is no recipe."""
+        try:
+            return replace(self, **changes)
+        except TypeError:
+            raise UserError(
+                f"a device card's recipe has no {', '.join(changes.keys() - asdict(self).keys())}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,11 @@ class Measurement:
     after: DeviceState
     time: str
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the device said, before or after, that its clocks were held down."""
+        return bool(self.before.throttled or self.after.throttled)
+
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {"subject": self.subject, "time": self.time}
         if self.timing is not None:
@@ -111,23 +127,3 @@ class Measurement:
         if timing is not None and not all(0 < ms < inf for ms in timing.readings):
             raise TableError("a reading that is no time above zero")
         return found
-
-
-def warm_up(session: Session) -> list[float]:
-    """Runs until steady; the readings in ms."""
-    readings: list[float] = []
-    fewest, most = WARMUP_RUNS
-    while len(readings) < most and (len(readings) < fewest or sum(readings) < WARMUP_MS):
-        readings.append(session.time(1)[0].ms)
-        last = readings[-3:]
-        if len(last) == 3 and max(last) - min(last) <= STEADY * min(last):
-            break
-    return readings
-
-
-def time_round(session: Session, recipe: Recipe) -> tuple[list[float], tuple[Sample, ...]]:
-    """One round: the untimed run that warms the caches, and the samples."""
-    lead = [sample.ms for sample in session.time(1)]
-    runs = round(recipe.round_ms / max(lead[0], 1e-6))
-    samples = session.time(min(max(runs, recipe.min_runs), recipe.max_runs))
-    return lead, tuple(samples)

@@ -12,7 +12,7 @@ from .journal import Journal
 from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
-from .profiling import new_sitting, row_of
+from .profiling import new_sitting, row_of, undisturbed
 from .subjects import NetworkSubject, Subject
 from .timing import Measurement, Recipe
 
@@ -40,7 +40,8 @@ def measure(
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
             networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
-            for measurement in meter.window([Task(_subject(item), recipe.rounds) for item in window]):
+            tasks = [Task(_subject(item), recipe.rounds, recipe.most_rounds) for item in window]
+            for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 found[measurement.subject].append(measurement)
                 count += 1
@@ -66,7 +67,7 @@ def _row(item: Given, measurements: list[Measurement], setting: Setting, referen
         device=setting.device,
         setting=str(setting),
     )
-    rounds = [one for one in measurements if one.timing is not None]
+    rounds = undisturbed(measurements)
     errors = [one.error for one in measurements if one.error is not None]
     if errors or not rounds:
         return replace(row, error=errors[0] if errors else "not measured")

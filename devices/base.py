@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ..errors import UserError
+from ..errors import DeviceError, UserError
 
 _SETTING = re.compile(r"([\w.-]+)/([\w.-]+)/b([1-9]\d*)/t([1-9]\d*)/([\w+.-]+)")
 
@@ -17,7 +17,8 @@ _SETTING = re.compile(r"([\w.-]+)/([\w.-]+)/b([1-9]\d*)/t([1-9]\d*)/([\w+.-]+)")
 class Setting:
     """All that makes two latencies comparable; one per table, never mixed.
 
-    `pinning` is `free`, `pinned` (to as many cores as threads) or `pinned+realtime`.
+    `pinning` is `free`, `pinned` (to as many cores as threads), `pinned+realtime`, or `mask-f0`: the cores
+    of a hexadecimal mask.
     `str()` leaves the device out: `onnxruntime/fp32/b1/t1/pinned`.
     """
 
@@ -75,12 +76,33 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """What the device says of itself at one moment; None where it does not say."""
+    """What the device says of itself at one moment; None where it does not say.
+
+    `cpu_mhz`, `governor`: of the slowest core in use. `temperature_celsius`: of the hottest sensor that
+    counts. `throttled`: why it says that its clocks are held down.
+    """
 
     load_1min: float | None = None
     cpu_mhz: float | None = None
     governor: str | None = None
     temperature_celsius: float | None = None
+    cores_mhz: Mapping[str, float] | None = None
+    temperatures_celsius: Mapping[str, float] | None = None
+    battery_percent: float | None = None
+    power: str | None = None
+    screen: str | None = None
+    throttled: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A whole round of one artifact beside the reference: warm-up and samples, the state around both."""
+
+    before: DeviceState
+    reference: Sequence[Sample]
+    warmup: Sequence[Sample]
+    samples: Sequence[Sample]
+    after: DeviceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +123,16 @@ class Wish:
     precision: str | None = None
     batch: int | None = None
     threads: int | None = None
+    cpu_mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a device that is not this computer: which one of several, and the program that times on
+    it; None takes the only one there is."""
+
+    serial: str | None = None
+    runner: Path | None = None
 
 
 class Session(Protocol):
@@ -115,7 +147,11 @@ class Session(Protocol):
 
 @runtime_checkable
 class Device(Protocol):
-    """A machine with one runtime. `name` is its card's; `accepts` names the artifact formats it runs."""
+    """A machine with one runtime. `name` is its card's; `accepts` names the artifact formats it runs, the
+    best one first.
+
+    Any method but `requirements` raises DeviceUnavailableError where no measurement is possible at all.
+    """
 
     @property
     def name(self) -> str: ...
@@ -145,4 +181,21 @@ class Device(Protocol):
 
     def open(self, artifact: Artifact, setting: Setting) -> Session:
         """Loads an artifact; raises DeviceError where the runtime refuses it."""
+        ...
+
+
+@runtime_checkable
+class RemoteDevice(Device, Protocol):
+    """A device behind a link where every call costs: it takes many files, and a whole round, in one."""
+
+    def open_all(self, artifacts: Sequence[Artifact], setting: Setting) -> Sequence[Session | DeviceError]:
+        """A session an artifact, or why there is none; the files must stay until their session closes."""
+        ...
+
+    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> Round:
+        """Times both, warmed up, for at least `runs` runs and `round_ms`; raises DeviceError."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the device and leaves nothing of ours on it."""
         ...

@@ -1,15 +1,20 @@
-"""Cards: what is known of a device before it is touched, one TOML file each."""
+"""Cards: what is known of a device before it is touched, one TOML file each.
+
+Those that ship lie in `cards/`, further ones in the folder `cards` of the user's home: a new phone or GPU
+is a card and no code.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..home import home
 from .base import Setting, Wish
 
 if sys.version_info >= (3, 11):
@@ -22,14 +27,18 @@ else:
 class Card:
     """What is known of a device before it is touched: its name, runtimes and default setting.
 
-    `local`: the device is this very computer, so its tables hold on one CPU model only.
+    `runtimes`: runtime -> the driver that runs it. `local`: the device is this very computer, so its
+    tables hold on one CPU model only. `recipe`: what its measurements do otherwise than usual. `details`:
+    what its driver alone understands.
     """
 
     name: str
     description: str
-    runtimes: tuple[str, ...]
+    runtimes: Mapping[str, str]
     defaults: Mapping[str, Any]
     local: bool
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def setting(self, wish: Wish, pinning: str) -> Setting:
         """The wish filled up with the card's defaults, its batch and threads checked."""
@@ -40,29 +49,47 @@ class Card:
         for key in ("batch", "threads"):
             if values[key] < 1:
                 raise UserError(f"--{key} must be at least 1, not {values[key]}")
+        if wish.cpu_mask is not None and pinning != f"mask-{wish.cpu_mask}":
+            raise UserError(f"device '{self.name}' chooses its cores itself; leave --cpu-mask out")
         return Setting(self.name, pinning=pinning, **values)
 
 
-@cache
 def cards() -> dict[str, Card]:
-    """Every card that ships, by name."""
-    found = {}
-    for entry in sorted(files(__package__).joinpath("cards").iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".toml"):
-            data = tomllib.loads(entry.read_text("utf-8"))
-            found[data["name"]] = Card(
-                name=data["name"],
-                description=data["description"],
-                runtimes=tuple(data["runtimes"]),
-                defaults=data["defaults"],
-                local=data["local"],
-            )
-    return found
+    """Every card by name; a user's own replaces the shipped one of its name."""
+    shipped = Path(str(files(__package__))) / "cards"
+    found = [
+        read_card(path) for folder in (shipped, home() / "cards") for path in sorted(folder.glob("*.toml"))
+    ]
+    return {one.name: one for one in found}
 
 
 def card(name: str) -> Card:
     """The card of that name; raises UserError with the known names."""
-    found = cards().get(name)
-    if found is None:
-        raise UserError(f"no device is called '{name}'; known are {', '.join(cards())} (zenbench devices)")
-    return found
+    known = cards()
+    if name not in known:
+        raise UserError(f"no device is called '{name}'; known are {', '.join(known)} (zenbench devices)")
+    return known[name]
+
+
+_KEYS = {"name": str, "description": str, "runtimes": dict, "defaults": dict, "local": bool}
+_DEFAULTS = {"runtime": str, "precision": str, "batch": int, "threads": int}
+
+
+def read_card(path: Path) -> Card:
+    """Raises UserError, naming file and key, for what is no card."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"the device card {path} cannot be read: {error}") from None
+    for place, table, keys in (("", data, _KEYS), ("defaults.", data.get("defaults"), _DEFAULTS)):
+        for key, kind in keys.items():
+            value = table.get(key) if isinstance(table, dict) else None
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+                raise UserError(f"the device card {path} needs {place}{key}, a {_NAMES[kind]}")
+    if data["defaults"]["runtime"] not in data["runtimes"]:
+        raise UserError(f"the device card {path} has no runtime '{data['defaults']['runtime']}', its default")
+    known = {key: data.pop(key) for key in _KEYS}
+    return Card(**known, recipe=data.pop("recipe", {}), details=data)
+
+
+_NAMES = {str: "text", dict: "table", bool: "true or false", int: "whole number"}

@@ -1,33 +1,44 @@
-"""Drivers by runtime: from a device's name to the object that runs artifacts on it."""
+"""Drivers: from a device's name to the object that runs artifacts on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..errors import UserError
-from .base import Device
+from .base import Access, Device
 from .card import Card, card
 
 
-def _onnxruntime(card: Card) -> Device:
+def _onnxruntime(card: Card, access: Access) -> Device:
     from .onnxruntime import OnnxRuntimeHost
 
     return OnnxRuntimeHost(card)
 
 
-def _simulated(card: Card) -> Device:
+def _simulated(card: Card, access: Access) -> Device:
     from .simulated import SimulatedDevice
 
     return SimulatedDevice(card)
 
 
-_DRIVERS: dict[str, Callable[[Card], Device]] = {"onnxruntime": _onnxruntime, "simulated": _simulated}
+_DRIVERS: dict[str, Callable[[Card, Access], Device]] = {
+    "onnxruntime": _onnxruntime,
+    "simulated": _simulated,
+}
+_HERE = ("onnxruntime", "simulated")
+"""Drivers of what needs no reaching."""
 
 
-def device(name: str, runtime: str | None = None) -> Device:
+def device(name: str, runtime: str | None = None, access: Access | None = None) -> Device:
     """The device of that name, driven through `runtime` or its card's default."""
     chosen = card(name)
     runtime = runtime or str(chosen.defaults["runtime"])
     if runtime not in chosen.runtimes:
         raise UserError(f"device '{name}' has no runtime '{runtime}'; it has {', '.join(chosen.runtimes)}")
-    return _DRIVERS[runtime](chosen)
+    driver = chosen.runtimes[runtime]
+    if driver not in _DRIVERS:
+        raise UserError(f"the card of '{name}' names no known driver: '{driver}' ({', '.join(_DRIVERS)})")
+    access = access or Access()
+    if driver in _HERE and access != Access():
+        raise UserError(f"device '{name}' is reached without --serial and --runner; leave them out")
+    return _DRIVERS[driver](chosen, access)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from ..devices.base import Setting
 from ..errors import TableError
+from ..home import home
 from .table import LatencyTable, card_path
-
-
-def home() -> Path:
-    """The user's own data: ZENBENCH_HOME, else the platform's data directory."""
-    override = os.environ.get("ZENBENCH_HOME")
-    return Path(override) if override else user_data_path("zenbench", appauthor=False)
 
 
 def user_path(setting: Setting) -> Path:

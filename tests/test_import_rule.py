@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMMON = ("__init__", "__version__", "errors", "units", "atomic")
+COMMON = ("__init__", "__version__", "errors", "units", "atomic", "home")
 ALLOWED = {
     "zen": ("zen", *COMMON),
     "devices": ("devices", *COMMON),

@@ -1,13 +1,19 @@
 """Cards and drivers: every card that ships can be used, and wrong names are answered with right ones."""
 
+from pathlib import Path
+
 import pytest
-from zenbench.devices.base import Device, Wish
+from zenbench.devices.base import Access, Device, Wish
 from zenbench.devices.card import Card, card, cards
 from zenbench.devices.registry import device
 from zenbench.errors import UserError
 
 CARD = Card(
-    "box", "a box", ("r", "q"), {"runtime": "r", "precision": "fp32", "batch": 2, "threads": 3}, False
+    "box",
+    "a box",
+    {"r": "driver", "q": "driver"},
+    {"runtime": "r", "precision": "fp32", "batch": 2, "threads": 3},
+    False,
 )
 
 
@@ -43,3 +49,42 @@ def test_wrong_names_are_answered_with_right_ones() -> None:
     assert all(text in str(caught.value) for text in ("toaster", "zenbench devices", *cards()))
     with pytest.raises(UserError, match="no runtime 'abacus'; it has simulated"):
         device("simulated", "abacus")
+
+
+def test_a_users_card_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path))
+    (tmp_path / "cards").mkdir()
+    text = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    own = text.replace('name = "simulated"', 'name = "toy"') + "\n[recipe]\nrounds = 9\n[toy]\ncolour = 3\n"
+    (tmp_path / "cards/toy.toml").write_text(own)
+    assert device("toy").name == "toy"
+    assert card("toy").recipe == {"rounds": 9} and card("toy").details == {"toy": {"colour": 3}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("batch = 1", "batch = true", "defaults.batch, a whole number"),
+        ("batch = 1", "", "defaults.batch, a whole number"),
+        ("local = false", 'local = "no"', "local, a true or false"),
+        ('runtime = "simulated"', 'runtime = "abacus"', "no runtime 'abacus', its default"),
+        ('name = "simulated"', "name = ", "cannot be read"),
+        ('simulated = "simulated"', 'simulated = "abacus"', "no known driver: 'abacus'"),
+    ],
+)
+def test_damaged_cards_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, reason: str
+) -> None:
+    monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path))
+    (tmp_path / "cards").mkdir()
+    text = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    (tmp_path / "cards/bad.toml").write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=reason):
+        device("simulated")
+
+
+def test_what_needs_no_reaching_refuses_it() -> None:
+    with pytest.raises(UserError, match="without --serial"):
+        device("simulated", access=Access(serial="1"))
+    with pytest.raises(UserError, match="leave --cpu-mask out"):
+        device("simulated").setting(Wish(cpu_mask="f0"))
