@@ -197,8 +197,9 @@ class LoopbackPhone:
             (self.root / folder).mkdir(parents=True)
         for name in ("bin", "lib", "lib64"):
             (self.root / name).symlink_to(f"usr/{name}")
-        for name in ("null", "ptmx", "random", "tty", "urandom", "zero"):
+        for name in ("null", "random", "tty", "urandom", "zero"):
             (self.root / "dev" / name).touch()
+        (self.root / "dev/ptmx").symlink_to("pts/ptmx")
         (self.root / "etc/passwd").write_text("shell:x:0:0:shell:/:/system/bin/sh\n")
         (self.root / "system/bin/sh").symlink_to("/usr/bin/dash")
         shutil.copy(parts / "adbd", self.root / "system/bin/adbd")

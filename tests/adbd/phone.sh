@@ -14,8 +14,8 @@ echo "$pid"
 mount --bind "$root" "$root"
 cd "$root"
 mount --rbind /usr usr
-for device in null zero random urandom tty ptmx; do mount --bind "/dev/$device" "dev/$device"; done
-mount --rbind /dev/pts dev/pts
+for device in null zero random urandom tty; do mount --bind "/dev/$device" "dev/$device"; done
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 mount --bind "$library" system/lib64/libLiteRt.so
 mount -t proc proc proc
 mount -t tmpfs -o "size=$disk_bytes,mode=0771" tmpfs data/local/tmp

@@ -144,6 +144,7 @@ def test_two_phones_have_their_own_keys_and_files(
 def test_shell_keeps_streams_and_exit_status_apart(connected: Adb) -> None:
     answer = connected("shell", "echo out; echo err >&2; exit 7")
     assert (answer.returncode, answer.stdout, answer.stderr) == (7, "out\n", "err\n")
+    assert connected("shell", "-tt", "tty").stdout.strip() == "/dev/pts/0"
 
 
 def test_what_is_pushed_comes_back(connected: Adb, phone: LoopbackPhone, tmp_path: Path) -> None:
