@@ -51,4 +51,4 @@ demo: setup
 	@$(BIN)/zenbench demo
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build tests/adbd/build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
