@@ -34,7 +34,9 @@ class Meter:
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="zenbench-"))
         self._folder = Path(folder)
         try:
-            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(self._folder, setting)
+            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(
+                self._folder, setting, device.accepts[0]
+            )
             self._reference = self._resources.enter_context(closing(device.open(reference, setting)))
             warm_up(self._reference)
         except BaseException:
@@ -69,10 +71,13 @@ class Meter:
                         yield self._failed(task.subject, error)
 
     def _open(self, subject: Subject) -> Session:
-        artifact = subject.artifact(self._folder, self._setting)
+        artifact = subject.artifact(self._folder, self._setting, self._device.accepts[0])
         try:
             if artifact.format not in self._device.accepts:
-                raise DeviceError(f"{self._device.name} takes {self._device.accepts}, not {artifact.format}")
+                raise DeviceError(
+                    f"{self._device.name} through {self._setting.runtime} takes "
+                    f"{' or '.join(self._device.accepts)} files, not {artifact.format}"
+                )
             return self._device.open(artifact, self._setting)
         finally:
             if artifact.path.parent == self._folder:

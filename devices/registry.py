@@ -21,7 +21,18 @@ def _simulated(card: Card) -> Device:
     return SimulatedDevice(card)
 
 
-_DRIVERS: dict[str, Callable[[Card], Device]] = {"onnxruntime": _onnxruntime, "simulated": _simulated}
+def _litert(card: Card, runtime: str) -> Device:
+    from .litert import LiteRTHost
+
+    return LiteRTHost(card, runtime)
+
+
+_DRIVERS: dict[str, Callable[[Card], Device]] = {
+    "onnxruntime": _onnxruntime,
+    "litert": lambda card: _litert(card, "litert"),
+    "litert-builtin": lambda card: _litert(card, "litert-builtin"),
+    "simulated": _simulated,
+}
 
 
 def device(name: str, runtime: str | None = None) -> Device:
