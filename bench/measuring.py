@@ -44,7 +44,9 @@ class Meter:
         self._resources.callback(self._rounds.close)
         try:
             folder = Path(self._resources.enter_context(_folder()))
-            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(folder, setting)
+            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(
+                folder, setting, device.accepts[0]
+            )
             (opened,) = self._rounds.open([reference])
             self._reference = self._resources.enter_context(closing(_session(opened)))
         except BaseException:
@@ -94,9 +96,12 @@ class Meter:
                     yield measurement
 
     def _artifact(self, subject: Subject, folder: Path) -> Artifact:
-        artifact = subject.artifact(folder, self._setting)
+        artifact = subject.artifact(folder, self._setting, self._device.accepts[0])
         if artifact.format not in self._device.accepts:
-            raise DeviceError(f"{self._device.name} takes {self._device.accepts}, not {artifact.format}")
+            raise DeviceError(
+                f"{self._device.name} through {self._setting.runtime} takes "
+                f"{' or '.join(self._device.accepts)} files, not {artifact.format}"
+            )
         return artifact
 
     def _round(self, entry: _Open) -> Measurement:

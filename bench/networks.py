@@ -1,4 +1,4 @@
-"""Reading networks: structure strings, cells, files, search results, ONNX files and `zoo:` names."""
+"""Reading networks: structure strings, cells, files, search results, ONNX and TFLite files, `zoo:` names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_all(
 
 
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
-    """One network, its resolution and classes replaced where given; an ONNX file stays as it is."""
+    """One network, its resolution and classes replaced where given; an ONNX or TFLite file stays as it is."""
     text = text.strip()
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
     found = _spelled(text) if path is None else _read_file(path)
@@ -50,7 +50,7 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
 
 
 def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:
-    """The networks, where a foreign ONNX file will not do."""
+    """The networks, where a foreign file will not do."""
     networks = []
     for item in given:
         network = item.network if isinstance(item, FileSubject) else item
@@ -88,7 +88,7 @@ def _path(text: str) -> Path | None:
 
 
 def _read_file(path: Path) -> Given:
-    if path.suffix == ".onnx":
+    if path.suffix in (".onnx", ".tflite"):
         return FileSubject.read(path)
     try:
         text = path.read_text("utf-8-sig").strip()

@@ -1,4 +1,4 @@
-"""Subjects: what can be timed (a workload, a network, an ONNX file), each with a key and an artifact."""
+"""Subjects: what can be timed (a workload, a network, a file), each with a key and an artifact."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..errors import NetworkError, UserError
 from ..zen.graph import Graph
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
+from .export import NETWORK_KEY
 from .export.weights import Array
 
 WEIGHT_SEED = 0
@@ -25,12 +26,13 @@ def is_network_key(key: str) -> bool:
 
 
 class Subject(Protocol):
-    """`key` tells it from all others in a journal; `artifact` writes the file that a device runs."""
+    """`key` tells it from all others in a journal; `artifact` gives the file that a device runs, written in
+    a format that it accepts."""
 
     @property
     def key(self) -> str: ...
 
-    def artifact(self, folder: Path, setting: Setting) -> Artifact: ...
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact: ...
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class WorkloadSubject:
     def key(self) -> str:
         return str(self.workload)
 
-    def artifact(self, folder: Path, setting: Setting) -> Artifact:
-        return _written(self.workload.graph(), folder, self.key, setting)
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return _written(self.workload.graph(), folder, self.key, setting, file_format)
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,20 @@ class NetworkSubject:
     def key(self) -> str:
         return f"{_NETWORK}{self.network.digest}"
 
-    def artifact(self, folder: Path, setting: Setting) -> Artifact:
-        return _written(self.network.graph(), folder, self.key, setting)
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return _written(self.network.graph(), folder, self.key, setting, file_format)
 
 
 @dataclass(frozen=True)
 class FileSubject:
-    """A user's own ONNX file; `network` where zenbench wrote it."""
+    """A user's ONNX or TFLite file; `network` where zenbench wrote it, `precision` where it tells."""
 
     path: Path
+    format: str
     sha256: str
     inputs: tuple[TensorSpec, ...]
     network: Network | None
+    precision: str | None
 
     @property
     def key(self) -> str:
@@ -79,22 +83,21 @@ class FileSubject:
 
     @staticmethod
     def read(path: Path) -> FileSubject:
-        """Raises UserError where the file is unreadable or no ONNX file."""
-        import onnx
-
-        from .export.onnx import NETWORK_KEY
-
+        """Raises UserError where the file is unreadable or not what its suffix says."""
         try:
             data = path.read_bytes()
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
-        try:
-            model = onnx.load_model_from_string(data)
-        except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
-            raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
-        texts = [entry.value for entry in model.metadata_props if entry.key == NETWORK_KEY]
-        network = from_json(json.loads(texts[0])) if texts else None
-        return FileSubject(path, hashlib.sha256(data).hexdigest(), _onnx_inputs(model, path), network)
+        read = _read_tflite if path.suffix == ".tflite" else _read_onnx
+        inputs, text, precision = read(data, path)
+        for spec in inputs:
+            if not spec.shape or not all(extent > 0 for extent in spec.shape):
+                raise NetworkError(
+                    f"input '{spec.name}' of {path} has no fixed shape; export it with fixed extents"
+                )
+        network = from_json(json.loads(text)) if text else None
+        digest = hashlib.sha256(data).hexdigest()
+        return FileSubject(path, path.suffix[1:], digest, inputs, network, precision)
 
     @property
     def digest(self) -> str:
@@ -104,6 +107,11 @@ class FileSubject:
         """What the file computes; raises NetworkError, naming the operation, where it cannot be read."""
         if self.network:
             return self.network.graph()
+        if self.format == "tflite":
+            raise NetworkError(
+                f"{self.path} was not written by zenbench, so it can be measured but not read as a network; "
+                "give it as an ONNX file instead"
+            )
         from .import_onnx import graph_of_onnx
 
         try:
@@ -111,32 +119,56 @@ class FileSubject:
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 
-    def artifact(self, folder: Path, setting: Setting) -> Artifact:
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        """The file as it is, whatever form is asked for."""
         batches = {spec.shape[0] for spec in self.inputs if spec.shape}
         if batches != {setting.batch}:
             raise UserError(
                 f"{self.path} is written for batch {', '.join(map(str, sorted(batches)))}, "
                 f"the setting asks for {setting.batch}; give --batch accordingly"
             )
-        return Artifact("onnx", self.path, self.sha256, self.inputs, setting.batch, setting.precision)
+        if self.precision not in (None, setting.precision):
+            raise UserError(
+                f"{self.path} is {self.precision}, the setting asks for {setting.precision}; "
+                "give --precision accordingly"
+            )
+        return Artifact(self.format, self.path, self.sha256, self.inputs, setting.batch, setting.precision)
 
 
-def _onnx_inputs(model: Any, path: Path) -> tuple[TensorSpec, ...]:
+_FileText = tuple[tuple[TensorSpec, ...], str | None, str | None]
+"""A file's inputs, the network in its metadata, and its precision."""
+
+
+def _read_onnx(data: bytes, path: Path) -> _FileText:
+    import onnx
     from onnx.helper import tensor_dtype_to_np_dtype
 
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
+        raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
     constants = {tensor.name for tensor in model.graph.initializer}
     specs = []
     for value in model.graph.input:
-        if value.name in constants:
-            continue
-        tensor = value.type.tensor_type
-        shape = tuple(extent.dim_value for extent in tensor.shape.dim)
-        if not shape or not all(extent > 0 for extent in shape):
-            raise NetworkError(
-                f"input '{value.name}' of {path} has no fixed shape; export it with fixed extents"
-            )
-        specs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
-    return tuple(specs)
+        if value.name not in constants:
+            tensor = value.type.tensor_type
+            shape = tuple(extent.dim_value for extent in tensor.shape.dim)
+            specs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
+    texts = [entry.value for entry in model.metadata_props if entry.key == NETWORK_KEY]
+    return tuple(specs), texts[0] if texts else None, None
+
+
+def _read_tflite(data: bytes, path: Path) -> _FileText:
+    from .export.tflite_file import read_contents
+
+    try:
+        contents = read_contents(data)
+    except NetworkError as error:
+        raise NetworkError(f"{path} is {error}") from None
+    specs = [TensorSpec(name, tensor.shape, tensor.dtype) for name, tensor in contents.inputs]
+    narrow = {"int8": "int8", "float16": "fp16"}
+    precisions = [name for dtype, name in narrow.items() if dtype in contents.dtypes]
+    return tuple(specs), contents.metadata.get(NETWORK_KEY), precisions[0] if precisions else "fp32"
 
 
 def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
@@ -161,8 +193,13 @@ def state_arrays(module: Any) -> Mapping[str, Array]:
     return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
 
 
-def _written(graph: Graph, folder: Path, key: str, setting: Setting) -> Artifact:
+def _written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    path = folder / f"{name}.{file_format}"
+    if file_format == "tflite":
+        from .export.tflite import write_tflite
+
+        return write_tflite(graph, seeded_weights(graph), path, setting.batch, precision=setting.precision)
     from .export.onnx import write_onnx
 
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    return write_onnx(graph, seeded_weights(graph), folder / f"{name}.onnx", setting.batch)
+    return write_onnx(graph, seeded_weights(graph), path, setting.batch)

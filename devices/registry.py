@@ -9,23 +9,30 @@ from .base import Access, Device
 from .card import Card, card
 
 
-def _onnxruntime(card: Card, access: Access) -> Device:
+def _litert(card: Card, runtime: str, access: Access) -> Device:
+    from .litert import LiteRTHost
+
+    return LiteRTHost(card, runtime)
+
+
+def _onnxruntime(card: Card, runtime: str, access: Access) -> Device:
     from .onnxruntime import OnnxRuntimeHost
 
     return OnnxRuntimeHost(card)
 
 
-def _simulated(card: Card, access: Access) -> Device:
+def _simulated(card: Card, runtime: str, access: Access) -> Device:
     from .simulated import SimulatedDevice
 
     return SimulatedDevice(card)
 
 
-_DRIVERS: dict[str, Callable[[Card, Access], Device]] = {
+_DRIVERS: dict[str, Callable[[Card, str, Access], Device]] = {
+    "litert": _litert,
     "onnxruntime": _onnxruntime,
     "simulated": _simulated,
 }
-_HERE = ("onnxruntime", "simulated")
+_HERE = ("litert", "onnxruntime", "simulated")
 """Drivers of what needs no reaching."""
 
 
@@ -41,4 +48,4 @@ def device(name: str, runtime: str | None = None, access: Access | None = None) 
     access = access or Access()
     if driver in _HERE and access != Access():
         raise UserError(f"device '{name}' is reached without --serial and --runner; leave them out")
-    return _DRIVERS[driver](chosen, access)
+    return _DRIVERS[driver](chosen, runtime, access)

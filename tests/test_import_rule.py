@@ -44,7 +44,7 @@ LIGHT = (
     "zen.proxies.base",
     "zen.proxies.closed_form",
 )
-HEAVY = ("torch", "onnx", "onnxruntime", "pandas", "sklearn", "ray")
+HEAVY = ("torch", "onnx", "onnxruntime", "ai_edge_litert", "pandas", "sklearn", "ray")
 
 
 def source_files() -> dict[str, Path]:

@@ -11,8 +11,8 @@ from ...atomic import write_json
 from ...devices.base import Artifact
 from ...errors import UserError
 from ...zen.network import Network
-from ..export.export import export_onnx
-from ..export.parity import RELATIVE_LIMIT, Parity
+from ..export.export import export_onnx, export_tflite
+from ..export.parity import Parity
 from ..networks import networks_only, read
 from .options import FILE, format_option
 from .output import Column, Record, answer, say
@@ -21,14 +21,24 @@ COLUMNS = (
     Column("path", "file", right=False),
     Column("digest", "network"),
     Column("batch", "batch"),
+    Column("precision", "precision", right=False),
     Column("max_error", "largest error", lambda v: f"{v:.2g}"),
     Column("relative_error", "relative error", lambda v: f"{v:.2g}"),
+    Column("snr_db", "signal to noise", lambda v: f"{v:.1f} dB"),
 )
 
 
 @click.command("export")
 @click.argument("network")
-@click.option("--onnx", type=FILE, required=True, help="The file to write.")
+@click.option("--onnx", type=FILE, help="The ONNX file to write.")
+@click.option("--tflite", type=FILE, help="The TFLite file to write.")
+@click.option("--fp16", is_flag=True, help="The TFLite file with weights in fp16.")
+@click.option("--int8", is_flag=True, help="The TFLite file in int8, its input and output too.")
+@click.option(
+    "--calibrate",
+    type=FILE,
+    help="Images that int8 takes its ranges from, .npy or .npz of shape (K, C, H, W); default Gaussian ones.",
+)
 @click.option("--weights", type=FILE, help="A torch state dict; default seeded weights.")
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width.")
@@ -36,25 +46,48 @@ COLUMNS = (
 @format_option
 def command(
     network: str,
-    onnx: Path,
+    onnx: Path | None,
+    tflite: Path | None,
+    fp16: bool,
+    int8: bool,
+    calibrate: Path | None,
     weights: Path | None,
     batch: int,
     resolution: int | None,
     classes: int | None,
     style: str,
 ) -> int:
-    """Write a network as an ONNX file and check it against torch.
+    """Write a network as an ONNX or TFLite file, or both, and check it against torch.
 
-    The check's errors are stored beside it in FILE.json. Exit code 1 where they are too large.
+    The check's errors are stored beside each in FILE.json. Exit code 1 where they are too large.
     """
+    _check(onnx, tflite, fp16, int8, calibrate)
     found = networks_only([read(network, resolution, classes)], "exported")[0]
-    if onnx.suffix != ".onnx":
-        raise UserError(f"--onnx {onnx} should end in .onnx")
-    artifact, parity = export_onnx(found, onnx, weights, batch)
-    answer([write_parity(found, artifact, parity)], COLUMNS, style)
-    if not parity.holds:
-        say(f"zenbench: {onnx} differs from torch by more than {RELATIVE_LIMIT:g}, relative")
-    return int(not parity.holds)
+    written = []
+    if onnx:
+        written.append(export_onnx(found, onnx, weights, batch))
+    if tflite:
+        precision = "int8" if int8 else "fp16" if fp16 else "fp32"
+        written.append(export_tflite(found, tflite, weights, batch, precision, calibrate))
+    answer([write_parity(found, artifact, parity) for artifact, parity in written], COLUMNS, style)
+    for artifact, parity in written:
+        if not parity.holds:
+            say(f"zenbench: {artifact.path} differs from torch by more than {parity.limit:g}, relative")
+    return int(not all(parity.holds for _, parity in written))
+
+
+def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calibrate: Path | None) -> None:
+    if not onnx and not tflite:
+        raise UserError("name the file to write: --onnx FILE, --tflite FILE or both")
+    for name, path in (("onnx", onnx), ("tflite", tflite)):
+        if path and path.suffix != f".{name}":
+            raise UserError(f"--{name} {path} should end in .{name}")
+    if fp16 and int8:
+        raise UserError("--fp16 and --int8 are two precisions; give one of them")
+    if (fp16 or int8) and not tflite:
+        raise UserError("--fp16 and --int8 are for TFLite files; give --tflite FILE")
+    if calibrate and not int8:
+        raise UserError("--calibrate is for int8 files; give --int8 too")
 
 
 def write_parity(network: Network, artifact: Artifact, parity: Parity) -> Record:
@@ -67,6 +100,7 @@ def write_parity(network: Network, artifact: Artifact, parity: Parity) -> Record
         "sha256": artifact.sha256,
         "batch": artifact.batch,
         **asdict(parity),
+        "snr_db": parity.snr_db,
     }
     write_json(path.with_name(path.name + ".json"), record)
     return record

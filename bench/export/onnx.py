@@ -34,6 +34,7 @@ from ...zen.graph import (
     Slice,
 )
 from ...zen.network import Network
+from . import NETWORK_KEY
 from .weights import Array, Kernel, Scale, fold
 
 OPSET = 17
@@ -44,10 +45,6 @@ _FUNCTIONS: dict[Function, str] = {
     "hard-swish": "HardSwish",
     "hard-sigmoid": "HardSigmoid",
 }
-
-
-NETWORK_KEY = "zenbench.network"
-"""Metadata entry with the network's JSON, by which a file that zenbench wrote can be read back."""
 
 
 def write_onnx(

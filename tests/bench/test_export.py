@@ -12,7 +12,7 @@ import pytest
 import torch
 from zenbench.bench.export.export import export_onnx
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.export.parity import Parity, check_onnx, compare
+from zenbench.bench.export.parity import Parity, check_onnx, compare, gaussian
 from zenbench.bench.subjects import seeded_weights, state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
@@ -145,7 +145,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 def test_parity_sees_a_wrong_file() -> None:
     module = initialise(build_module(parse_text("SuperConvK3BNRELU(3,8,1,1)", 8, 10).graph()))
-    parity = compare(lambda x: np.zeros((1, 10), np.float32), module, (1, 3, 8, 8))
+    parity = compare(lambda x: np.zeros((1, 10), np.float32), module, gaussian((1, 3, 8, 8)))
     assert isinstance(parity, Parity) and not parity.holds
     assert parity.relative_error == pytest.approx(1.0)
 

@@ -181,7 +181,7 @@ def test_table_holds_the_truth_and_predicts_networks(tmp_path: Path) -> None:
     assert LatencyTable.load(path).rows.keys() == table.rows.keys()
     setting = SimulatedDevice(cards()["simulated"]).setting(Wish())
     errors = [
-        row.latency_ms / true_ms(WorkloadSubject(workload).artifact(tmp_path, setting), setting) - 1
+        row.latency_ms / true_ms(WorkloadSubject(workload).artifact(tmp_path, setting, "onnx"), setting) - 1
         for workload, row in list(table.rows.items())[:25]
     ]
     assert max(map(abs, errors)) < 0.15

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.subjects import seeded_weights
+from zenbench.bench.subjects import WorkloadSubject
 from zenbench.devices import host_cpu
 from zenbench.devices.base import Artifact, Device, Setting, Wish
 from zenbench.devices.card import cards
@@ -27,14 +26,14 @@ def any_device(request: pytest.FixtureRequest) -> Device:
     return device(*request.param)
 
 
-def artifact(path: Path, batch: int = 1) -> Artifact:
-    graph = Workload.parse(WORKLOAD).graph()
-    return write_onnx(graph, seeded_weights(graph), path / f"b{batch}.onnx", batch)
+def artifact(any_device: Device, path: Path, batch: int = 1) -> Artifact:
+    setting = any_device.setting(Wish(batch=batch))
+    return WorkloadSubject(Workload.parse(WORKLOAD)).artifact(path, setting, any_device.accepts[0])
 
 
 def median_ms(any_device: Device, path: Path, batch: int) -> float:
     setting = any_device.setting(Wish(batch=batch))
-    with closing(any_device.open(artifact(path, batch), setting)) as session:
+    with closing(any_device.open(artifact(any_device, path, batch), setting)) as session:
         session.time(5)
         return float(np.median([sample.ms for sample in session.time(30)]))
 
@@ -69,7 +68,7 @@ def test_impossible_wishes_are_refused(any_device: Device, wish: Wish) -> None:
 
 def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None:
     setting = any_device.setting(Wish())
-    with closing(any_device.open(artifact(tmp_path), setting)) as session:
+    with closing(any_device.open(artifact(any_device, tmp_path), setting)) as session:
         for runs in (1, 7):
             samples = session.time(runs)
             assert len(samples) == runs
@@ -82,7 +81,7 @@ def test_a_larger_batch_takes_longer(any_device: Device, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07" * 50])
 def test_damaged_files_are_device_errors(any_device: Device, tmp_path: Path, content: bytes) -> None:
-    good = artifact(tmp_path)
+    good = artifact(any_device, tmp_path)
     good.path.write_bytes(content)
     with pytest.raises(DeviceError) as caught:
         any_device.open(good, any_device.setting(Wish()))
@@ -94,7 +93,7 @@ def test_the_process_is_left_as_it_was(any_device: Device, tmp_path: Path) -> No
         return os.sched_getaffinity(0), os.sched_getscheduler(0)
 
     before = scheduling()
-    good = artifact(tmp_path)
+    good = artifact(any_device, tmp_path)
     with closing(any_device.open(good, any_device.setting(Wish()))) as session:
         session.time(3)
         assert scheduling() == before

@@ -27,7 +27,9 @@ def test_readings_are_seeded(tmp_path: Path) -> None:
     def readings(seed: int) -> list[float]:
         device = fresh(seed)
         setting = device.setting(Wish())
-        with closing(device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting), setting)) as session:
+        with closing(
+            device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)
+        ) as session:
             return [sample.ms for sample in session.time(20)]
 
     assert readings(1) == readings(1) != readings(2)
@@ -36,7 +38,7 @@ def test_readings_are_seeded(tmp_path: Path) -> None:
 def test_readings_warm_up_and_lie_around_the_truth(tmp_path: Path) -> None:
     device = fresh()
     setting = device.setting(Wish())
-    artifact = NetworkSubject(NETWORK).artifact(tmp_path, setting)
+    artifact = NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx")
     with closing(device.open(artifact, setting)) as session:
         first = session.time(1)[0].ms
         session.time(20)
@@ -48,9 +50,9 @@ def test_readings_warm_up_and_lie_around_the_truth(tmp_path: Path) -> None:
 
 def test_a_network_takes_less_than_its_units_one_by_one(tmp_path: Path) -> None:
     setting = fresh().setting(Wish())
-    whole = true_ms(NetworkSubject(NETWORK).artifact(tmp_path, setting), setting)
+    whole = true_ms(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)
     units = sum(
-        true_ms(WorkloadSubject(workload).artifact(tmp_path, setting), setting)
+        true_ms(WorkloadSubject(workload).artifact(tmp_path, setting, "onnx"), setting)
         for workload in NETWORK.workloads()
     )
     assert 0.5 * units < whole < units
@@ -59,7 +61,7 @@ def test_a_network_takes_less_than_its_units_one_by_one(tmp_path: Path) -> None:
 def test_more_work_takes_longer_and_more_threads_less(tmp_path: Path) -> None:
     setting = fresh().setting(Wish())
     small, large = (
-        NetworkSubject(replace(zoo("zennet-cifar-0.5m"), resolution=size)).artifact(tmp_path, setting)
+        NetworkSubject(replace(zoo("zennet-cifar-0.5m"), resolution=size)).artifact(tmp_path, setting, "onnx")
         for size in (16, 32)
     )
     assert true_ms(small, setting) < true_ms(large, setting)
@@ -70,4 +72,4 @@ def test_refusals_are_device_errors(tmp_path: Path) -> None:
     device = SimulatedDevice(cards()["simulated"], refuse=lambda artifact: "no room for it")
     setting = device.setting(Wish())
     with pytest.raises(DeviceError, match="no room"):
-        device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting), setting)
+        device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)

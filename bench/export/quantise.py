@@ -1,0 +1,90 @@
+"""Narrower TFLite files: weights in fp16, or everything in int8 by post-training quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+
+from ...devices.litert import silenced
+from ...errors import UserError
+from .tflite_file import SIGNATURE, Model, Operator, Tensor
+from .weights import Array
+
+_BATCHES = 4
+"""Gaussian batches that ranges are taken from. More gain nothing: ranges are moving averages."""
+_SEED = 2
+_DEQUANTIZE_FP16_VERSION = 3
+
+
+def halve(model: Model) -> Model:
+    """The model with its weights and biases in fp16, each with a DEQUANTIZE back to fp32 behind it.
+
+    It computes in fp32, where a runtime has no better; LiteRT dequantises constants once, as it loads.
+    """
+    halved = replace(model, tensors={}, operators=[])
+    for name, tensor in model.tensors.items():
+        if tensor.values is None or tensor.dtype != "float32" or tensor.values.ndim == 0:
+            halved.tensors[name] = tensor
+            continue
+        half = f"{name}.half"
+        halved.tensors[half] = Tensor(tensor.shape, "float16", tensor.values.astype(np.float16))
+        halved.tensors[name] = Tensor(tensor.shape)
+        halved.operators.append(
+            Operator("DEQUANTIZE", (half,), name, "DequantizeOptions", version=_DEQUANTIZE_FP16_VERSION)
+        )
+    halved.operators += model.operators
+    return halved
+
+
+def quantise(data: bytes, batches: Sequence[Array]) -> bytes:
+    """The bytes of a TFLite file in int8, inputs and outputs too: weights with a scale a channel, every
+    other tensor with one whose range the batches give. Operators without int8 kernels stay in fp32."""
+    try:
+        from ai_edge_quantizer import quantizer, recipe
+    except ImportError:
+        raise UserError(
+            "int8 files need the quantizer; install it with: pip install ai-edge-quantizer"
+        ) from None
+    with silenced(), catch_warnings():
+        simplefilter("ignore")
+        tool = quantizer.Quantizer(bytearray(data), recipe.static_wi8_ai8())
+        ranges = tool.calibrate({SIGNATURE: [{"input": batch} for batch in batches]}, num_threads=1)
+        result = tool.quantize(ranges, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def gaussian_batches(shape: tuple[int, ...], count: int = _BATCHES, seed: int = _SEED) -> list[Array]:
+    random = np.random.default_rng(seed)
+    return [random.standard_normal(shape, np.float32) for _ in range(count)]
+
+
+def read_batches(path: Path, shape: tuple[int, ...]) -> list[Array]:
+    """A user's images for calibration, an array of shape (K, C, H, W) in a .npy or .npz file, as batches of
+    shape (N, H, W, C); images that fill no batch are left out. Raises UserError where there are fewer than
+    two batches: one is kept for the check."""
+    try:
+        held = np.load(path, allow_pickle=False)
+        images = next(iter(held.values())) if isinstance(held, np.lib.npyio.NpzFile) else held
+    except (OSError, ValueError, EOFError, StopIteration) as error:
+        reason = (
+            error.strerror if isinstance(error, OSError) and error.strerror else "no numbers in NumPy's form"
+        )
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    batch, height, width, channels = shape
+    wanted = channels, height, width
+    if images.ndim != 4 or images.shape[1:] != wanted or not np.issubdtype(images.dtype, np.floating):
+        raise UserError(
+            f"{path} holds {images.dtype} of shape {images.shape}; calibration takes floats of shape "
+            f"(K, {channels}, {height}, {width})"
+        )
+    count = len(images) // batch
+    if count < 2:
+        raise UserError(f"{path} holds {len(images)} images; give at least {2 * batch}, two batches")
+    if not np.isfinite(images).all():
+        raise UserError(f"{path} holds values that are no numbers")
+    whole = images[: count * batch].astype(np.float32).transpose(0, 2, 3, 1)
+    return list(np.ascontiguousarray(whole.reshape(count, batch, height, width, channels)))
