@@ -25,3 +25,7 @@ class DeviceError(ZenbenchError):
     """A device is missing, refused an artifact or failed while it ran one."""
 
     exit_code = 3
+
+
+class DeviceUnavailableError(DeviceError):
+    """No measurement is possible on a device now: it is gone, refuses us or is full; no block is to blame."""
