@@ -28,4 +28,4 @@ class DeviceError(ZenbenchError):
 
 
 class DeviceUnavailableError(DeviceError):
-    """No measurement is possible on a device: it is gone, refuses us, or is full; no block is to blame."""
+    """No measurement is possible on a device now: it is gone, refuses us or is full; no block is to blame."""
