@@ -9,6 +9,12 @@ from .base import Access, Device
 from .card import Card, card
 
 
+def _android(card: Card, runtime: str, access: Access) -> Device:
+    from .android import AndroidPhone
+
+    return AndroidPhone(card, runtime, access)
+
+
 def _litert(card: Card, runtime: str, access: Access) -> Device:
     from .litert import LiteRTHost
 
@@ -28,6 +34,7 @@ def _simulated(card: Card, runtime: str, access: Access) -> Device:
 
 
 _DRIVERS: dict[str, Callable[[Card, str, Access], Device]] = {
+    "android": _android,
     "litert": _litert,
     "onnxruntime": _onnxruntime,
     "simulated": _simulated,

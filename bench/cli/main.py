@@ -15,6 +15,7 @@ from ...errors import ZenbenchError
 COMMANDS = {
     "devices": "What can be measured on, and what is missing for it.",
     "doctor": "What on this machine disturbs measurements, and what to do about it.",
+    "setup": "Get the program that times on a phone.",
     "tables": "The latency tables there are.",
     "profile": "Measure a device's blocks and build its latency table.",
     "cost": "MACs, parameters, layers and activation memory of networks.",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...devices.base import Device, Setting
-from ...devices.registry import device as find_device
+from ...devices.card import card
 from ...units import format_ms
 from ..journal import Journal
 from ..latency_csv import LatencyRow, write_rows
@@ -18,12 +18,12 @@ from ..profiling import journal_path
 from ..whole import RECIPE, measure
 from .options import (
     FILE,
+    chosen_device,
     chosen_networks,
     format_option,
     measuring_options,
     network_options,
     per_image_option,
-    wish,
 )
 from .output import NETWORK_COLUMN, Column, answer, row_record, say
 from .progress import progress
@@ -53,8 +53,7 @@ def command(device: str, per_image: bool, out: Path, style: str, **options: Any)
     All raw samples are kept in OUT's journal. Exit code 3 where a network could not be measured.
     """
     given = chosen_networks(options)
-    driver = find_device(device, options["runtime"])
-    setting = driver.setting(wish(options))
+    driver, setting = chosen_device(device, options)
     rows = run_measure(driver, setting, given, out)
     records = [row_record(row, item) for row, item in zip(rows, dict.fromkeys(given), strict=True)]
     answer(records, [c for c in COLUMNS if per_image or setting.batch > 1 or c.heading != "per image"], style)
@@ -65,7 +64,12 @@ def run_measure(driver: Device, setting: Setting, given: Sequence[Given], out: P
     """Measures with a progress display and writes the rows."""
     say(f"measuring {len(given)} networks on {setting.device} {setting}")
     with Journal(journal_path(out)) as journal, progress("measure", len(given) * RECIPE.rounds) as meter:
-        rows = measure(driver, setting, given, journal, lambda rounds: meter(rounds, f"{rounds} rounds"))
+        recipe = RECIPE.adapted(card(driver.name).recipe)
+
+        def report(rounds: int) -> None:
+            meter(rounds, f"{rounds} rounds")
+
+        rows = measure(driver, setting, given, journal, report, recipe)
     write_rows(out, rows)
     say(f"{out}: {len(rows)} networks")
     return rows

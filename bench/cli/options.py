@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ...devices.base import Wish
+from ...devices.base import Access, Device, Setting, Wish
+from ...devices.registry import device
 from ...errors import UserError
 from ...units import parse_count, parse_duration_ms, parse_share
 from ...zen.proxies.base import READINGS
@@ -76,8 +77,16 @@ _per_image = click.option(
 )
 _table = click.option("--table", type=TABLE, help="Latency table (its .csv) instead of the device's own.")
 
+_reaching = (
+    click.option("--serial", help="Which phone: its USB serial or HOST:PORT; default ANDROID_SERIAL."),
+    click.option("--runner", type=FILE, help="A phone's benchmark_model; default what setup keeps."),
+    click.option("--cpu-mask", help="A phone's cores in hexadecimal, as f0; default from the card."),
+)
+
 measuring_options = _stack(
-    click.option("--device", default="host", show_default=True, help="See zenbench devices."), *_setting
+    click.option("--device", default="host", show_default=True, help="See zenbench devices."),
+    *_setting,
+    *_reaching,
 )
 predicting_options = _stack(
     click.option("--device", default="host", show_default=True, help="See zenbench devices."),
@@ -111,7 +120,19 @@ scoring_options = _stack(
 
 def wish(options: dict[str, Any]) -> Wish:
     """The setting's options as a wish."""
-    return Wish(options["runtime"], options["precision"], options["batch"], options["threads"])
+    return Wish(
+        options["runtime"],
+        options["precision"],
+        options["batch"],
+        options["threads"],
+        options.get("cpu_mask"),
+    )
+
+
+def chosen_device(name: str, options: dict[str, Any]) -> tuple[Device, Setting]:
+    """The device that a command's options name and reach, and its setting."""
+    driver = device(name, options["runtime"], Access(options["serial"], options["runner"]))
+    return driver, driver.setting(wish(options))
 
 
 def chosen_networks(options: dict[str, Any]) -> list[Given]:

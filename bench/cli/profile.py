@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ...devices.base import Device, Setting
-from ...devices.registry import device as find_device
+from ...devices.card import card
+from ...errors import DeviceUnavailableError
 from ...latency_tables.model import TableModel
 from ...latency_tables.store import user_path
 from ...zen.space import open_space, spaces
@@ -16,7 +17,7 @@ from ..journal import Journal
 from ..planning import plan
 from ..profiling import Limits, Progress, build_table, journal_path, profile
 from ..timing import Recipe
-from .options import DURATION, measuring_options, seed_option, table_option, wish
+from .options import DURATION, chosen_device, measuring_options, seed_option, table_option
 from .output import say
 from .progress import progress
 
@@ -53,8 +54,7 @@ def command(
 
     Interrupting it loses nothing; running it again goes on where it stopped.
     """
-    driver = find_device(device, options["runtime"])
-    setting = driver.setting(wish(options))
+    driver, setting = chosen_device(device, options)
     path = table or user_path(setting)
     if duration_ms is None and blocks is None:
         duration_ms = DEFAULT_MINUTES * 6e4
@@ -75,11 +75,16 @@ def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits
                     done = now.workloads + now.failed if limits.workloads else now.seconds
                     meter(done, f"{now.workloads} workloads, {now.networks} networks, {now.failed} failed")
 
-                profile(driver, setting, items, journal, Recipe(), limits, report)
+                recipe = Recipe().adapted(card(driver.name).recipe)
+                profile(driver, setting, items, journal, recipe, limits, report)
+        except DeviceUnavailableError as error:
+            raise DeviceUnavailableError(
+                f"{error}; what was measured is kept: run this again to go on"
+            ) from error
         finally:
-            if journal.history.measurements:
-                table = build_table(journal.history)
-                table.save(path)
+            if any(one.timing is not None for one in journal.history.measurements):
+                build_table(journal.history).save(path)
+    table = build_table(journal.history)
     calibration = TableModel(table).calibration
     say(
         f"{path}: {len(table.rows)} workloads, {len(table.networks)} networks, "
