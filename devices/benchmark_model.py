@@ -111,17 +111,17 @@ def _statements(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _report(statements: Sequence[str], delegate: Delegate) -> Report:
+    rest = [said for said in statements if not _APPLIED.fullmatch(said)]
+    if not rest:
+        raise DeviceError("benchmark_model printed no figures")
     applied = [match for said in statements if (match := _APPLIED.fullmatch(said))]
     if delegate != "none" and not any((one["to"] or one["none"]).lower() == delegate for one in applied):
         raise DeviceError(f"benchmark_model did not apply the {delegate.upper()} delegate that was asked for")
     # What XNNPACK does not take runs on the same cores; what a GPU does not take is measured elsewhere.
     if delegate == "gpu" and any(one["share"] != "completely" for one in applied):
         raise DeviceError("the GPU delegate does not take all of this graph; the rest would run on the CPU")
-    rest = [said for said in statements if not _APPLIED.fullmatch(said)]
     forms = (_PHASE, _COUNT, _PHASE, _COUNT, _SUMMARY)
     matches = [match for form, said in zip(forms, rest, strict=False) if (match := form.fullmatch(said))]
-    if not rest:
-        raise DeviceError("benchmark_model printed no figures")
     if len(rest) != len(forms) or len(matches) != len(forms):
         raise DeviceError(f"benchmark_model's figures are not whole; the last: '{_shown(rest[-1])}'")
     _, warmup, _, measured, summary = matches

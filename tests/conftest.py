@@ -15,6 +15,24 @@ def phone(tmp_path: Path) -> Iterator[LoopbackPhone]:
 
 
 @pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A user with a home and an ADB key of their own; the public key."""
+    from zenbench.devices.adb_keys import signer
+
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    return str(signer().GetPublicKey().decode())
+
+
+@pytest.fixture
+def own_phone(phone: LoopbackPhone, user: str) -> LoopbackPhone:
+    """A Pixel 2 that has accepted the user's key."""
+    phone.authorise(user)
+    return phone
+
+
+@pytest.fixture
 def runner() -> Path:
     """The program that stands in for Google's benchmark_model."""
     return build() / "benchmark_model"

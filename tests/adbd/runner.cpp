@@ -106,7 +106,7 @@ struct Settings {
     std::string graph;
     int num_runs = 50, num_threads = -1, warmup_runs = 1;
     float min_secs = 1, max_secs = 150, warmup_min_secs = 0.5;
-    bool use_gpu = false, use_xnnpack = false, xnnpack_given = false;
+    bool use_gpu = false, gpu_loss = true, use_xnnpack = false, xnnpack_given = false;
 };
 
 // One flag: its name, the name it is logged by, how its value is read (and made as it is logged).
@@ -148,6 +148,7 @@ std::vector<Flag> all_flags(Settings& s) {
             number("warmup_min_secs", "Min warmup runs duration (seconds)", s.warmup_min_secs),
             graph,
             boolean("use_gpu", "Use gpu", s.use_gpu),
+            boolean("gpu_precision_loss_allowed", "Allow lower precision in gpu", s.gpu_loss),
             boolean("use_xnnpack", "Use xnnpack", s.use_xnnpack)};
 }
 

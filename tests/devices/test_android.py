@@ -1,0 +1,420 @@
+"""Android phones, driven over real ADB on the loopback phone: rounds, state, heat, faults, nothing left."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from loopback_phone import LoopbackPhone
+from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.timing import REFERENCE
+from zenbench.devices import adb_connect, android
+from zenbench.devices.android import AndroidPhone
+from zenbench.devices.base import Access, Artifact, RemoteDevice, Wish
+from zenbench.devices.card import Card, card, read_card
+from zenbench.errors import DeviceError, DeviceUnavailableError, UserError
+from zenbench.zen.workload import Workload
+
+CARD = Path(__file__).parents[2] / "devices/cards/pixel2.toml"
+
+
+def impatient(tmp_path: Path, **changes: float) -> Card:
+    """The card of a Pixel 2 with other deadlines."""
+    text = CARD.read_text()
+    for name, value in changes.items():
+        lines = [f"{name} = {value}" if line.startswith(f"{name} =") else line for line in text.splitlines()]
+        text = "\n".join(lines)
+    (tmp_path / "card.toml").write_text(text)
+    return read_card(tmp_path / "card.toml")
+
+
+@pytest.fixture
+def pixel2(own_phone: LoopbackPhone, runner: Path) -> Iterator[AndroidPhone]:
+    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    setting = card("pixel2").setting(Wish(), "mask-f0")
+    return WorkloadSubject(Workload.parse(REFERENCE)).artifact(tmp_path, setting, "tflite")
+
+
+def scripted_runner(phone: LoopbackPhone, runner: Path, tmp_path: Path, script: str) -> Path:
+    """A runner that does what the script says; `$real` is the one it stands before, `$n` counts its calls."""
+    (phone.root / "system/bin/real_runner").write_bytes(runner.read_bytes())
+    (phone.root / "system/bin/real_runner").chmod(0o755)
+    path = tmp_path / "runner.sh"
+    path.write_text(
+        "#!/system/bin/sh\n"
+        "[ $1 = --help ] && exit 0\n"
+        "real=/system/bin/real_runner; echo >> /data/misc/calls\n"
+        "n=0; while read -r l; do n=$((n+1)); done < /data/misc/calls\n"
+        f"{script}\n"
+    )
+    return path
+
+
+def after(seconds: float, action: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, action)
+    timer.start()
+    return timer
+
+
+def left_on(phone: LoopbackPhone) -> list[object]:
+    """What is still on the phone, after the moment that its janitor needs."""
+    ends = time.monotonic() + 10
+    while (left := [*phone.files(), *phone.processes()]) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return left
+
+
+def test_a_round_times_both_and_reads_the_state_around_them(
+    pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone
+) -> None:
+    assert isinstance(pixel2, RemoteDevice)
+    setting = pixel2.setting(Wish())
+    reference, session = pixel2.open_all([artifact, artifact], setting)
+    own_phone.pixel.set_frequency(5, 1_056_000)
+    found = pixel2.round(reference, session, 10, 0.0)
+    assert [sample.inner_runs for sample in found.samples] == [10]
+    assert all(sample.ms > 0 for sample in (*found.reference, *found.warmup, *found.samples))
+    for state in (found.before, found.after):
+        assert (state.cpu_mhz, state.governor) == (1056.0, "schedutil")
+        assert (state.battery_percent, state.power, state.screen, state.throttled) == (
+            93.0,
+            "usb",
+            "on",
+            None,
+        )
+        assert state.temperatures_celsius is not None
+        assert (
+            state.temperatures_celsius["back_therm"] == state.temperatures_celsius["tsens_tz_sensor4"] == 35.0
+        )
+
+
+def test_it_knows_its_phone_and_what_measures_there(pixel2: AndroidPhone, own_phone: LoopbackPhone) -> None:
+    assert pixel2.identity() == {
+        "manufacturer": "Google",
+        "model": "Pixel 2",
+        "product": "walleye",
+        "platform": "msm8998",
+    }
+    versions = pixel2.versions()
+    assert (versions["android"], versions["serial"]) == ("11", own_phone.address)
+    assert len(versions["benchmark_model sha256"]) == 64
+
+
+def test_nothing_is_left_when_it_lets_go(
+    pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone
+) -> None:
+    session = pixel2.open(artifact, pixel2.setting(Wish()))
+    session.time(1)
+    assert own_phone.files() and own_phone.processes()
+    session.close()
+    pixel2.open(artifact, pixel2.setting(Wish()))
+    assert sum(name.endswith(".tflite") for name in own_phone.files()) == 1, (
+        "closed files go with the next push"
+    )
+    pixel2.close()
+    assert left_on(own_phone) == []
+
+
+def test_what_a_dead_connection_left_is_swept_up(
+    pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone, runner: Path
+) -> None:
+    """The phone was switched off: neither we nor the janitor could clean up."""
+    pixel2.open(artifact, pixel2.setting(Wish()))
+    kept = own_phone.files()
+    living = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    living.state()
+    added = sorted(set(own_phone.files()) - set(kept))
+    janitors = [process for process in own_phone.processes() if "janitor" in " ".join(process.arguments)]
+    assert len(janitors) == 2, "two connections leave each other alone"
+    living.close()
+    assert not set(added) & set(own_phone.files())
+    assert set(kept) <= set(own_phone.files())
+
+
+@pytest.mark.parametrize(
+    ("mask", "pinning"), [("f0", "mask-f0"), ("0xF0", "mask-f0"), ("03", "mask-3"), (None, "mask-f0")]
+)
+def test_the_mask_is_part_of_the_setting(pixel2: AndroidPhone, mask: str | None, pinning: str) -> None:
+    assert pixel2.setting(Wish(cpu_mask=mask)).pinning == pinning
+
+
+@pytest.mark.parametrize("mask", ["", "0", "g0", "-1", "f0;reboot", "f" * 17])
+def test_masks_that_are_none_are_refused(pixel2: AndroidPhone, mask: str) -> None:
+    with pytest.raises(UserError, match="is no CPU mask"):
+        pixel2.setting(Wish(cpu_mask=mask or "00"))
+
+
+def test_more_threads_than_cores_are_refused(pixel2: AndroidPhone) -> None:
+    assert pixel2.setting(Wish(threads=4)).threads == 4
+    with pytest.raises(UserError, match="more than the 4 cores of the mask f0"):
+        pixel2.setting(Wish(threads=5))
+
+
+def test_a_gpu_that_is_not_there_is_no_result(
+    own_phone: LoopbackPhone, runner: Path, artifact: Artifact
+) -> None:
+    gpu = AndroidPhone(card("pixel2"), "litert-gpu", Access(own_phone.address, runner))
+    with pytest.raises(DeviceError, match="GPU"):
+        gpu.open(artifact, gpu.setting(Wish())).time(1)
+    gpu.close()
+
+
+def test_a_wrong_phone_is_refused_by_name(pixel2: AndroidPhone, own_phone: LoopbackPhone) -> None:
+    own_phone.pixel.set_property("ro.product.model", "Pixel 3")
+    with pytest.raises(DeviceUnavailableError, match=r"is a Google Pixel 3 .*, no pixel2; .*--device"):
+        pixel2.identity()
+    assert left_on(own_phone) == []
+
+
+def test_any_phone_will_do_for_the_card_android(own_phone: LoopbackPhone, runner: Path) -> None:
+    own_phone.pixel.set_property("ro.product.model", "Pixel 3")
+    found = AndroidPhone(card("android"), "litert", Access(own_phone.address, runner))
+    assert found.identity()["model"] == "Pixel 3"
+    found.close()
+
+
+def test_a_phone_that_does_not_know_us(
+    phone: LoopbackPhone, user: str, runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adb_connect, "_ACCEPT_S", 0.3)
+    found = AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+    with pytest.raises(DeviceUnavailableError, match="accept the dialog on the phone"):
+        found.identity()
+
+
+def test_authorisation_withdrawn_while_it_works(
+    pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adb_connect, "_ACCEPT_S", 0.3)
+    monkeypatch.setattr(android, "RECONNECT_S", 0.5)
+    session = pixel2.open(artifact, pixel2.setting(Wish()))
+    own_phone.withdraw()
+    session.time(1)  # what is connected stays so
+    own_phone.restart()
+    with pytest.raises(DeviceUnavailableError, match="accept the dialog on the phone"):
+        session.time(1)
+    assert left_on(own_phone) == []
+
+
+class TestHeat:
+    def test_it_rests_until_the_phone_has_cooled(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
+    ) -> None:
+        found = AndroidPhone(impatient(tmp_path, rest_s=20), "litert", Access(own_phone.address, runner))
+        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        own_phone.pixel.set_battery(level=90, celsius=41.0)
+        assert found.round(reference, session, 1, 0.0).after.temperature_celsius == 41.0
+        started = time.monotonic()
+        after(1.0, lambda: own_phone.pixel.set_battery(level=90, celsius=36.0))
+        after(2.0, lambda: own_phone.pixel.set_battery(level=90, celsius=34.0))
+        assert found.round(reference, session, 1, 0.0).before.temperature_celsius == 35.0
+        assert time.monotonic() - started >= 2.0, "36 degrees are not cool enough after 41"
+        found.close()
+
+    def test_a_phone_that_never_cools_is_measured_as_it_is(
+        self,
+        own_phone: LoopbackPhone,
+        runner: Path,
+        artifact: Artifact,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        found = AndroidPhone(impatient(tmp_path, rest_s=0.5), "litert", Access(own_phone.address, runner))
+        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        own_phone.pixel.set_temperature(80.0)
+        for _ in range(3):
+            assert found.round(reference, session, 1, 0.0).after.temperature_celsius == 80.0
+        assert [record.message.partition(" (")[0] for record in caplog.records] == [
+            "pixel2 is hot",
+            "pixel2 is still hot",
+        ], "it waits once, not before every round"
+        found.close()
+
+    def test_a_core_that_is_held_down_throttles(
+        self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
+    ) -> None:
+        reference, session = pixel2.open_all([artifact, artifact], pixel2.setting(Wish()))
+        own_phone.pixel.set_frequency(6, 1_132_800, limit_khz=1_132_800)
+        found = pixel2.round(reference, session, 1, 0.0)
+        assert found.before.throttled == found.after.throttled == "core 6 is held at 1133 of 2458 MHz"
+
+
+class TestRunner:
+    """Runners that fail do so for one block: the next one is measured."""
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [
+            ("kill -SEGV $$", r"signal 11 .Segmentation fault"),
+            ("echo ERROR: no such op; exit 1", "status 1: ERROR: no such op"),
+            ("echo hello; exit 0", "not known: 'hello'"),
+            ("head -c 300 /dev/urandom", "benchmark_model"),
+            ("exit 0", "printed no figures"),
+            ("$real \"$@\" 2>&1 | grep -v 'Inference timings'", "not whole"),
+            ("$real \"$@\" 2>&1 | sed 's/ std=.*//'", "not known: 'INFO: count="),
+            (
+                "$real \"$@\" 2>&1 | sed -e '/Inference timings/q' | head -c -9",
+                "not known|contradicts|not whole",
+            ),
+            ("echo '@12345678 0'; exec $real \"$@\"", "not known: '@12345678 0'"),
+        ],
+    )
+    def test_faults_are_told_and_the_next_block_goes_on(
+        self,
+        own_phone: LoopbackPhone,
+        runner: Path,
+        artifact: Artifact,
+        tmp_path: Path,
+        script: str,
+        reason: str,
+    ) -> None:
+        # In a round the first call is the reference's.
+        path = scripted_runner(own_phone, runner, tmp_path, f'[ $n = 2 ] || exec $real "$@"\n{script}')
+        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        with pytest.raises(DeviceError, match=reason) as caught:
+            found.round(reference, session, 3, 0.0)
+        assert not isinstance(caught.value, DeviceUnavailableError) and "\n" not in str(caught.value)
+        assert found.round(reference, session, 3, 0.0).samples[0].inner_runs == 3
+        found.close()
+        assert left_on(own_phone) == []
+
+    @pytest.mark.parametrize("script", ["sleep 60", "trap '' HUP INT TERM; while :; do sleep 0.1; done"])
+    def test_one_that_hangs_is_stopped(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path, script: str
+    ) -> None:
+        path = scripted_runner(own_phone, runner, tmp_path, f'[ $n = 2 ] || exec $real "$@"\n{script}')
+        found = AndroidPhone(impatient(tmp_path, deadline_s=2), "litert", Access(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        with pytest.raises(DeviceError, match="did not end within 2 s"):
+            found.round(reference, session, 3, 0.0)
+        assert found.round(reference, session, 3, 0.0).samples[0].inner_runs == 3
+        found.close()
+        assert left_on(own_phone) == []
+
+    def test_one_for_another_machine_is_refused_before_any_block(
+        self, own_phone: LoopbackPhone, tmp_path: Path
+    ) -> None:
+        (tmp_path / "runner").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(200))
+        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, tmp_path / "runner"))
+        with pytest.raises(DeviceUnavailableError, match=r"does not start on this phone .arm64-v8a."):
+            found.identity()
+        assert left_on(own_phone) == []
+
+
+class TestLink:
+    def test_killed_while_it_times_it_is_taken_up_again(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
+    ) -> None:
+        path = scripted_runner(own_phone, runner, tmp_path, '[ $n = 2 ] && sleep 5\nexec $real "$@"')
+        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        after(0.5, own_phone.restart)
+        assert found.round(reference, session, 3, 0.0).samples[0].inner_runs == 3
+        found.close()
+        assert left_on(own_phone) == []
+
+    def test_killed_between_rounds_it_is_taken_up_again(
+        self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
+    ) -> None:
+        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        own_phone.restart()
+        assert session.time(2)[0].inner_runs == 2
+        pixel2.close()
+        assert left_on(own_phone) == []
+
+    def test_killed_during_a_push_it_is_pushed_again(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
+    ) -> None:
+        with own_phone.slow(0.005) as address:
+            found = AndroidPhone(card("pixel2"), "litert", Access(address, runner))
+            found.identity()
+            big = tmp_path / "big.tflite"
+            big.write_bytes(artifact.path.read_bytes() + bytes(40 * 2**20))
+            large = Artifact("tflite", big, "", artifact.inputs, 1, "fp32")
+            after(0.05, own_phone.restart)
+            found.open(large, found.setting(Wish())).time(1)
+            found.close()
+        assert left_on(own_phone) == []
+
+    def test_a_phone_that_stays_away_ends_it(
+        self,
+        pixel2: AndroidPhone,
+        own_phone: LoopbackPhone,
+        artifact: Artifact,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(android, "RECONNECT_S", 0.5)
+        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        own_phone.kill()
+        with pytest.raises(DeviceUnavailableError):
+            session.time(1)
+        assert left_on(own_phone) == []
+
+    def test_a_folder_that_somebody_removed_is_made_again(
+        self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
+    ) -> None:
+        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        pixel2._linked()._adb.shell("rm -rf /data/local/tmp/zenbench", 5)
+        assert session.time(1)[0].inner_runs == 1
+
+    def test_a_slow_phone_takes_longer_and_no_more(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact
+    ) -> None:
+        with own_phone.slow(0.03) as address:
+            found = AndroidPhone(card("pixel2"), "litert", Access(address, runner))
+            assert found.open(artifact, found.setting(Wish())).time(2)[0].inner_runs == 2
+            found.close()
+        assert left_on(own_phone) == []
+
+    def test_two_phones_at_once(
+        self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, user: str, tmp_path: Path
+    ) -> None:
+        with LoopbackPhone(tmp_path / "second") as second:
+            second.authorise(user)
+            both = [
+                AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+                for phone in (own_phone, second)
+            ]
+            sessions = [one.open(artifact, one.setting(Wish())) for one in both]
+            for session in sessions:
+                assert session.time(2)[0].inner_runs == 2
+            assert [one.versions()["serial"] for one in both] == [own_phone.address, second.address]
+            for one in both:
+                one.close()
+            assert left_on(own_phone) == left_on(second) == []
+
+
+class TestDisk:
+    def test_a_full_one_ends_it_and_is_told(
+        self, user: str, runner: Path, artifact: Artifact, tmp_path: Path
+    ) -> None:
+        with LoopbackPhone(tmp_path / "small", disk_bytes=2**19) as phone:
+            phone.authorise(user)
+            found = AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+            with pytest.raises(DeviceUnavailableError, match=r"(?i)no space"):
+                found.open_all([artifact] * 9, found.setting(Wish()))
+            found.close()
+            assert left_on(phone) == []
+
+    def test_a_read_only_one_ends_it_and_is_told(
+        self, pixel2: AndroidPhone, own_phone: LoopbackPhone
+    ) -> None:
+        own_phone.set_read_only(read_only=True)
+        with pytest.raises(DeviceUnavailableError, match=r"(?i)read-only"):
+            pixel2.identity()
+
+
+def test_without_a_runner_it_says_where_to_get_one(own_phone: LoopbackPhone) -> None:
+    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address))
+    with pytest.raises(DeviceUnavailableError, match="zenbench setup pixel2"):
+        found.identity()
+    needs = {need.name: need for need in found.requirements()}
+    assert not needs["benchmark_model"].met and needs["adb-shell"].met
