@@ -6,7 +6,7 @@ still runs, wait 10 s for a service that was refused, and lose what the phone sa
 and what ends a stream while another is read. Here half a packet is kept until the rest comes, and a packet
 that could not be sent whole ends the link.
 
-One thread at a time.
+One thread at a time. After ctrl-C in the middle of a transfer the link may be lost: the next call says so.
 """
 
 from __future__ import annotations

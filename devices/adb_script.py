@@ -12,6 +12,7 @@ What else was tried on the adbd of Android 10:
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shlex
@@ -24,6 +25,7 @@ from .adb_link import Link, Stream
 
 _OUTPUT = 1  # the kind of frame that holds output
 _MAX_MARK_BYTES = 30
+_MAX_ARGUMENT_BYTES = 2**17  # of a process on Linux
 
 
 class DeadlineError(DeviceError):
@@ -33,9 +35,10 @@ class DeadlineError(DeviceError):
 class Script:
     """A running script: `output` is what it wrote and nobody took yet, `status` how it ended."""
 
-    def __init__(self, stream: Stream, mark: re.Pattern[bytes], until: float) -> None:
+    def __init__(self, text: str, stream: Stream, mark: re.Pattern[bytes], until: float) -> None:
         self.output = bytearray()
         self.status = 0
+        self._text = text
         self._stream = stream
         self._mark = mark
         self._until = until
@@ -45,7 +48,7 @@ class Script:
         head = self._stream.read(5, self._until)
         size = int.from_bytes(head[1:], "little")
         if len(head) < 5 or head[0] != _OUTPUT:
-            raise DeviceError("the phone ended a script without an exit status")
+            raise DeviceError(f"the phone ended this without an exit status: {self._text}")
         seen = max(0, len(self.output) - _MAX_MARK_BYTES)  # half of the mark may be there
         self.output += self._stream.read(size, self._until)
         end = self._mark.search(self.output, seen)
@@ -67,9 +70,11 @@ def running(link: Link, script: str, deadline_s: float) -> Iterator[Script]:
     # script may exit, end in a comment or not be one, and the mark still comes.
     name = secrets.token_hex(8)
     command = f"(eval {shlex.quote(script)}) </dev/null; echo {name}$?; read end"
+    if len(os.fsencode(command)) >= _MAX_ARGUMENT_BYTES:
+        raise ValueError(f"a script of {len(script)} characters is more than Linux takes")
     try:
         with closing(link.open(f"shell,v2,pty:{command}", until)) as stream:
-            yield Script(stream, re.compile(name.encode() + rb"(\d+)\r?\n"), until)
+            yield Script(script, stream, re.compile(name.encode() + rb"(\d+)\r?\n"), until)
     except TimeoutError:
         link.check()
         raise DeadlineError(f"the phone did not end this within {deadline_s:g} s: {script}") from None
