@@ -65,8 +65,7 @@ def _on_usb(serial: str | None) -> tuple[str, BaseTransport]:
 
 def _greet(serial: str, transport: BaseTransport) -> Link:
     bounded = _Bounded(transport, _ANSWER_S)
-    # shell_v2 is what we speak; the library would say our host name instead.
-    device = AdbDevice(bounded, banner=b"features=shell_v2")
+    device = AdbDevice(bounded)
     asked = False
 
     def ask(_: object) -> None:

@@ -6,12 +6,13 @@ still runs, wait 10 s for a service that was refused, and lose what the phone sa
 and what ends a stream while another is read. Here half a packet is kept until the rest comes, and a packet
 that could not be sent whole ends the link.
 
-One thread at a time.
+One thread at a time. After ctrl-C in the middle of a transfer the link may be lost: the next call says so.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import struct
 import time
 from typing import NoReturn, Protocol
@@ -54,17 +55,22 @@ class Link:
         self._received = bytearray()  # of the packet that is coming in
         self._lost = ""
 
-    def open(self, service: bytes, until: float) -> Stream:
-        """A stream to a service, which the phone may still refuse: it then closes it."""
+    def open(self, service: str, until: float) -> Stream:
+        """A stream to a service; raises DeviceUnavailableError where the phone has none of that name."""
+        if "\0" in service:
+            raise ValueError("a script cannot hold a null character")
         stream = Stream(self, next(self._ids))
         self._streams[stream.local_id] = stream
-        self.send(_OPEN, stream.local_id, 0, service + b"\0")
         try:
+            self.send(_OPEN, stream.local_id, 0, os.fsencode(service) + b"\0")
             while not stream.remote_id and not stream.closed:
                 self.receive(until)
         except BaseException:
             stream.close()
             raise
+        if stream.closed:
+            name = service.partition(":")[0]
+            raise DeviceUnavailableError(f"the phone {self._serial} refuses the service {name}")
         return stream
 
     def send(self, command: int, local_id: int, remote_id: int, data: bytes = b"") -> None:

@@ -29,7 +29,7 @@ def push(
     """Writes the files on the phone, in order, with folders where they are missing.
 
     All requests go out in full packets without a wait for the answer to each file: adb-shell opens a stream
-    for each. A refused file stays absent, as do those after it.
+    for each. The phone removes what it has of a refused file and never sees those after it.
     """
     for packet in _packets(_requests(files, mode), max_payload_bytes):
         # The answers are OKAYs and at most one FAIL, which is the last.
