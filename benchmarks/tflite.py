@@ -116,8 +116,8 @@ def blocks() -> str:
     chosen = islice((item for item in planned if isinstance(item, Workload)), WORKLOADS)
     took = sorted(write_times_ms(chosen))
     return (
-        f"Writing a block takes {median(took):.1f} ms of processor time (median over {WORKLOADS} blocks of the\n"
-        f"search spaces, weights given; nine in ten take less than {took[int(0.9 * len(took))]:.1f} ms)."
+        f"Writing a block takes {median(took):.1f} ms of processor time (median over {WORKLOADS} blocks of\n"
+        f"the search spaces, weights given; nine in ten take less than {took[int(0.9 * len(took))]:.1f} ms)."
     )
 
 
