@@ -22,7 +22,7 @@ from .base import Artifact, Requirement, Sample, Setting
 from .card import Card
 from .host_runtime import HostDevice, first_line, quiet_cores, random_inputs, system_versions, timed
 
-XNNPACK, BUILTIN = "litert", "litert-builtin"
+_XNNPACK = "litert"
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 """Packages with one and the same interpreter; the first that is there serves."""
 _ADVICE = "pip install ai-edge-litert"
@@ -61,7 +61,7 @@ class LiteRTSession:
         _, module = interpreter()
         self._setting = setting
         kernels = module.OpResolverType
-        chosen = kernels.AUTO if setting.runtime == XNNPACK else kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        chosen = kernels.AUTO if setting.runtime == _XNNPACK else kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
             # Worker threads inherit the cores of the thread that starts them, at the latest in a first run.
             with quiet_cores(setting), silenced():
@@ -93,9 +93,8 @@ def interpreter() -> tuple[str, ModuleType]:
         try:
             return package, import_module(f"{name}.interpreter")
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[
-                0
-            ] != name:  # it is there, but something that it needs is not
+            missing = (error.name or "").partition(".")[0]
+            if missing != name:  # it is there, but something that it needs is not
                 raise
     raise DeviceError(f"LiteRT is not installed; install it with: {_ADVICE}")
 

@@ -41,6 +41,9 @@ feature beside the plain width, so a device with another granule is fitted, only
 
 
 _FEW_CHANNELS = 4
+_LARGEST_TUNED = 5
+"""XNNPACK has depthwise kernels written for 3x3 and 5x5. What is larger runs many times slower, taps on
+padding included; a runtime without such a step is fitted with nought for it."""
 _IMAGE, _DENSE, _POINTWISE, _DEPTHWISE, _LINEAR, _ELEMENTWISE = range(len(KINDS))
 _STRIDED = _ELEMENTWISE  # the roofline's first column after the kinds that have MACs
 
@@ -51,7 +54,8 @@ class OpFeatures:
 
     `kind`: its place in KINDS. `work`: the columns of the roofline (see `ROOFLINE`), in units that keep
     them near one. `point`: coordinates in which its efficiency varies smoothly: octaves of input channels,
-    output channels, output size and (twice) kernel, the stride, and what rounding wastes of the channels.
+    output channels, output size and (twice) kernel, the stride, what rounding wastes of the channels, and
+    (in twice the octaves) what padding wastes of the taps: some runtimes compute those too.
     """
 
     kind: int
@@ -67,6 +71,7 @@ ROOFLINE = (
     "100 kB of weights",
     "100 kB of linear weights",
     "operations",
+    "large depthwise 10M taps",
 )
 
 
@@ -145,11 +150,12 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 @lru_cache(maxsize=16_384)
 def op_features(op: TimedOp) -> OpFeatures:
     form, channels_in, channels_out, size_in, size, kernel, stride, groups = op
-    kind, per_output = _ELEMENTWISE, 0.0
+    kind, per_output, padded = _ELEMENTWISE, 0.0, 1.0
     rounded_in, rounded_out = _rounded(channels_in), _rounded(channels_out)
     if form == "conv":
         # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
         per_output = sum(tap_shares(kernel, size_in, stride)) ** 2
+        padded = kernel**2 / per_output
         if groups == channels_in > 1:
             kind = _DEPTHWISE
         else:
@@ -172,6 +178,8 @@ def op_features(op: TimedOp) -> OpFeatures:
     work[_STRIDED + 3] = 4e-5 * weights
     work[_STRIDED + 4] = 4e-5 * weights if kind == _LINEAR else 0.0
     work[_STRIDED + 5] = 1.0
+    if kind == _DEPTHWISE and kernel > _LARGEST_TUNED:
+        work[_STRIDED + 6] = rounded_out * (kernel * size) ** 2 / 1e7
     point = (
         log2(channels_in),
         log2(channels_out),
@@ -180,6 +188,7 @@ def op_features(op: TimedOp) -> OpFeatures:
         stride - 1.0,
         2 * (rounded_out / channels_out - 1),
         2 * (_rounded(channels_in) / channels_in - 1),
+        2 * log2(padded),
     )
     return OpFeatures(kind, tuple(work), point)
 

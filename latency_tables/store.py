@@ -32,7 +32,7 @@ def find(setting: Setting) -> LatencyTable:
             return LatencyTable.load(path)
     raise TableError(
         f"there is no latency table for {setting.device} {setting.file_stem}; "
-        f"build one with: zenbench profile --device {setting.device}"
+        f"build one with: zenbench profile --device {setting.device} --runtime {setting.runtime}"
     )
 
 

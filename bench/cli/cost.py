@@ -29,7 +29,7 @@ def command(style: str, **options: Any) -> None:
     """MACs, parameters, layers and activation memory of networks.
 
     NETWORK is a structure string, a file holding one, a network.json, a search's result.json, an ONNX
-    file that zenbench wrote, or zoo:NAME (zoo:all for every known network).
+    or TFLite file that zenbench wrote, or zoo:NAME (zoo:all for every known network).
     """
     records = []
     for network in networks_only(chosen_networks(options), "counted"):

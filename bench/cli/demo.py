@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...atomic import write_text
-from ...devices.base import Wish
+from ...devices.base import Artifact, Wish
 from ...devices.registry import device as find_device
 from ...errors import UserError
 from ...latency_tables.model import TableModel
@@ -22,7 +22,7 @@ from ...zen.proxies.closed_form import zen_closed
 from ...zen.space import open_space
 from ...zen.task import Task
 from ..agreement import Agreement, agree
-from ..export.export import export_onnx
+from ..export.export import export_onnx, export_tflite
 from ..export.parity import Parity
 from ..latency_csv import LatencyRow, write_rows
 from ..networks import networks_only, read
@@ -48,9 +48,10 @@ TEST_SEED, TEST_NETWORKS = 1_000, 10
 @click.option(
     "--time", "duration_ms", type=DURATION, default="90s", show_default=True, help="For the profile."
 )
+@click.option("--runtime", help="Runtime of this computer's CPU; default from the card.")
 @click.option("--evaluations", type=click.IntRange(1), default=96_000, show_default=True)
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-demo.")
-def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
+def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path | None) -> None:
     """The whole story on this machine, in a few minutes.
 
     Profiles the CPU's blocks, takes the measured latency of a published network as the budget, searches
@@ -59,7 +60,7 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-demo"
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty; choose another --out")
-    driver = find_device("host")
+    driver = find_device("host", runtime)
     setting = driver.setting(Wish())
     rival, space = zoo(RIVAL), open_space("resnet")
     table_path = folder / f"{setting.file_stem}.csv"
@@ -88,7 +89,8 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     found = networks_only([read(str(folder / "result.json"))], "exported")[0]
 
     say("4/5 export the found network and check it against torch")
-    artifact, parity = export_onnx(found, folder / "network.onnx")
+    export = export_tflite if driver.accepts[0] == "tflite" else export_onnx
+    artifact, parity = export(found, folder / f"network.{driver.accepts[0]}")
     write_parity(found, artifact, parity)
 
     say("5/5 measure it, with networks that the table has never seen, and compare")
@@ -99,7 +101,7 @@ def command(duration_ms: float, evaluations: int, out: Path | None) -> None:
     write_rows(folder / "predicted.csv", predicted)
     agreement = agree(measured, predicted)
     show_agreement(agreement, "table")
-    summary = _summary(record, rival, budget_row, measured[0], parity, agreement)
+    summary = _summary(record, rival, budget_row, measured[0], artifact, parity, agreement)
     write_text(folder / "summary.txt", summary)
     click.echo(summary, nl=False)
     say(f"everything is in {folder}/")
@@ -110,6 +112,7 @@ def _summary(
     rival: Network,
     budget: LatencyRow,
     measured: LatencyRow,
+    exported: Artifact,
     parity: Parity,
     agreement: Agreement,
 ) -> str:
@@ -129,6 +132,6 @@ def _summary(
             f"mean error {agreement.mape:.1%} over {agreement.count}, {agreement.within_10:.0%} within 10 %, "
             f"noise ceiling {agreement.noise_ceiling or 0.0:.1%}"
         ),
-        "export": f"network.onnx, relative error to torch {parity.relative_error:.1g}",
+        "export": f"{exported.path.name}, relative error to torch {parity.relative_error:.1g}",
     }
     return "".join(f"{name + ':':14}{text}\n" for name, text in lines.items())

@@ -23,7 +23,7 @@ COMMANDS = {
     "rank": "How well proxies order networks of known accuracy.",
     "search": "Find the most expressive network within a budget.",
     "predict": "Latency of networks, from a table.",
-    "export": "Write a network as an ONNX file and check it.",
+    "export": "Write a network as an ONNX or TFLite file and check it.",
     "measure": "Latency of whole networks, measured on a device.",
     "compare": "Hold predictions against measurements.",
     "demo": "The whole story on this machine, in a few minutes.",

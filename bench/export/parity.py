@@ -15,9 +15,10 @@ from ...devices.litert import interpreter, silenced
 from .weights import Array
 
 _SEED = 1
-LIMITS = {"fp32": 1e-4, "fp16": 0.03, "int8": 0.7}
-"""Largest relative error by precision. fp16 weights are off by 2^-12 each, and depth amplifies that. What
-int8 costs depends on the weights, so its limit only tells a broken file (about 1) from a coarse one."""
+LIMITS = {"fp32": 1e-4, "fp16": 0.1, "int8": 0.7}
+"""Largest relative error by precision. fp16 rounds weights to 2^-12, and deep networks amplify that a hundred
+times. What int8 costs depends on the weights, so its limit only tells a broken file (about 1) from a coarse
+one."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,27 @@ def test_a_model_of_plain_units_predicts_every_known_network() -> None:
         assert model.estimate(zoo(name)).ms == pytest.approx(network_truth_ms(zoo(name)), rel=0.2), name
 
 
+def test_a_runtime_that_is_lost_on_large_depthwise_kernels_is_learned() -> None:
+    def ops(workload: Workload) -> list[tuple[str, int]]:
+        return [(KINDS[op.kind], round(2 ** (op.point[3] / 2))) for op in workload_features(workload)]
+
+    def slow_ms(workload: Workload) -> float:
+        extra = sum(
+            7 * RATES["depthwise"] * op.work[op.kind]
+            for op, kind in zip(workload_features(workload), ops(workload), strict=True)
+            if kind == ("depthwise", 7)
+        )
+        return truth_ms(workload) + extra
+
+    known, unseen = some_workloads(300, 0), some_workloads(200, 1)
+    fill_in = FillIn(known, [slow_ms(workload) for workload in known])
+    for kernel in (3, 5, 7):
+        found = [workload for workload in unseen if ("depthwise", kernel) in ops(workload)]
+        assert len(found) > 5
+        errors = [abs(fill_in.predict(workload)[0] / slow_ms(workload) - 1) for workload in found]
+        assert mean(errors) < 0.08, kernel
+
+
 def test_every_timed_operation_has_features() -> None:
     for workload in zoo("zennet-400m-se").workloads():
         kinds = {KINDS[op.kind] for op in workload_features(workload)}
