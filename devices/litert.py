@@ -65,8 +65,11 @@ class LiteRTSession:
         try:
             # Worker threads inherit the cores of the thread that starts them, at the latest in a first run.
             with quiet_cores(setting), silenced():
+                # Not by its path: LiteRT verifies only what it is given as bytes, and a cut file crashes it.
                 self._interpreter = module.Interpreter(
-                    str(artifact.path), num_threads=setting.threads, experimental_op_resolver_type=chosen
+                    model_content=artifact.path.read_bytes(),
+                    num_threads=setting.threads,
+                    experimental_op_resolver_type=chosen,
                 )
                 self._interpreter.allocate_tensors()
                 places = {given["name"]: given["index"] for given in self._interpreter.get_input_details()}

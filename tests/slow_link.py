@@ -28,14 +28,19 @@ def _serve(server: socket.socket, port: int, delay_s: float, stop: threading.Eve
     with contextlib.ExitStack() as ends:
         while not stop.is_set():
             try:
-                client = ends.enter_context(server.accept()[0])
-                phone = ends.enter_context(socket.create_connection(("127.0.0.1", port)))
-            except (
-                OSError
-            ):  # the link is being taken down, or the phone is down: the client sees its end closed
+                client = server.accept()[0]
+            except OSError:  # the link is being taken down
                 continue
+            try:
+                phone = socket.create_connection(("127.0.0.1", port))
+            except OSError:  # the phone is down: the client sees its end closed
+                client.close()
+                continue
+            for end in (client, phone):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # A close would not be seen while a thread still reads there.
+                ends.callback(_hang_up, end)
             for source, sink in ((client, phone), (phone, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=_pump, args=(source, sink, delay_s), daemon=True).start()
 
 
@@ -45,5 +50,9 @@ def _pump(source: socket.socket, sink: socket.socket, delay_s: float) -> None:
             time.sleep(delay_s)
             sink.sendall(data)
     for end in (source, sink):
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+        _hang_up(end)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

@@ -337,7 +337,7 @@ class TestLink:
             found = AndroidPhone(card("pixel2"), "litert", Access(address, runner))
             found.identity()
             big = tmp_path / "big.tflite"
-            big.write_bytes(artifact.path.read_bytes() + bytes(40 * 2**20))
+            big.write_bytes(artifact.path.read_bytes() + bytes(12 * 2**20))
             large = Artifact("tflite", big, "", artifact.inputs, 1, "fp32")
             after(0.05, own_phone.restart)
             found.open(large, found.setting(Wish())).time(1)
