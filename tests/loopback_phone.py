@@ -158,8 +158,11 @@ class LoopbackPhone:
 
     def processes(self) -> list[Process]:
         """What was started through the phone and still runs."""
-        own = (["/system/bin/adbd"], ["cat"])
-        return [process for process in self._all_processes() if process.arguments not in own]
+        return [
+            process
+            for process in self._all_processes()
+            if process.pid != self._pid and process.arguments != ["/system/bin/adbd"]
+        ]
 
     def files(self) -> list[str]:
         """Everything under `/data/local/tmp`, relative to it and sorted; folders end in a slash."""
