@@ -64,6 +64,7 @@ def _on_usb(serial: str | None) -> tuple[str, BaseTransport]:
 
 
 def _greet(serial: str, transport: BaseTransport) -> Link:
+    key = signer()  # making one takes longer than a phone does
     bounded = _Bounded(transport, _ANSWER_S)
     device = AdbDevice(bounded)
     asked = False
@@ -76,7 +77,7 @@ def _greet(serial: str, transport: BaseTransport) -> Link:
 
     try:
         device.connect(
-            rsa_keys=[signer()],
+            rsa_keys=[key],
             transport_timeout_s=_ANSWER_S,
             auth_timeout_s=_ACCEPT_S,
             read_timeout_s=_ANSWER_S,
