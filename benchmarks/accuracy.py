@@ -1,7 +1,8 @@
 """Predicted against measured on random networks that no table has seen.
 
-Run after `zenbench profile` of that runtime:
-`python benchmarks/accuracy.py [--networks 20] [--seed 1000] [--runtime litert] [--out DIR]`.
+Run after `zenbench profile` of that device and runtime:
+`python benchmarks/accuracy.py [--networks 20] [--seed 1000] [--runtime litert] [--out DIR]`, for a phone
+with `--device pixel2 [--serial HOST:PORT] [--runner FILE]`.
 Writes measured.csv and predicted.csv, and prints the agreement, whole and by the largest kernel.
 """
 
@@ -15,7 +16,7 @@ from zenbench.bench.cli.measure import run_measure
 from zenbench.bench.latency_csv import write_rows
 from zenbench.bench.planning import random_networks
 from zenbench.bench.prediction import open_model, predict
-from zenbench.devices.base import Wish
+from zenbench.devices.base import Access, Wish
 from zenbench.devices.registry import device
 from zenbench.zen.graph import Conv
 from zenbench.zen.network import Network
@@ -28,16 +29,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1000)
+    parser.add_argument("--device", default="host")
     parser.add_argument("--runtime")
+    parser.add_argument("--serial")
+    parser.add_argument("--runner", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
     options = parser.parse_args()
     wish = Wish(options.runtime, threads=options.threads)
-    model = open_model("host", wish)
+    model = open_model(options.device, wish)
     stream = random_networks(list(spaces().values()), RESOLUTIONS, options.seed)
     unseen = (network for network in stream if network not in model.table.networks)
     networks = list(islice(unseen, options.networks))
-    driver = device("host", options.runtime)
+    driver = device(options.device, options.runtime, Access(options.serial, options.runner))
     options.out.mkdir(parents=True, exist_ok=True)
     measured = run_measure(driver, driver.setting(wish), networks, options.out / "measured.csv")
     predicted = predict(model, networks)
