@@ -7,6 +7,7 @@ that dropped comes back.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 
-from ..errors import DeviceUnavailableError, UserError
+from ..errors import DeviceError, DeviceUnavailableError, UserError
 from . import benchmark_model, runners
 from .adb import LinkLostError
 from .android_link import AndroidLink, Details
@@ -73,6 +74,7 @@ class AndroidPhone:
                 str(runner) if runner.exists() else "missing",
                 f"zenbench setup {self.name}",
             ),
+            _presence(self._access.serial),
         ]
 
     def identity(self) -> Mapping[str, str]:
@@ -212,6 +214,21 @@ class AndroidSession:
 
     def close(self) -> None:
         self._phone.forget(self.name)
+
+
+def _presence(serial: str | None) -> Requirement:
+    """Whether there is a phone to be tried; one that is named is not disturbed for that."""
+    serial = serial or os.environ.get("ANDROID_SERIAL")
+    if serial:
+        return Requirement("phone", True, serial)
+    advice = "connect one by USB, or name one on the network in ANDROID_SERIAL"
+    try:
+        from .adb_usb import usb_phones
+
+        found = [phone.serial or "one on USB" for phone in usb_phones()]
+    except (ImportError, OSError, DeviceError):  # no library, or no USB: no phone
+        found = []
+    return Requirement("phone", bool(found), ", ".join(found) or "none", advice)
 
 
 def _own(session: Session) -> AndroidSession:

@@ -58,7 +58,7 @@ def read_runner(card: Card, given: Path | None) -> bytes:
         raise DeviceUnavailableError(
             f"{card.name} has no runner yet; get it with: zenbench setup {card.name} (or give --runner FILE)"
         ) from None
-    if given is None and digest_path(path).read_text("utf-8").strip() != sha256(data).hexdigest():
+    if given is None and _kept_digest(path) != sha256(data).hexdigest():
         raise DeviceUnavailableError(
             f"{path} is not the file that was downloaded; get it again with: zenbench setup {card.name}"
         )
@@ -67,6 +67,13 @@ def read_runner(card: Card, given: Path | None) -> bytes:
 
 def digest_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
+
+
+def _kept_digest(path: Path) -> str | None:
+    try:
+        return digest_path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def download(
