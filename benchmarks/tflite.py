@@ -1,13 +1,16 @@
 """The page docs/tflite.md: TFLite files, how exact they are at each precision, and how fast they are written.
 
-`python benchmarks/tflite.py > docs/tflite.md` (several minutes)
+`python benchmarks/tflite.py --resolution 96 > docs/tflite.md` (several minutes; networks at their own
+resolution take half an hour)
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from copy import deepcopy
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -16,15 +19,15 @@ from time import thread_time
 import numpy as np
 import torch
 from zenbench.bench.cli.profile import RESOLUTIONS
-from zenbench.bench.export.export import export_tflite
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.export.parity import gaussian, run_tflite
+from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
 from zenbench.bench.planning import plan
 from zenbench.bench.subjects import seeded_weights, state_arrays
 from zenbench.devices.base import Wish
 from zenbench.devices.registry import device
+from zenbench.errors import DeviceError
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import INPUT, GraphBuilder
 from zenbench.zen.module import initialise
@@ -33,6 +36,7 @@ from zenbench.zen.workload import Workload
 
 WORKLOADS = 200
 CHANNELS = 96
+IMAGES = 4
 RUNTIMES = ("onnxruntime", "litert", "litert-builtin")
 ROUNDS, RUNS = 15, 20
 
@@ -70,17 +74,18 @@ that nothing was calibrated on, and `snr_db`, the same as a signal-to-noise rati
 relative error of 1e-4 (fp32), 0.1 (fp16) or 0.7 (int8: 3 dB; only a broken file is that far off). What int8
 costs a trained network can only be told with its weights.
 
-`python benchmarks/tflite.py > docs/tflite.md` writes this page; its figures are of a shared 2-core virtual
-machine (AMD EPYC)."""
+`python benchmarks/tflite.py --resolution 96 > docs/tflite.md` writes this page; its figures are of a shared
+2-core virtual machine (AMD EPYC)."""
 
 NETWORKS = """\
 ## Known networks
 
-Weights are seeded, input is Gaussian, at each network's own resolution. `fp32` is the file's relative error
-against torch. The next two columns hold file and torch against the same network computed in fp64: where the
-first is above 1e-5, torch is as far from the truth, so the network amplifies the rounding of either. `fp16`
-is the relative error with weights in fp16, `int8` the signal-to-noise ratio over 8 images. `written` is the
-processor time to write the fp32 file, without making its weights.
+Weights are seeded, input is Gaussian, resolution {resolution}. `fp32` is the file's relative error against
+torch. The next two columns hold file and torch against the same network computed in fp64: where the first is
+above 1e-5, torch is as far from the truth, so the network amplifies the rounding of either. `fp16` is the
+relative error with weights in fp16, `int8` the signal-to-noise ratio, both over {images} images. `written` is
+the processor time to write the fp32 file, without making its weights. Refused: `ai-edge-quantizer` 0.10 fails
+on convolutions with more than 32 MiB of weights.
 
 | network | operators | MB | written | fp32 | file to fp64 | torch to fp64 | fp16 | int8 |
 |---|---|---|---|---|---|---|---|---|"""
@@ -97,10 +102,13 @@ processor, the others do not: a table belongs to its runtime.
 
 
 def main() -> None:
-    torch.set_num_threads(2)
-    print(INTRODUCTION, blocks(), NETWORKS, sep="\n\n")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--resolution", type=int, help="of the networks; default each one's own")
+    resolution = parser.parse_args().resolution
+    networks = NETWORKS.format(images=IMAGES, resolution=resolution or "each network's own")
+    print(INTRODUCTION, blocks(), networks, sep="\n\n")
     for name in zoo_names():
-        print(network_row(name), flush=True)
+        print(network_row(name, resolution), flush=True)
         print(name, file=sys.stderr)
     print()
     rules = "---|" * (len(RUNTIMES) - 1) + "---"
@@ -132,8 +140,8 @@ def write_times_ms(workloads: Iterator[Workload]) -> Iterator[float]:
             yield 1e3 * (thread_time() - start)
 
 
-def network_row(name: str) -> str:
-    network = zoo(name)
+def network_row(name: str, resolution: int | None) -> str:
+    network = replace(zoo(name), resolution=resolution or zoo(name).resolution)
     graph = network.graph()
     module = initialise(graph)
     weights = state_arrays(module)
@@ -145,14 +153,20 @@ def network_row(name: str) -> str:
         seconds = thread_time() - start
         size, operators = path.stat().st_size, len(read_contents(path.read_bytes()).operators)
         y = run_tflite(path, x)
-        half, small = (export_tflite(network, path, precision=precision)[1] for precision in ("fp16", "int8"))
+        images = gaussian((IMAGES, *graph.input_shape))
+        half = check_tflite(write_tflite(graph, weights, path, precision="fp16").path, module, images, "fp16")
+        try:
+            write_tflite(graph, weights, path, precision="int8")
+            noise = f"{check_tflite(path, module, images, 'int8').snr_db:.1f} dB"
+        except DeviceError:
+            noise = "refused"
     with torch.no_grad():
         own = module(torch.from_numpy(x)).numpy()
         exact = deepcopy(module).double()(torch.from_numpy(x).double()).numpy()
     errors = [distance(y, own), distance(y, exact), distance(own, exact), half.relative_error]
     cells = [f"`{name}`", operators, f"{size / 1e6:.1f}", f"{1e3 * seconds:.0f} ms"]
     cells += [f"{error:.1e}" for error in errors]
-    return f"| {' | '.join(map(str, cells))} | {small.snr_db:.1f} dB |"
+    return f"| {' | '.join(map(str, cells))} | {noise} |"
 
 
 def distance(y: np.ndarray, reference: np.ndarray) -> float:

@@ -9,8 +9,9 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from ...devices.host_runtime import first_line
 from ...devices.litert import silenced
-from ...errors import UserError
+from ...errors import DeviceError, UserError
 from .tflite_file import SIGNATURE, Model, Operator, Tensor
 from .weights import Array
 
@@ -42,7 +43,10 @@ def halve(model: Model) -> Model:
 
 def quantise(data: bytes, batches: Sequence[Array]) -> bytes:
     """The bytes of a TFLite file in int8, inputs and outputs too: weights with a scale a channel, every
-    other tensor with one whose range the batches give. Operators without int8 kernels stay in fp32."""
+    other tensor with one whose range the batches give. Operators without int8 kernels stay in fp32.
+
+    Raises DeviceError where the quantizer fails: 0.10 does on convolutions with more than 32 MiB of weights.
+    """
     try:
         from ai_edge_quantizer import quantizer, recipe
     except ImportError:
@@ -53,7 +57,10 @@ def quantise(data: bytes, batches: Sequence[Array]) -> bytes:
         simplefilter("ignore")
         tool = quantizer.Quantizer(bytearray(data), recipe.static_wi8_ai8())
         ranges = tool.calibrate({SIGNATURE: [{"input": batch} for batch in batches]}, num_threads=1)
-        result = tool.quantize(ranges, enable_progress_report=False)
+        try:
+            result = tool.quantize(ranges, enable_progress_report=False)
+        except (ValueError, RuntimeError) as error:
+            raise DeviceError(f"ai-edge-quantizer failed: {first_line(error)}") from error
     return bytes(result.quantized_model)
 
 

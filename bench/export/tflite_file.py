@@ -96,7 +96,9 @@ class _Writer:
             number = 0
             if tensor.values is not None:
                 number = len(buffers)
-                buffers.append(self.table("Buffer", Data=self.data(tensor.values.tobytes())))
+                buffers.append(
+                    self.table("Buffer", Data=self.data(tensor.values.reshape(-1).view(np.uint8).data))
+                )
             tensors.append(
                 self.table(
                     "Tensor",
@@ -132,7 +134,7 @@ class _Writer:
             SignatureDefs=self.offsets([self.signature(index[model.input], index[model.output])]),
         )
         self.builder.Finish(root, IDENTIFIER)
-        return bytes(self.builder.Output())
+        return bytes(memoryview(self.builder.Bytes)[self.builder.head :])
 
     def code(self, kind: str, version: int) -> int:
         number = getattr(self.schema.BuiltinOperator, kind)
@@ -181,7 +183,7 @@ class _Writer:
             self.builder.PrependUOffsetTRelative(place)
         return cast(int, self.builder.EndVector())
 
-    def data(self, content: bytes) -> int:
+    def data(self, content: bytes | memoryview) -> int:
         builder = self.builder
         builder.StartVector(1, len(content), _ALIGNMENT)
         builder.head -= len(content)

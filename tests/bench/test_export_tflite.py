@@ -18,7 +18,7 @@ from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
 from zenbench.bench.subjects import FileSubject, seeded_weights, state_arrays
 from zenbench.devices.base import Setting
-from zenbench.errors import NetworkError, UserError
+from zenbench.errors import DeviceError, NetworkError, UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode
 from zenbench.zen.module import initialise
@@ -278,6 +278,13 @@ def test_int8_weights_have_a_scale_a_channel() -> None:
     assert len(weights) > 1
     for tensor in weights:
         assert tensor.Quantization().ScaleLength() == tensor.Shape(0) > 1
+
+
+def test_what_the_quantizer_cannot_do_is_told_in_one_line(tmp_path: Path) -> None:
+    graph = build(lambda b: b.conv(INPUT, 2100, 1), size=2, channels=4100).graph()  # 34 MB of weights
+    with pytest.raises(DeviceError, match=r"^ai-edge-quantizer failed: .*conv1\.weight") as caught:
+        write_tflite(graph, seeded_weights(graph), tmp_path / "g.tflite", precision="int8")
+    assert "\n" not in str(caught.value)
 
 
 def test_given_images_set_the_ranges(tmp_path: Path) -> None:
