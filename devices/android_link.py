@@ -38,9 +38,13 @@ _SHORT_S = 20.0
 _FOLDER_GONE = 97
 _JANITOR = """d={folder}; echo $$ > "$d/janitor"; trap '' HUP; cat > /dev/null
 pkill -9 -f {pattern}; rm -rf "$d"; rmdir {parent} 2>/dev/null; true"""
+# A folder whose janitor has not yet said its number belongs to a connection that begins, unless it is old.
 _SWEEP = """for d in {parent}/*/; do d=${{d%/}}
-  [ -d "$d" ] && {{ read -r p < "$d/janitor" && kill -0 "$p"; }} 2>/dev/null || rm -rf "$d"; done
-mkdir -p {folder} && echo > {folder}/janitor"""
+  [ -d "$d" ] || continue
+  if read -r p < "$d/janitor"; then kill -0 "$p" || rm -rf "$d"
+  else find "$d" -maxdepth 0 -mmin +1 -exec rm -rf {{}} +; fi
+done 2>/dev/null
+mkdir -p {folder}"""
 
 
 @dataclass(frozen=True)

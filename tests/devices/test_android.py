@@ -10,6 +10,7 @@ from loopback_phone import LoopbackPhone
 from zenbench.bench.subjects import WorkloadSubject
 from zenbench.bench.timing import REFERENCE
 from zenbench.devices import adb_connect, android
+from zenbench.devices.adb import Adb
 from zenbench.devices.android import AndroidPhone
 from zenbench.devices.base import Access, Artifact, RemoteDevice, Wish
 from zenbench.devices.card import Card, card, read_card
@@ -122,20 +123,35 @@ def test_nothing_is_left_when_it_lets_go(
     assert left_on(own_phone) == []
 
 
-def test_what_a_dead_connection_left_is_swept_up(
-    pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone, runner: Path
+def test_what_dead_connections_left_is_swept_up(
+    own_phone: LoopbackPhone, runner: Path, artifact: Artifact
 ) -> None:
-    """The phone was switched off: neither we nor the janitor could clean up."""
-    pixel2.open(artifact, pixel2.setting(Wish()))
+    """A phone was switched off: neither we nor the janitor could clean up."""
+    adb = Adb.connect(own_phone.address)
+    folder = "/data/local/tmp/zenbench"
+    for name, janitor in (("dead", "echo 999999999"), ("old", ":"), ("new", ":")):
+        made = f"mkdir -p {folder}/{name}; {janitor} > {folder}/{name}/janitor"
+        assert adb.shell(f"{made}; echo > {folder}/{name}/0.tflite", 5).status == 0
+    assert adb.shell(f"touch -d '2020-01-01 00:00:00' {folder}/old", 5).status == 0
+    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    found.identity()
+    folders = {name.split("/")[1] for name in own_phone.files() if name.count("/") == 2}
+    assert "new" in folders and not folders & {"dead", "old"}
+    found.close()
+    adb.close()
+
+
+def test_two_connections_leave_each_other_alone(own_phone: LoopbackPhone, runner: Path) -> None:
+    one, other = (AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner)) for _ in range(2))
+    one.state()
     kept = own_phone.files()
-    living = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
-    living.state()
-    added = sorted(set(own_phone.files()) - set(kept))
-    janitors = [process for process in own_phone.processes() if "janitor" in " ".join(process.arguments)]
-    assert len(janitors) == 2, "two connections leave each other alone"
-    living.close()
-    assert not set(added) & set(own_phone.files())
+    other.state()
     assert set(kept) <= set(own_phone.files())
+    other.close()
+    assert own_phone.files() == kept
+    one.state()
+    one.close()
+    assert left_on(own_phone) == []
 
 
 @pytest.mark.parametrize(
