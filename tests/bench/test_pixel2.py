@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from loopback_phone import LoopbackPhone
+from scripted_runner import left_on, scripted_runner
 from zenbench.bench.journal import read
 from zenbench.bench.latency_csv import read_rows
 from zenbench.bench.timing import Recipe
@@ -21,14 +22,6 @@ ZENBENCH = Path(sys.executable).with_name("zenbench")
 
 def rounds(journal: Path) -> Counter[str]:
     return Counter(one.subject for one in read(journal).measurements if one.error is None)
-
-
-def left_on(phone: LoopbackPhone) -> list[object]:
-    """What is still on the phone, after the moment that its janitor needs."""
-    ends = time.monotonic() + 10
-    while (left := [*phone.files(), *phone.processes()]) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return left
 
 
 def test_from_profile_to_comparison(run, own_phone: LoopbackPhone, runner: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -58,15 +51,9 @@ def test_a_profile_that_loses_its_phone_is_completed_by_the_next(  # type: ignor
     run, own_phone: LoopbackPhone, runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(android, "RECONNECT_S", 0.5)
-    (own_phone.root / "system/bin/real_runner").write_bytes(runner.read_bytes())
-    (own_phone.root / "system/bin/real_runner").chmod(0o755)
-    mortal = tmp_path / "mortal.sh"
     # The seventh call takes the daemon with it.
-    mortal.write_text(
-        "#!/system/bin/sh\n[ $1 = --help ] && exit 0\necho >> /data/misc/calls\n"
-        "n=0; while read -r l; do n=$((n+1)); done < /data/misc/calls\n"
-        '[ $n = 7 ] && pkill -9 -x adbd\nexec /system/bin/real_runner "$@"\n'
-    )
+    script = '[ $n = 7 ] && pkill -9 -x adbd\nexec $real "$@"'
+    mortal = scripted_runner(own_phone, runner, tmp_path, script)
     reach = ("--device", "pixel2", "--serial", own_phone.address, "--runner", str(mortal))
     options = ("--space", "mobilenet", "--resolution", "32", "--blocks", "3", "--table", "t.csv")
     lost = run("profile", *reach, *options)
@@ -112,13 +99,8 @@ def test_a_profile_that_is_ended_leaves_nothing_and_is_completed(  # type: ignor
 def test_a_block_whose_runner_crashes_is_recorded_and_the_rest_goes_on(  # type: ignore[no-untyped-def]
     run, own_phone: LoopbackPhone, runner: Path, tmp_path: Path
 ) -> None:
-    (own_phone.root / "system/bin/real_runner").write_bytes(runner.read_bytes())
-    (own_phone.root / "system/bin/real_runner").chmod(0o755)
-    crashing = tmp_path / "crashing.sh"
-    crashing.write_text(
-        "#!/system/bin/sh\n[ $1 = --help ] && exit 0\n"
-        'case $1 in *=2.tflite) kill -SEGV $$;; esac\nexec /system/bin/real_runner "$@"\n'
-    )
+    script = 'case $1 in *=2.tflite) kill -SEGV $$;; esac\nexec $real "$@"'
+    crashing = scripted_runner(own_phone, runner, tmp_path, script)
     reach = ("--device", "pixel2", "--serial", own_phone.address, "--runner", str(crashing))
     profiled = run("profile", *reach, "--resolution", "32", "--blocks", "4", "--table", "t.csv")
     assert profiled.code == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from loopback_phone import LoopbackPhone
+from scripted_runner import left_on, scripted_runner
 from zenbench.bench.subjects import WorkloadSubject
 from zenbench.bench.timing import REFERENCE
 from zenbench.devices import adb_connect, android
@@ -43,33 +44,10 @@ def artifact(tmp_path: Path) -> Artifact:
     return WorkloadSubject(Workload.parse(REFERENCE)).artifact(tmp_path, setting, "tflite")
 
 
-def scripted_runner(phone: LoopbackPhone, runner: Path, tmp_path: Path, script: str) -> Path:
-    """A runner that does what the script says; `$real` is the one it stands before, `$n` counts its calls."""
-    (phone.root / "system/bin/real_runner").write_bytes(runner.read_bytes())
-    (phone.root / "system/bin/real_runner").chmod(0o755)
-    path = tmp_path / "runner.sh"
-    path.write_text(
-        "#!/system/bin/sh\n"
-        "[ $1 = --help ] && exit 0\n"
-        "real=/system/bin/real_runner; echo >> /data/misc/calls\n"
-        "n=0; while read -r l; do n=$((n+1)); done < /data/misc/calls\n"
-        f"{script}\n"
-    )
-    return path
-
-
 def after(seconds: float, action: Callable[[], None]) -> threading.Timer:
     timer = threading.Timer(seconds, action)
     timer.start()
     return timer
-
-
-def left_on(phone: LoopbackPhone) -> list[object]:
-    """What is still on the phone, after the moment that its janitor needs."""
-    ends = time.monotonic() + 10
-    while (left := [*phone.files(), *phone.processes()]) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return left
 
 
 def test_a_round_times_both_and_reads_the_state_around_them(
