@@ -104,24 +104,36 @@ class Fit:
 
     def _maximum(self, rows: _Rows, start: Vector) -> Vector:
         """The most probable times given these observations alone."""
+        times, weights = start, self._weights[rows]
+        for _ in range(_REWEIGHTINGS):
+            times = self._least_squares(rows, weights, times)
+            weights = self._weights[rows] * np.sqrt(self._trust(rows, times))
+        return times
+
+    def _least_squares(self, rows: _Rows, weights: Vector, start: Vector) -> Vector:
+        """The times with the least weighted errors and departures from the prior, squared."""
         from scipy.optimize import least_squares
 
-        times, trust = start, np.ones(len(rows))
-        for _ in range(_REWEIGHTINGS):
-            problem = _Problem(self, rows, self._weights[rows] * np.sqrt(trust))
-            times = least_squares(problem.residuals, times, problem.slopes, method="lm", xtol=1e-6).x
-            off = self._weights[rows] * self._errors(times)[rows]
-            trust = (_DEGREES_OF_FREEDOM + 1) / (_DEGREES_OF_FREEDOM + off**2)
-        return np.asarray(times)
+        def residuals(times: Vector) -> Vector:
+            errors = weights * self._errors(times)[rows]
+            return np.concatenate([errors, self._root @ (times - self.prior.mean)])
+
+        def slopes(times: Vector) -> Vector:
+            return np.concatenate([weights[:, None] * self._work.latencies(times)[1][rows], self._root])
+
+        return np.asarray(least_squares(residuals, start, slopes, method="lm", xtol=1e-6).x)
+
+    def _trust(self, rows: _Rows, times: Vector) -> Vector:
+        """How much each observation weighs under heavy tails, one where it is as far off as expected."""
+        off = self._weights[rows] * self._errors(times)[rows]
+        return np.asarray((_DEGREES_OF_FREEDOM + 1) / (_DEGREES_OF_FREEDOM + off**2))
 
     def _errors(self, times: Vector) -> Vector:
         return np.asarray(np.log(self._work.latencies(times)[0] / self.observed_ms))
 
     def _covariance(self, rows: _Rows, times: Vector) -> Vector:
         slopes = self._work.latencies(times)[1][rows]
-        off = self._weights[rows] * self._errors(times)[rows]
-        trust = (_DEGREES_OF_FREEDOM + 1) / (_DEGREES_OF_FREEDOM + off**2)
-        weighted = slopes * (self._weights[rows] ** 2 * trust)[:, None]
+        weighted = slopes * (self._weights[rows] ** 2 * self._trust(rows, times))[:, None]
         found = np.linalg.inv(self._precision + slopes.T @ weighted)
         return np.asarray((found + found.T) / 2)
 
@@ -131,24 +143,6 @@ def unexplained(predicted_ms: Vector, observed_ms: Vector, spreads: Vector) -> f
     the mean square of their logarithms, less what uncertain coefficients explain of it."""
     squares = np.log(predicted_ms / observed_ms) ** 2
     return sqrt(max(float(np.mean(squares - spreads**2)), _LEAST_NOISE**2))
-
-
-class _Problem:
-    """Weighted errors and departures from the prior, as a least-squares solver asks for them."""
-
-    def __init__(self, fit: Fit, rows: _Rows, weights: Vector) -> None:
-        self._fit, self._rows, self._weights = fit, rows, weights
-
-    def residuals(self, times: Vector) -> Vector:
-        fit = self._fit
-        return np.concatenate(
-            [self._weights * fit._errors(times)[self._rows], fit._root @ (times - fit.prior.mean)]
-        )
-
-    def slopes(self, times: Vector) -> Vector:
-        fit = self._fit
-        slopes = fit._work.latencies(times)[1][self._rows]
-        return np.concatenate([self._weights[:, None] * slopes, fit._root])
 
 
 class _Work:
