@@ -9,7 +9,7 @@ from ..devices import host_cpu
 from ..devices.base import Wish
 from ..devices.card import card
 from ..errors import TableError
-from ..latency_tables.model import TableModel
+from ..latency_tables.predictor import Predictor, predictor
 from ..latency_tables.store import find
 from ..latency_tables.table import LatencyTable
 from ..zen.network import Network
@@ -30,12 +30,12 @@ def open_table(device: str, wish: Wish, path: Path | None = None) -> LatencyTabl
     return table
 
 
-def open_model(device: str, wish: Wish, path: Path | None = None) -> TableModel:
+def open_model(device: str, wish: Wish, path: Path | None = None) -> Predictor:
     """The latency model of `open_table`'s table."""
-    return TableModel(open_table(device, wish, path))
+    return predictor(open_table(device, wish, path))
 
 
-def predict(model: TableModel, networks: Iterable[Network]) -> list[LatencyRow]:
+def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:
     """One row a network."""
     setting = model.table.card.setting
     rows = []

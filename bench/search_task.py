@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, cast
 
 from ..devices.base import Setting
 from ..errors import UserError
-from ..latency_tables.model import TableModel
+from ..latency_tables.predictor import Predictor
 from ..zen.algorithm import ALGORITHMS
 from ..zen.budget import Budget, LatencyLimit
 from ..zen.pareto import AXES
@@ -41,7 +42,7 @@ def task_record(task: Task) -> dict[str, Any]:
     }
 
 
-def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: str) -> Task:
+def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: str) -> Task:
     """The task that `task_record` wrote, with today's tables; raises UserError where it does not hold."""
     try:
         counts = {name: _whole(record, name) for name in _COUNTS}
@@ -81,22 +82,24 @@ def read_task(record: Any, open_model: Callable[[Setting], TableModel], place: s
     )
 
 
-def table_models(budget: Budget) -> Sequence[TableModel]:
+def table_models(budget: Budget) -> Sequence[Predictor]:
     """The models of a budget's latencies, which are all tables here."""
-    return [cast(TableModel, limit.model) for limit in budget.latencies]
+    return [cast(Predictor, limit.model) for limit in budget.latencies]
 
 
-def table_digest(model: TableModel) -> str:
-    """SHA-256 over a table's rows and networks, whatever file they came from."""
+def table_digest(model: Predictor) -> str:
+    """SHA-256 over a table's rows and networks, or its model, whatever file they came from."""
     digest = hashlib.sha256()
     for table_rows in (model.table.rows, model.table.networks):
         for key, row in table_rows.items():
             digest.update(f"{key} {row.latency_ms:.7g}\n".encode())
+    if model.table.card.model is not None:
+        digest.update(json.dumps(model.table.card.model, sort_keys=True).encode())
     return digest.hexdigest()
 
 
 def _limit_record(limit: LatencyLimit) -> dict[str, Any]:
-    model = cast(TableModel, limit.model)
+    model = cast(Predictor, limit.model)
     return {
         "label": limit.label,
         "device": model.device,

@@ -12,7 +12,7 @@ from statistics import median
 from time import perf_counter
 
 from zenbench.bench.planning import random_networks, stratified_workloads
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.predictor import predictor
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.space import spaces
@@ -33,16 +33,14 @@ def each_us(work: Callable[[], object], count: int, repeats: int = REPEATS) -> f
 def main(arguments: Sequence[str]) -> None:
     table = LatencyTable.load(Path(arguments[0]))
     started = perf_counter()
-    model = TableModel(table)
+    model = predictor(table)
     print(
-        f"fit of {len(table.rows)} rows and {len(table.networks)} networks: {perf_counter() - started:.2f} s"
+        f"opening {len(table.rows)} rows and {len(table.networks)} networks: {perf_counter() - started:.2f} s"
     )
     stream = stratified_workloads(list(spaces().values()), [224], 99)
     unseen = [workload for workload in islice(stream, 500) if workload not in table.rows]
-    fill_in = model.fill_in
-    if fill_in is not None:
-        us = each_us(lambda: [fill_in.predict(w) for w in unseen], len(unseen), 1)
-        print(f"fill-in of a workload never seen: {us:.1f} us")
+    us = each_us(lambda: [model.block(workload) for workload in unseen], len(unseen), 1)
+    print(f"prediction of a workload never seen: {us:.1f} us")
     networks = list(islice(random_networks(list(spaces().values()), [224], 99), 100))
     us = each_us(lambda: [zen_closed(n) for n in networks], len(networks), 1)
     print(f"closed form of a network never seen: {us:.0f} us; again: ", end="")

@@ -60,6 +60,16 @@ class TableModel:
     def estimate(self, network: Network) -> Estimate:
         return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 
+    @property
+    def notice(self) -> str | None:
+        return None
+
+    @property
+    def summary(self) -> str:
+        calibration = self.calibration
+        bias = "unknown" if calibration.bias_of_sum is None else f"{calibration.bias_of_sum:+.1%}"
+        return f"plain sum has bias {bias} over {calibration.networks} whole networks"
+
     def _calibrate(self) -> Calibration:
         if self.fill_in is None:
             return calibrate([], [], [])

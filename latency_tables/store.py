@@ -27,9 +27,15 @@ def all_paths() -> Iterator[Path]:
 
 def find(setting: Setting) -> LatencyTable:
     """The table for a setting; raises TableError with the command that makes one."""
-    for path in (user_path(setting), _shipped() / setting.device / f"{setting.file_stem}.csv"):
-        if path.exists() or card_path(path).exists():
-            return LatencyTable.load(path)
+    own = user_path(setting)
+    return LatencyTable.load(own) if own.exists() or card_path(own).exists() else shipped(setting)
+
+
+def shipped(setting: Setting) -> LatencyTable:
+    """The table for a setting that came with zenbench; raises TableError with the command that makes one."""
+    path = _shipped() / setting.device / f"{setting.file_stem}.csv"
+    if path.exists() or card_path(path).exists():
+        return LatencyTable.load(path)
     raise TableError(
         f"there is no latency table for {setting.device} {setting.file_stem}; "
         f"build one with: zenbench profile --device {setting.device} --runtime {setting.runtime}"

@@ -21,6 +21,8 @@ from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
+from .model_record import ModelRecord
+from .roofline import ModelError
 
 SCHEMA = "zenbench-table/1"
 Provenance = Literal["measured", "fitted", "modelled"]
@@ -51,17 +53,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """What makes a table's numbers mean something."""
+    """What makes a table's numbers mean something.
+
+    A `modelled` table has no reference workload and no rows but a `model`: see `ModelRecord`.
+    """
 
     setting: Setting
     provenance: Provenance
     identity: Mapping[str, str]
     versions: Mapping[str, str]
     recipe: Mapping[str, Any]
-    reference: str
-    reference_ms: float
+    reference: str | None
+    reference_ms: float | None
     created: str
     source: str
+    model: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class LatencyTable:
     def merged_with(self, other: LatencyTable) -> LatencyTable:
         """Both tables' rows, the same workload averaged by rounds; raises TableError for other settings."""
         mine, theirs = self.card, other.card
+        if "modelled" in (mine.provenance, theirs.provenance):
+            raise TableError("a modelled table does not merge: it has no rows; give measured tables only")
         if mine.setting != theirs.setting:
             raise TableError(f"tables of two settings do not merge: {mine.setting} and {theirs.setting}")
         if dict(mine.identity) != dict(theirs.identity):
@@ -91,6 +99,8 @@ class LatencyTable:
         write_text(path, rows)
         write_text(networks_path(path), networks)
         card = {"schema": SCHEMA, **asdict(self.card), "sha256": _digests(rows, networks)}
+        if card["model"] is None:
+            del card["model"]
         write_json(card_path(path), card)
 
     @staticmethod
@@ -107,7 +117,10 @@ class LatencyTable:
         networks = {
             _network(cells[0], path): row for cells, row in _from_csv(texts[1], 2, networks_path(path))
         }
-        return LatencyTable(_card(card_data, path), rows, networks)
+        card = _card(card_data, path)
+        if card.model is not None and (rows or networks):
+            raise TableError(f"table {path} has a model and rows, but a modelled table has no rows")
+        return LatencyTable(card, rows, networks)
 
 
 def card_path(path: Path) -> Path:
@@ -226,14 +239,30 @@ def _card(data: dict[str, Any], path: Path) -> Card:
         setting = Setting(**data.pop("setting"))
         card = Card(setting=setting, **data)
         Setting.parse(setting.device, str(setting))
-        usable = card.provenance in ("measured", "fitted", "modelled") and float(card.reference_ms) > 0
+        usable = _has_basis(card)
     except (TypeError, ValueError, KeyError, AttributeError, UserError):
         usable = False
     if not usable:
         raise TableError(
             f"card {card_path(path)} has missing or unknown entries; run zenbench profile again to rebuild it"
         )
+    try:
+        if card.model is not None:
+            ModelRecord.from_json(card.model)
+    except ModelError as error:
+        raise TableError(
+            f"card {card_path(path)} holds a damaged model: {error}; "
+            "remove its table, or install zenbench again"
+        ) from None
     return card
+
+
+def _has_basis(card: Card) -> bool:
+    """Whether a card says what its numbers rest on: a reference workload, or a model."""
+    if card.provenance == "modelled":
+        return card.model is not None and card.reference is None and card.reference_ms is None
+    known = card.provenance in ("measured", "fitted") and card.model is None
+    return known and card.reference_ms is not None and float(card.reference_ms) > 0
 
 
 def _digests(*texts: str) -> dict[str, str]:

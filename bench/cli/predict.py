@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from ...latency_tables.model import TableModel
+from ...latency_tables.predictor import Predictor
 from ...units import format_ms
 from ...zen.network import Network
 from ..latency_csv import write_rows
 from ..networks import networks_only
-from ..prediction import open_model, predict
+from ..prediction import predict
+from .opening import opened_model
 from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
 from .output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
 
@@ -57,7 +58,7 @@ def command(
     beside the calibrated prediction.
     """
     networks = networks_only(chosen_networks(options), "predicted")
-    model = open_model(device, wish(options), table)
+    model = opened_model(device, wish(options), table)
     rows = predict(model, networks)
     if out:
         write_rows(out, rows)
@@ -75,8 +76,9 @@ def command(
     _say_setting(model, style)
 
 
-def _by_block(model: TableModel, networks: Sequence[Network]) -> list[Record]:
+def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
     records: list[Record] = []
+    unmeasured = "learned" if model.table.card.model is None else "modelled"
     for network in networks:
         workloads = network.workloads()
         sum_ms = sum(model.block(workload).ms for workload in workloads)
@@ -93,19 +95,15 @@ def _by_block(model: TableModel, networks: Sequence[Network]) -> list[Record]:
                     "ms": part.ms,
                     "std_ms": part.variance**0.5,
                     "share": times * part.ms / sum_ms,
-                    "source": "measured" if part.measured_ms else "learned",
+                    "source": "measured" if part.measured_ms else unmeasured,
                 }
             )
     return records
 
 
-def _say_setting(model: TableModel, style: str) -> None:
+def _say_setting(model: Predictor, style: str) -> None:
     if style != "table":
         return
-    card, calibration = model.table.card, model.calibration
-    bias = "unknown" if calibration.bias_of_sum is None else f"{calibration.bias_of_sum:+.1%}"
-    say(
-        f"{card.setting.device} {card.setting}, {card.provenance} table "
-        f"of {len(model.table.rows)} workloads; "
-        f"plain sum has bias {bias} over {calibration.networks} whole networks"
-    )
+    card, workloads = model.table.card, len(model.table.rows)
+    of = f" of {workloads} workloads" if workloads else ""
+    say(f"{card.setting.device} {card.setting}, {card.provenance} table{of}; {model.summary}")

@@ -133,6 +133,8 @@ def command(
         show_front(record["front"]["points"], task, style)
     else:
         _show_winner(record, task, style)
+    for limit in task.budget.latencies:
+        say(f"{limit.name}: {limit.model.device} {limit.model.setting}")
     say(f"{folder.path}: {', '.join(files)}")
 
 
@@ -144,7 +146,9 @@ def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
     }
     columns = list(COLUMNS)
     for limit, latency in zip(task.budget.latencies, record["latencies"], strict=True):
-        shown[limit.name] = f"{format_ms(latency['latency_ms'])} +- {format_ms(latency['std_ms'])}"
+        per_image = latency["latency_per_image_ms"]
+        each = f" ({format_ms(per_image)} an image)" if per_image != latency["latency_ms"] else ""
+        shown[limit.name] = f"{format_ms(latency['latency_ms'])} +- {format_ms(latency['std_ms'])}{each}"
         columns.append(Column(limit.name, limit.name))
     if style == "table":
         answer([shown], columns, style)

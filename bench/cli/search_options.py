@@ -8,15 +8,15 @@ from typing import Any
 
 from ...devices.base import Setting, Wish
 from ...errors import UserError
-from ...latency_tables.model import TableModel
+from ...latency_tables.predictor import Predictor
 from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.budget import Budget, LatencyLimit
 from ...zen.pareto import axis_limit
 from ...zen.space import open_space
 from ...zen.task import Task
 from ..limits import WrittenLimit, check_distinct
-from ..prediction import open_model
 from ..search_task import read_task, task_record
+from .opening import opened_model
 from .options import wish
 from .output import say
 
@@ -63,7 +63,7 @@ def asked_task(options: dict[str, Any]) -> Task:
 
 def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
     device, asked = (written.device, written.wish) if written.device else (options["device"], wish(options))
-    model = open_model(device, asked, options["table"])
+    model = opened_model(device, asked, options["table"])
     batch = model.table.card.setting.batch
     limit_ms = written.limit_ms * (batch if options["per_image"] else 1)
     return LatencyLimit(limit_ms, model, options["confidence"], written.label)
@@ -76,9 +76,9 @@ def repeated_task(path: Path, table: Path | None) -> Task:
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{path} is no result.json of a search by this version") from None
 
-    def opened(setting: Setting) -> TableModel:
+    def opened(setting: Setting) -> Predictor:
         asked = Wish(setting.runtime, setting.precision, setting.batch, setting.threads)
-        return open_model(setting.device, asked, table)
+        return opened_model(setting.device, asked, table)
 
     task = read_task(record, opened, str(path))
     if task_record(task)["budget"] != record["budget"]:

@@ -8,6 +8,8 @@ import click
 
 from ...errors import TableError, UserError
 from ...latency_tables.model import TableModel
+from ...latency_tables.modelled import ModelledTable
+from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
 from .options import TABLE, format_option
@@ -22,6 +24,7 @@ COLUMNS = (
     Column("noisy", "noisy rows"),
     Column("bias_of_sum", "bias of plain sum", lambda v: f"{v:+.1%}"),
     Column("calibrated_error", "error around calibration", lambda v: f"{v:.0%}"),
+    Column("left_out_error", "typical error", lambda v: f"{v:.0%}"),
     Column("created", "last sitting", right=False),
     Column("path", "file", right=False),
     Column("problem", "problem", right=False),
@@ -36,9 +39,6 @@ def command(context: click.Context, style: str) -> None:
     if context.invoked_subcommand is not None:
         return
     records = [_describe(path) for path in all_paths()]
-    if not records and style == "table":
-        say("no latency table yet; build one with: zenbench profile --device host")
-        return
     answer(records, COLUMNS, style)
 
 
@@ -61,7 +61,6 @@ def _describe(path: Path) -> Record:
         table = LatencyTable.load(path)
     except TableError as error:
         return {"path": str(path), "problem": str(error)}
-    calibration = TableModel(table).calibration
     return {
         "device": table.card.setting.device,
         "setting": str(table.card.setting),
@@ -69,8 +68,16 @@ def _describe(path: Path) -> Record:
         "workloads": len(table.rows),
         "networks": len(table.networks),
         "noisy": sum(row.verdict != "quiet" for row in table.rows.values()),
-        "bias_of_sum": calibration.bias_of_sum,
-        "calibrated_error": calibration.noise if calibration.networks else None,
+        **_errors(predictor(table)),
         "created": table.card.created,
         "path": str(path),
     }
+
+
+def _errors(model: Predictor) -> Record:
+    """How far the predictions of a table were off, where that is known."""
+    if isinstance(model, TableModel):
+        calibration = model.calibration
+        error = calibration.noise if calibration.networks else None
+        return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
+    return {"left_out_error": model.record.typical_error} if isinstance(model, ModelledTable) else {}

@@ -1,0 +1,80 @@
+"""`zenbench calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...devices.card import card
+from ...errors import TableError
+from ...latency_tables.model_calibration import calibrate_model
+from ...latency_tables.model_record import ErrorStatistics, ModelRecord
+from ...latency_tables.modelled import ModelledTable
+from ...latency_tables.store import shipped, user_path
+from ...latency_tables.table import LatencyTable
+from ...units import format_ms
+from ..calibrating import read_measurements
+from ..profiling import utc_now
+from .options import FILE, format_option, measuring_options, table_option, wish
+from .output import Column, answer, say
+
+COLUMNS = (
+    Column("network", "network", right=False),
+    Column("measured_ms", "measured", format_ms),
+    Column("before_ms", "before", format_ms),
+    Column("before", "error", lambda v: f"{v:+.1%}"),
+    Column("left_out_ms", "left out", format_ms),
+    Column("left_out", "error", lambda v: f"{v:+.1%}"),
+)
+
+
+@click.command("calibrate")
+@click.argument("measured", type=FILE)
+@measuring_options
+@table_option
+@format_option
+def command(measured: Path, device: str, table: Path | None, style: str, **options: Any) -> None:
+    """Improve a modelled table with whole networks that you measured.
+
+    MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch), or the
+    measured.csv of zenbench measure. The published fit moves towards your figures: its speed as a whole
+    from two networks on, its coefficients the more there are. The calibrated table is kept as your own.
+    """
+    published = LatencyTable.load(table) if table else shipped(card(device).setting(wish(options), "free"))
+    setting = published.card.setting
+    path = user_path(setting)
+    if path.exists() and LatencyTable.load(path).card.provenance != "modelled":
+        raise TableError(f"{path} was measured, which is better than any model; remove it to calibrate one")
+    names, observations = read_measurements(measured, setting)
+    calibrated = calibrate_model(published, names, observations, utc_now())
+    calibrated.save(path)
+    before = ModelledTable(published)
+    record = ModelRecord.from_json(calibrated.card.model)
+    answer(
+        [
+            {
+                "network": one.network,
+                "measured_ms": one.latency_ms,
+                "before_ms": (ms := before.estimate(observation.network).ms),
+                "before": ms / one.latency_ms - 1,
+                "left_out_ms": one.left_out_ms,
+                "left_out": one.left_out_ms / one.latency_ms - 1,
+            }
+            for one, observation in zip(record.newest, observations, strict=True)
+        ],
+        COLUMNS,
+        style,
+    )
+    if record.calibration:
+        errors = record.calibration
+        say(
+            f"{setting.device} {setting}: {_error(errors.before)} as published, "
+            f"{_error(errors.after)} on each network left out of the calibration"
+        )
+    say(f"{path}: calibrated on {len(names)} networks")
+
+
+def _error(error: ErrorStatistics) -> str:
+    return f"median error {error.median:.1%}, mean {error.mean:.1%}"

@@ -1,0 +1,120 @@
+"""What of a unit a runtime has to run: its operations as the few numbers that a modelled latency reads.
+
+Unlike `features.py`, which lets measurements tell what an activation or a gate costs, a model that knows
+whole networks only has to be told which operations runtimes treat apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from ..zen.graph import (
+    INPUT,
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    GlobalAveragePool,
+    Graph,
+    GroupSoftmax,
+    Linear,
+    Multiply,
+    Op,
+    Pool,
+    Shape,
+)
+from ..zen.outline import Outline, filling, outline
+from ..zen.workload import Workload
+
+Form = Literal[
+    "conv", "linear", "norm", "relu", "smooth", "hard", "sum", "product", "gate pool", "pool", "copy"
+]
+"""`smooth` activations need an exponential, `hard` ones are their piecewise linear kin; `product` is a map
+times the gate of its channels, whose pooling is the `gate pool`; `copy` moves values unchanged."""
+
+
+class Kernel(NamedTuple):
+    """One operation. In an outline, channels and groups may be marks.
+
+    `inputs`: maps read by a sum. `fused`: a batch norm behind a convolution, which folds into its weights.
+    A linear layer, and a 1x1 convolution of a single place, have size 1.
+    """
+
+    form: Form
+    channels_in: int
+    channels_out: int
+    size_in: int
+    size: int
+    kernel: int = 1
+    groups: int = 1
+    inputs: int = 1
+    fused: bool = False
+
+
+def kernels(workload: Workload) -> Iterator[Kernel]:
+    """The operations of a unit."""
+    found, widths = outline(workload)
+    if not widths:
+        yield from _outline_kernels(found)
+        return
+    put = filling(widths).get
+    for form, channels_in, channels_out, size_in, size, kernel, groups, inputs, fused in _outline_kernels(
+        found
+    ):
+        yield Kernel(
+            form,
+            put(channels_in, channels_in),
+            put(channels_out, channels_out),
+            size_in,
+            size,
+            kernel,
+            put(groups, groups),
+            inputs,
+            fused,
+        )
+
+
+@lru_cache(maxsize=8192)
+def _outline_kernels(found: Outline) -> tuple[Kernel, ...]:
+    return graph_kernels(found.graph)
+
+
+def graph_kernels(graph: Graph) -> tuple[Kernel, ...]:
+    """The operations of a graph."""
+    shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
+    convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
+    gated = any(isinstance(op, Multiply | GroupSoftmax) for op in graph.ops)
+    return tuple(_kernel(op, shapes[op.inputs[0]], convolutions, gated) for op in graph.ops)
+
+
+def _kernel(op: Op, read: Shape, convolutions: set[str], gated: bool) -> Kernel:
+    channels, channels_out, size_in, size = read[0], op.shape[0], read[-1], op.shape[-1]
+    if isinstance(op, Conv):
+        form: Form = "linear" if size_in == 1 else "conv"
+        return Kernel(form, channels, channels_out, size_in, size, op.kernel, op.groups)
+    if isinstance(op, Linear):
+        return Kernel("linear", op.in_features, channels_out, 1, 1)
+    if isinstance(op, BatchNorm):
+        fused = op.inputs[0] in convolutions
+        return Kernel("norm", channels, channels_out, size_in, size, fused=fused)
+    if isinstance(op, Add):
+        return Kernel("sum", channels, channels_out, size_in, size, inputs=len(op.inputs))
+    if isinstance(op, Pool):
+        return Kernel("pool", channels, channels_out, size_in, size, op.kernel)
+    if isinstance(op, GlobalAveragePool):
+        return Kernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
+    if isinstance(op, Activation):
+        return Kernel(_ACTIVATIONS[op.function], channels, channels_out, size_in, size)
+    return Kernel("product" if isinstance(op, Multiply) else "copy", channels, channels_out, size_in, size)
+
+
+_ACTIVATIONS: dict[str, Form] = {
+    "relu": "relu",
+    "relu6": "relu",
+    "swish": "smooth",
+    "sigmoid": "smooth",
+    "hard-swish": "hard",
+    "hard-sigmoid": "hard",
+}

@@ -1,0 +1,144 @@
+"""ModelRecord: the model in a table's card, with what it was fitted to and its error on networks left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from .features import Vector
+from .roofline import ModelError, Roofline
+
+
+@dataclass(frozen=True)
+class ErrorStatistics:
+    """Relative errors of predictions; `spearman` is None below three networks."""
+
+    networks: int
+    median: float
+    mean: float
+    spearman: float | None
+
+    @staticmethod
+    def of(predicted_ms: Vector, observed_ms: Vector) -> ErrorStatistics:
+        from scipy.stats import rankdata
+
+        errors = np.abs(predicted_ms / observed_ms - 1)
+        ranks = [rankdata(values) for values in (predicted_ms, observed_ms)]
+        spearman = float(np.corrcoef(*ranks)[0, 1]) if len(errors) > 2 else None
+        return ErrorStatistics(len(errors), float(np.median(errors)), float(errors.mean()), spearman)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that a model was fitted to: its name, what was observed, what the model says, and what it
+    said when this network was left out of the fit; for one run of the batch."""
+
+    network: str
+    latency_ms: float
+    predicted_ms: float
+    left_out_ms: float
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """What a user's measurements did to a model: their networks, and its error on them as it was published
+    and, each network left out in turn, after calibration."""
+
+    created: str
+    trained_on: tuple[Trained, ...]
+    before: ErrorStatistics
+    after: ErrorStatistics
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model, the published networks behind it, the error of leaving each of them out, and a calibration."""
+
+    roofline: Roofline
+    trained_on: tuple[Trained, ...]
+    error: ErrorStatistics
+    calibration: CalibrationRecord | None = None
+
+    @property
+    def newest(self) -> tuple[Trained, ...]:
+        """What the newest fit was trained on."""
+        return self.calibration.trained_on if self.calibration else self.trained_on
+
+    @property
+    def typical_error(self) -> float:
+        """The median relative error on networks left out, of the newest fit."""
+        return (self.calibration.after if self.calibration else self.error).median
+
+    def to_json(self) -> dict[str, Any]:
+        record = self.roofline.to_json()
+        record["left_out_error"] = _rounded(asdict(self.error))
+        record["trained_on"] = [_rounded(asdict(one)) for one in self.trained_on]
+        if self.calibration:
+            calibration = self.calibration
+            record["calibration"] = {
+                "created": calibration.created,
+                "error_before": _rounded(asdict(calibration.before)),
+                "left_out_error_after": _rounded(asdict(calibration.after)),
+                "trained_on": [_rounded(asdict(one)) for one in calibration.trained_on],
+            }
+        return record
+
+    @staticmethod
+    def from_json(record: Any) -> ModelRecord:
+        """The record that `to_json` wrote; raises ModelError for anything else."""
+        roofline = Roofline.from_json(record)
+        error = _statistics(record.get("left_out_error"), "left_out_error")
+        trained_on = _trained(record.get("trained_on"))
+        given = record.get("calibration")
+        if given is None:
+            return ModelRecord(roofline, trained_on, error)
+        if not isinstance(given, Mapping) or not isinstance(given.get("created"), str):
+            raise ModelError("its calibration does not say when it was made")
+        calibration = CalibrationRecord(
+            given["created"],
+            _trained(given.get("trained_on")),
+            _statistics(given.get("error_before"), "error_before"),
+            _statistics(given.get("left_out_error_after"), "left_out_error_after"),
+        )
+        return ModelRecord(roofline, trained_on, error, calibration)
+
+
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in values.items()
+    }
+
+
+def _statistics(given: Any, name: str) -> ErrorStatistics:
+    try:
+        found = ErrorStatistics(**given)
+    except TypeError:
+        raise ModelError(f"its {name} must have networks, median, mean, spearman") from None
+    shares = (found.median, found.mean)
+    plausible = type(found.networks) is int and found.networks >= 1
+    plausible = plausible and all(type(share) in (int, float) and 0 <= share < inf for share in shares)
+    rank = found.spearman
+    if not plausible or not (rank is None or (type(rank) in (int, float) and -1 <= rank <= 1.0001)):
+        raise ModelError(f"its {name} holds an impossible value")
+    return found
+
+
+def _trained(given: Any) -> tuple[Trained, ...]:
+    if not isinstance(given, list) or not given:
+        raise ModelError("it does not say what it was trained on")
+    try:
+        found = tuple(Trained(**one) for one in given)
+    except TypeError:
+        names = ", ".join(field.name for field in fields(Trained))
+        raise ModelError(f"a network that it was trained on must have {names}") from None
+    for one in found:
+        figures = (one.latency_ms, one.predicted_ms, one.left_out_ms)
+        if not isinstance(one.network, str) or not all(
+            type(figure) in (int, float) and 0 < figure < inf for figure in figures
+        ):
+            raise ModelError(f"it was trained on an impossible latency of {one.network}")
+    return found
