@@ -14,10 +14,11 @@ from ..errors import NetworkError, UserError
 from ..zen.graph import Graph
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
-from .export import NETWORK_KEY
+from .export import NETWORK_KEY, PRECISION_KEY
 from .export.weights import Array
 
 WEIGHT_SEED = 0
+_SUFFIXES = {"torch-export": "pt2"}
 _NETWORK = "network:"
 
 
@@ -154,8 +155,8 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
             tensor = value.type.tensor_type
             shape = tuple(extent.dim_value for extent in tensor.shape.dim)
             specs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
-    texts = [entry.value for entry in model.metadata_props if entry.key == NETWORK_KEY]
-    return tuple(specs), texts[0] if texts else None, None
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    return tuple(specs), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY)
 
 
 def _read_tflite(data: bytes, path: Path) -> _FileText:
@@ -173,18 +174,11 @@ def _read_tflite(data: bytes, path: Path) -> _FileText:
 
 def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
     """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
-    import torch
-
-    from ..zen.module import build_module, initialise
+    from ..zen.module import build_module, initialise, one_thread
 
     module = build_module(graph)
-    threads = torch.get_num_threads()
-    # Units are small: several threads gain little, and beside one busy program they lose a factor of seven.
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         initialise(module, seed)
-    finally:
-        torch.set_num_threads(threads)
     return state_arrays(module)
 
 
@@ -195,11 +189,16 @@ def state_arrays(module: Any) -> Mapping[str, Array]:
 
 def _written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    path = folder / f"{name}.{file_format}"
+    path = folder / f"{name}.{_SUFFIXES.get(file_format, file_format)}"
+    weights, batch, precision = seeded_weights(graph), setting.batch, setting.precision
     if file_format == "tflite":
         from .export.tflite import write_tflite
 
-        return write_tflite(graph, seeded_weights(graph), path, setting.batch, precision=setting.precision)
+        return write_tflite(graph, weights, path, batch, precision=precision)
+    if file_format == "torch-export":
+        from .export.torch_export import write_torch_export
+
+        return write_torch_export(graph, weights, path, batch, precision)
     from .export.onnx import write_onnx
 
-    return write_onnx(graph, seeded_weights(graph), path, setting.batch)
+    return write_onnx(graph, weights, path, batch, precision=precision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -56,7 +56,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file for a runtime: `format` is `onnx`, `tflite` or `torch-export`."""
+    """A file for a runtime: `format` is `onnx`, `tflite` or `torch-export`.
+
+    `scales`: what one step of each int8 tensor at its ends stands for, where the writer knows.
+    """
 
     format: str
     path: Path
@@ -64,6 +67,7 @@ class Artifact:
     inputs: tuple[TensorSpec, ...]
     batch: int
     precision: str
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ class DeviceState:
     """What the device says of itself at one moment; None where it does not say.
 
     `cpu_mhz`, `governor`: of the slowest core in use. `temperature_celsius`: of the hottest sensor that
-    counts. `throttled`: why it says that its clocks are held down.
+    counts. `throttled`: why it says that its clocks are held down. `other_processes`: programs
+    beside ours on a GPU.
     """
 
     load_1min: float | None = None
@@ -92,6 +97,7 @@ class DeviceState:
     power: str | None = None
     screen: str | None = None
     throttled: str | None = None
+    other_processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,25 @@ def _simulated(card: Card, runtime: str, access: Access) -> Device:
     return SimulatedDevice(card)
 
 
+def _tensorrt(card: Card, runtime: str, access: Access) -> Device:
+    from .tensorrt import TensorRtGpu
+
+    return TensorRtGpu(card, runtime, access)
+
+
+def _torch(card: Card, runtime: str, access: Access) -> Device:
+    from .torch_cuda import TorchGpu
+
+    return TorchGpu(card, runtime, access)
+
+
 _DRIVERS: dict[str, Callable[[Card, str, Access], Device]] = {
     "android": _android,
     "litert": _litert,
     "onnxruntime": _onnxruntime,
     "simulated": _simulated,
+    "tensorrt": _tensorrt,
+    "torch": _torch,
 }
 _HERE = ("litert", "onnxruntime", "simulated")
 """Drivers of what needs no reaching."""

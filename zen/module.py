@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import ceil, prod, sqrt
 from pathlib import Path
 from pickle import UnpicklingError
@@ -187,6 +188,17 @@ def initialise(target: Graph | GraphModule, seed: int = 0) -> GraphModule:
     for hook in hooks:
         hook.remove()
     return module
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small graphs gain little from several threads, and beside one busy program lose a factor of seven."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 # Weight of a residual branch's last batch norm. With 1, the published CIFAR networks amplify the rounding

@@ -32,8 +32,8 @@ COLUMNS = (
 @click.argument("network")
 @click.option("--onnx", type=FILE, help="The ONNX file to write.")
 @click.option("--tflite", type=FILE, help="The TFLite file to write.")
-@click.option("--fp16", is_flag=True, help="The TFLite file with weights in fp16.")
-@click.option("--int8", is_flag=True, help="The TFLite file in int8, its input and output too.")
+@click.option("--fp16", is_flag=True, help="All tensors in fp16 (ONNX), or the weights (TFLite).")
+@click.option("--int8", is_flag=True, help="All in int8, input and output too.")
 @click.option(
     "--calibrate",
     type=FILE,
@@ -62,12 +62,12 @@ def command(
     The check's errors are stored beside each in FILE.json. Exit code 1 where they are too large.
     """
     _check(onnx, tflite, fp16, int8, calibrate)
+    precision = "fp16" if fp16 else "int8" if int8 else "fp32"
     found = networks_only([read(network, resolution, classes)], "exported")[0]
     written = []
     if onnx:
-        written.append(export_onnx(found, onnx, weights, batch))
+        written.append(export_onnx(found, onnx, weights, batch, precision, calibrate))
     if tflite:
-        precision = "int8" if int8 else "fp16" if fp16 else "fp32"
         written.append(export_tflite(found, tflite, weights, batch, precision, calibrate))
     answer([write_parity(found, artifact, parity) for artifact, parity in written], COLUMNS, style)
     for artifact, parity in written:
@@ -83,9 +83,7 @@ def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calib
         if path and path.suffix != f".{name}":
             raise UserError(f"--{name} {path} should end in .{name}")
     if fp16 and int8:
-        raise UserError("--fp16 and --int8 are two precisions; give one of them")
-    if (fp16 or int8) and not tflite:
-        raise UserError("--fp16 and --int8 are for TFLite files; give --tflite FILE")
+        raise UserError("a file has one precision: give --fp16 or --int8, not both")
     if calibrate and not int8:
         raise UserError("--calibrate is for int8 files; give --int8 too")
 
@@ -99,6 +97,7 @@ def write_parity(network: Network, artifact: Artifact, parity: Parity) -> Record
         "digest": network.digest,
         "sha256": artifact.sha256,
         "batch": artifact.batch,
+        "scales": dict(artifact.scales),
         **asdict(parity),
         "snr_db": parity.snr_db,
     }

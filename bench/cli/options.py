@@ -78,7 +78,10 @@ _per_image = click.option(
 _table = click.option("--table", type=TABLE, help="Latency table (its .csv) instead of the device's own.")
 
 _reaching = (
-    click.option("--serial", help="Which phone: its USB serial or HOST:PORT; default ANDROID_SERIAL."),
+    click.option(
+        "--serial",
+        help="Which phone (its USB serial or HOST:PORT; default ANDROID_SERIAL) or GPU (its number).",
+    ),
     click.option("--runner", type=FILE, help="A phone's benchmark_model; default what setup keeps."),
     click.option("--cpu-mask", help="A phone's cores in hexadecimal, as f0; default from the card."),
 )

@@ -11,19 +11,31 @@ from ...devices.base import Artifact
 from ...zen.network import Network
 from ..subjects import WEIGHT_SEED, state_arrays
 from .parity import Parity, check_onnx, check_tflite, gaussian
+from .quantise import read_batches
+from .weights import Array
 
 _IMAGES = 8
 
 
 def export_onnx(
-    network: Network, path: Path, weights: Path | None = None, batch: int = 1
+    network: Network,
+    path: Path,
+    weights: Path | None = None,
+    batch: int = 1,
+    precision: str = "fp32",
+    calibrate: Path | None = None,
 ) -> tuple[Artifact, Parity]:
-    """Writes the file with the weights of a torch state dict, or seeded ones, and checks it."""
+    """Writes the file with the weights of a torch state dict, or seeded ones, and checks it.
+
+    `calibrate` holds images for int8 (see `read_batches`); a fifth of them, one batch at least, is kept for
+    the check.
+    """
     from .onnx import write_onnx
 
+    calibration, x = _images(network, batch, precision, calibrate)
     module = _module(network, weights)
-    artifact = write_onnx(network.graph(), state_arrays(module), path, batch, network)
-    return artifact, check_onnx(path, module, artifact.inputs[0].shape)
+    artifact = write_onnx(network.graph(), state_arrays(module), path, batch, network, precision, calibration)
+    return artifact, check_onnx(artifact, module, x)
 
 
 def export_tflite(
@@ -34,23 +46,27 @@ def export_tflite(
     precision: str = "fp32",
     calibrate: Path | None = None,
 ) -> tuple[Artifact, Parity]:
-    """As `export_onnx`. `calibrate` holds images for int8 (see `read_batches`); a fifth of them, one batch
-    at least, is kept for the check."""
-    from .quantise import read_batches
+    """As `export_onnx`."""
     from .tflite import write_tflite
 
-    graph = network.graph()
-    channels, height, width = graph.input_shape
-    batches = read_batches(calibrate, (batch, height, width, channels)) if calibrate else []
-    kept = max(1, len(batches) // 5)
+    calibration, x = _images(network, batch, precision, calibrate)
     module = _module(network, weights)
-    state = state_arrays(module)
-    artifact = write_tflite(graph, state, path, batch, network, precision, batches[:-kept])
-    if batches:
-        x = np.moveaxis(np.concatenate(batches[-kept:]), -1, 1)
-    else:  # how much noise there is varies from image to image; rounding errors do not
-        x = gaussian((batch if precision == "fp32" else _IMAGES * batch, *graph.input_shape))
+    as_stored = [np.ascontiguousarray(np.moveaxis(images, 1, -1)) for images in calibration]
+    artifact = write_tflite(network.graph(), state_arrays(module), path, batch, network, precision, as_stored)
     return artifact, check_tflite(path, module, x, precision)
+
+
+def _images(
+    network: Network, batch: int, precision: str, calibrate: Path | None
+) -> tuple[list[Array], Array]:
+    """Batches to calibrate on, none for Gaussian ones, and the images of the check."""
+    shape = network.graph().input_shape
+    if calibrate is None:
+        # How much noise there is varies from image to image; rounding errors do not.
+        return [], gaussian((batch if precision == "fp32" else _IMAGES * batch, *shape))
+    batches = read_batches(calibrate, batch, shape)
+    kept = max(1, len(batches) // 5)
+    return batches[:-kept], np.concatenate(batches[-kept:])
 
 
 def _module(network: Network, weights: Path | None) -> Any:

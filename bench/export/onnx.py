@@ -1,18 +1,19 @@
 """ONNX files written from the graph, operation by operation, never by tracing.
 
-Opset 17 and IR version 8 are what ONNX Runtime, TensorRT 8.6 and later, and most converters read.
+Opset 17 and IR version 8 are what ONNX Runtime, TensorRT 8.6 and later, and most converters read. The
+precision is in the file: fp16 tensors, or int8 ones between QuantizeLinear and DequantizeLinear.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper, numpy_helper
 
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
@@ -34,7 +35,8 @@ from ...zen.graph import (
     Slice,
 )
 from ...zen.network import Network
-from . import NETWORK_KEY
+from . import NETWORK_KEY, PRECISION_KEY, SCALES_KEY
+from .onnx_quantise import Quantiser
 from .weights import Array, Kernel, Scale, fold
 
 OPSET = 17
@@ -53,33 +55,70 @@ def write_onnx(
     path: Path,
     batch: int = 1,
     network: Network | None = None,
+    precision: str = "fp32",
+    calibration: Sequence[Array] = (),
 ) -> Artifact:
-    """An fp32 ONNX file of the graph at a fixed batch; `state` holds torch's names."""
+    """An ONNX file of the graph at a fixed batch; `state` holds torch's names.
+
+    `precision` is fp32, fp16 (every tensor) or int8 (as `Quantiser` says), input and output too. int8 is
+    calibrated on batches of shape (N, C, H, W) or, without any, on Gaussian ones; its scales at both ends
+    are in the artifact and in the file's metadata.
+    """
     folded = fold(graph, state)
-    nodes = [node for op in graph.ops for node in _nodes(op, folded)]
-    weights = [
-        numpy_helper.from_array(array, f"{name}.{part}")
+    dtype = np.dtype(np.float16 if precision == "fp16" else np.float32)
+    arrays = {
+        f"{name}.{part}": array.astype(dtype)
         for name, kernel in folded.items()
         for part, array in kernel.parts()
-    ]
-    # A batch norm at the end of the graph gives its name to the convolution it was folded into.
-    inputs = [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, *graph.input_shape])]
-    outputs = [helper.make_tensor_value_info(graph.output, TensorProto.FLOAT, [batch, *graph.output_shape])]
+    }
+    ends, scales = (INPUT, graph.output), {}
+    if precision == "int8":
+        quantiser = Quantiser(graph, state, arrays, calibration)
+        nodes = [node for op in graph.ops for node in _quantised_nodes(op, folded, quantiser)]
+        nodes += quantiser.end()
+        arrays = quantiser.arrays
+        ends, scales = quantiser.ends, {name: quantiser.scales[name] for name in quantiser.ends}
+        dtype = np.dtype(np.int8)
+    else:
+        nodes = [node for op in graph.ops for node in _nodes(op, folded, dtype)]
+    kind = helper.np_dtype_to_tensor_dtype(dtype)
+    shapes = (batch, *graph.input_shape), (batch, *graph.output_shape)
+    given, result = (
+        helper.make_tensor_value_info(name, kind, shape) for name, shape in zip(ends, shapes, strict=True)
+    )
     model = helper.make_model(
-        helper.make_graph(nodes, "zenbench", inputs, outputs, weights),
+        helper.make_graph(
+            nodes,
+            "zenbench",
+            [given],
+            [result],
+            [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+        ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="zenbench",
     )
+    properties = {PRECISION_KEY: precision}
     if network is not None:
-        helper.set_model_props(model, {NETWORK_KEY: json.dumps(network.to_json())})
+        properties[NETWORK_KEY] = json.dumps(network.to_json())
+    if scales:
+        properties[SCALES_KEY] = json.dumps(scales)
+    helper.set_model_props(model, properties)
     data = model.SerializeToString()
     write_bytes(path, data)
-    spec = TensorSpec(INPUT, (batch, *graph.input_shape), np.dtype(np.float32).name)
-    return Artifact("onnx", path, hashlib.sha256(data).hexdigest(), (spec,), batch, "fp32")
+    spec = TensorSpec(INPUT, shapes[0], dtype.name)
+    return Artifact("onnx", path, hashlib.sha256(data).hexdigest(), (spec,), batch, precision, scales)
 
 
-def _nodes(op: Op, folded: Mapping[str, Kernel | Scale]) -> Iterator[NodeProto]:
+def _quantised_nodes(
+    op: Op, folded: Mapping[str, Kernel | Scale], quantiser: Quantiser
+) -> Iterator[NodeProto]:
+    pairs, fed = quantiser.feed(op)
+    yield from pairs
+    yield from _nodes(fed, folded, np.dtype(np.float32))
+
+
+def _nodes(op: Op, folded: Mapping[str, Kernel | Scale], dtype: np.dtype[Any]) -> Iterator[NodeProto]:
     inputs = list(op.inputs)
     match op:
         case Conv():
@@ -99,7 +138,7 @@ def _nodes(op: Op, folded: Mapping[str, Kernel | Scale]) -> Iterator[NodeProto]:
                 yield helper.make_node("Mul", [*inputs, f"{op.name}.scale"], [scaled])
                 yield helper.make_node("Add", [scaled, f"{op.name}.shift"], [op.name])
         case Activation():
-            yield from _activation(op)
+            yield from _activation(op, dtype)
         case Add():
             yield helper.make_node("Add" if len(inputs) == 2 else "Sum", inputs, [op.name])
         case Multiply():
@@ -130,14 +169,16 @@ def _nodes(op: Op, folded: Mapping[str, Kernel | Scale]) -> Iterator[NodeProto]:
             )
 
 
-def _activation(op: Activation) -> Iterator[NodeProto]:
+def _activation(op: Activation, dtype: np.dtype[Any]) -> Iterator[NodeProto]:
     (x,) = op.inputs
     if op.function == "swish":  # x sigmoid(x): a Swish of its own came with opset 24
         gate = f"{op.name}.gate"
         yield helper.make_node("Sigmoid", [x], [gate])
         yield helper.make_node("Mul", [x, gate], [op.name])
     elif op.function == "relu6":
-        limits = [_number(f"{op.name}.{part}", value) for part, value in (("least", 0.0), ("most", 6.0))]
+        limits = [
+            _number(f"{op.name}.{part}", value, dtype) for part, value in (("least", 0.0), ("most", 6.0))
+        ]
         yield from limits
         yield helper.make_node("Clip", [x, *(node.output[0] for node in limits)], [op.name])
     else:
@@ -163,5 +204,5 @@ def _integers(name: str, values: list[int]) -> NodeProto:
     return helper.make_node("Constant", [], [name], value_ints=values)
 
 
-def _number(name: str, value: float) -> NodeProto:
-    return helper.make_node("Constant", [], [name], value_float=value)
+def _number(name: str, value: float, dtype: np.dtype[Any]) -> NodeProto:
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(value, dtype)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.base import Artifact
 from ...devices.litert import interpreter, silenced
 from .weights import Array
 
@@ -43,12 +44,27 @@ class Parity:
         return -20 * log10(self.relative_error) if self.relative_error else None
 
 
-def check_onnx(path: Path, module: Any, shape: tuple[int, ...]) -> Parity:
-    """Runs an ONNX file in onnxruntime and its torch module on the same input of `shape` (batch first)."""
+def check_onnx(artifact: Artifact, module: Any, x: Array) -> Parity:
+    """Runs an ONNX file in onnxruntime and its torch module on the same images of shape (K, C, H, W)."""
+    return compare(lambda x: run_onnx(artifact, x), module, x, artifact.precision)
+
+
+def run_onnx(artifact: Artifact, x: Array) -> Array:
+    """What an ONNX file that zenbench wrote makes of images, batch after batch, in real numbers."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return compare(lambda x: session.run(None, {session.get_inputs()[0].name: x})[0], module, gaussian(shape))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(artifact.path), options, providers=["CPUExecutionProvider"])
+    (given,), (result,) = session.get_inputs(), session.get_outputs()
+    answers = []
+    for batch in np.split(x, len(x) // artifact.batch):
+        values = batch.astype(artifact.inputs[0].dtype)
+        if artifact.scales:
+            values = np.clip(np.rint(batch / artifact.scales[given.name]), -128, 127).astype(np.int8)
+        (answer,) = session.run(None, {given.name: values})
+        answers.append(answer.astype(np.float32) * np.float32(artifact.scales.get(result.name, 1)))
+    return np.concatenate(answers)
 
 
 def check_tflite(path: Path, module: Any, x: Array, precision: str) -> Parity:

@@ -69,9 +69,9 @@ def gaussian_batches(shape: tuple[int, ...], count: int = _BATCHES, seed: int = 
     return [random.standard_normal(shape, np.float32) for _ in range(count)]
 
 
-def read_batches(path: Path, shape: tuple[int, ...]) -> list[Array]:
+def read_batches(path: Path, batch: int, shape: tuple[int, ...]) -> list[Array]:
     """A user's images for calibration, an array of shape (K, C, H, W) in a .npy or .npz file, as batches of
-    shape (N, H, W, C); images that fill no batch are left out. Raises UserError where there are fewer than
+    shape (N, C, H, W); images that fill no batch are left out. Raises UserError where there are fewer than
     two batches: one is kept for the check."""
     try:
         held = np.load(path, allow_pickle=False)
@@ -81,17 +81,14 @@ def read_batches(path: Path, shape: tuple[int, ...]) -> list[Array]:
             error.strerror if isinstance(error, OSError) and error.strerror else "no numbers in NumPy's form"
         )
         raise UserError(f"{path} cannot be read: {reason}") from None
-    batch, height, width, channels = shape
-    wanted = channels, height, width
-    if images.ndim != 4 or images.shape[1:] != wanted or not np.issubdtype(images.dtype, np.floating):
+    if images.ndim != 4 or images.shape[1:] != shape or not np.issubdtype(images.dtype, np.floating):
         raise UserError(
             f"{path} holds {images.dtype} of shape {images.shape}; calibration takes floats of shape "
-            f"(K, {channels}, {height}, {width})"
+            f"(K, {', '.join(map(str, shape))})"
         )
     count = len(images) // batch
     if count < 2:
         raise UserError(f"{path} holds {len(images)} images; give at least {2 * batch}, two batches")
     if not np.isfinite(images).all():
         raise UserError(f"{path} holds values that are no numbers")
-    whole = images[: count * batch].astype(np.float32).transpose(0, 2, 3, 1)
-    return list(np.ascontiguousarray(whole.reshape(count, batch, height, width, channels)))
+    return list(images[: count * batch].astype(np.float32).reshape(count, batch, *shape))

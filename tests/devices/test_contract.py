@@ -32,6 +32,9 @@ def any_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     if card(name).runtimes[runtime] == "android":
         phone, runner = request.getfixturevalue("own_phone"), request.getfixturevalue("runner")
         access = Access(phone.address, runner)
+    if card(name).runtimes[runtime] in ("tensorrt", "torch"):
+        libraries, _ = request.getfixturevalue("nvidia"), request.getfixturevalue("fake_torch")
+        libraries.nvml.GPUS[0].name = card(name).details.get("gpu", {}).get("name", "NVIDIA A10")
     found = device(name, runtime, access)
     yield found
     if isinstance(found, RemoteDevice):
