@@ -51,15 +51,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """What makes a table's numbers mean something."""
+    """What makes a table's numbers mean something.
+
+    `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what
+    other tools measured. `recipe` is empty where it is not known.
+    """
 
     setting: Setting
     provenance: Provenance
     identity: Mapping[str, str]
     versions: Mapping[str, str]
     recipe: Mapping[str, Any]
-    reference: str
-    reference_ms: float
+    reference: str | None
+    reference_ms: float | None
     created: str
     source: str
 
@@ -226,7 +230,7 @@ def _card(data: dict[str, Any], path: Path) -> Card:
         setting = Setting(**data.pop("setting"))
         card = Card(setting=setting, **data)
         Setting.parse(setting.device, str(setting))
-        usable = card.provenance in ("measured", "fitted", "modelled") and float(card.reference_ms) > 0
+        usable = card.provenance in ("measured", "fitted", "modelled") and _has_reference(card)
     except (TypeError, ValueError, KeyError, AttributeError, UserError):
         usable = False
     if not usable:
@@ -234,6 +238,13 @@ def _card(data: dict[str, Any], path: Path) -> Card:
             f"card {card_path(path)} has missing or unknown entries; run zenbench profile again to rebuild it"
         )
     return card
+
+
+def _has_reference(card: Card) -> bool:
+    """Whether a card names its reference workload with a time, or neither."""
+    if card.reference is None or card.reference_ms is None:
+        return card.reference is None and card.reference_ms is None
+    return float(card.reference_ms) > 0
 
 
 def _digests(*texts: str) -> dict[str, str]:
