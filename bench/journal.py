@@ -27,14 +27,18 @@ _log = logging.getLogger("zenbench")
 
 @dataclass(frozen=True)
 class Sitting:
-    """One run of a measuring command: the line that heads its measurements."""
+    """One run of a measuring command: the line that heads its measurements.
+
+    What another tool measured has a `source` that says so, no recipe of ours and no reference workload.
+    """
 
     setting: Setting
     identity: Mapping[str, str]
     versions: Mapping[str, str]
-    recipe: Recipe
-    reference: str
+    recipe: Recipe | None
+    reference: str | None
     started: str
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
@@ -44,8 +48,8 @@ class Sitting:
         """Raises TableError where the record is not the head of a sitting."""
         values = {key: value for key, value in data.items() if key != "format"}
         try:
-            setting, recipe = Setting(**values.pop("setting")), Recipe(**values.pop("recipe"))
-            return Sitting(setting=setting, recipe=recipe, **values)
+            setting, recipe = Setting(**values.pop("setting")), values.pop("recipe")
+            return Sitting(setting=setting, recipe=None if recipe is None else Recipe(**recipe), **values)
         except (KeyError, TypeError):
             raise TableError("not the head of a sitting") from None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..devices import host_cpu
 from ..devices.base import Wish
-from ..devices.card import card
+from ..devices.card import card, cards
 from ..errors import TableError
 from ..latency_tables.predictor import Predictor, predictor
 from ..latency_tables.store import find
@@ -21,7 +21,8 @@ def open_table(device: str, wish: Wish, path: Path | None = None) -> LatencyTabl
     # The pinning is part of a setting but not of the choice between tables.
     table = LatencyTable.load(path) if path else find(card(device).setting(wish, pinning="free"))
     owner = table.card
-    if card(owner.setting.device).local and dict(owner.identity) != dict(host_cpu.identity()):
+    known = cards().get(owner.setting.device)  # what others measured may be on a device without a card
+    if known is not None and known.local and dict(owner.identity) != dict(host_cpu.identity()):
         raise TableError(
             f"this table belongs to {owner.identity.get('cpu', 'another machine')} and does not hold on "
             f"{host_cpu.identity()['cpu']}; build one here with: "

@@ -106,9 +106,7 @@ def build_table(history: History) -> LatencyTable:
     groups = {subject: undisturbed(group) for subject, group in groups.items()}
     if not groups:
         raise DeviceError(_why_nothing(history))
-    reference_ms = median(
-        one.timing.reference_ms for group in groups.values() for one in group if one.timing is not None
-    )
+    reference_ms = reference_median(one for group in groups.values() for one in group)
     rows = {subject: row_of(group, reference_ms) for subject, group in groups.items()}
     networks = history.networks
     first, last = history.sittings[0], history.sittings[-1]
@@ -117,11 +115,12 @@ def build_table(history: History) -> LatencyTable:
         provenance="measured",
         identity=first.identity,
         versions=last.versions,
-        recipe=asdict(last.recipe),
+        recipe={} if last.recipe is None else asdict(last.recipe),
         reference=last.reference,
         reference_ms=reference_ms,
         created=last.started,
-        source=f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
+        source=last.source
+        or f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
     )
     return LatencyTable(
         card,
@@ -130,28 +129,37 @@ def build_table(history: History) -> LatencyTable:
     )
 
 
-def row_of(rounds: list[Measurement], reference_ms: float) -> Row:
-    """One row from the rounds of one subject, the machine's drift divided out."""
+def reference_median(measurements: Iterable[Measurement]) -> float | None:
+    """The reference's median over all rounds; None where it ran in none."""
+    timings = [one.timing for one in measurements if one.timing is not None]
+    found = [timing.reference_ms for timing in timings if timing.reference_ms is not None]
+    return median(found) if found else None
+
+
+def row_of(rounds: list[Measurement], reference_ms: float | None) -> Row:
+    """One row from the rounds of one subject, the machine's drift divided out where a reference tells it."""
     timings = [one.timing for one in rounds if one.timing is not None]
-    ratios = [timing.median_ms / timing.reference_ms for timing in timings]
-    middle = median(ratios)
-    spread = _relative_deviation(ratios)
+    drifts = [_drift(timing.reference_ms, reference_ms) for timing in timings]
+    steady = [timing.median_ms / drift for timing, drift in zip(timings, drifts, strict=True)]
+    spread = _relative_deviation(steady)
     verdict: Verdict = "quiet"
-    if (
-        rounds[0].throttled
-        or median(timing.reference_ms for timing in timings) > THROTTLED_RATIO * reference_ms
-    ):
+    if rounds[0].throttled or median(drifts) > THROTTLED_RATIO:
         verdict = "throttled"
     elif spread > NOISY_SPREAD:
         verdict = "noisy"
     return Row(
-        latency_ms=middle * reference_ms,
+        latency_ms=median(steady),
         median_ms=median(timing.median_ms for timing in timings),
         spread=spread,
         rounds=len(timings),
         runs=sum(timing.runs for timing in timings),
         verdict=verdict,
     )
+
+
+def _drift(round_ms: float | None, table_ms: float | None) -> float:
+    """How much slower the reference ran in a round than over the table."""
+    return 1.0 if round_ms is None or table_ms is None else round_ms / table_ms
 
 
 def undisturbed(measurements: list[Measurement]) -> list[Measurement]:

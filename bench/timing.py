@@ -54,16 +54,17 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Raw readings in ms: warm-ups apart, and the reference's median in the same round."""
+    """Raw readings in ms: warm-ups apart, and the reference's median in the same round, where one ran."""
 
     warmup_ms: tuple[float, ...]
     samples: tuple[Sample, ...]
-    reference_ms: float
+    reference_ms: float | None
 
     @property
     def readings(self) -> tuple[float, ...]:
         """Every number of milliseconds in it."""
-        return (*self.warmup_ms, *(sample.ms for sample in self.samples), self.reference_ms)
+        reference = () if self.reference_ms is None else (self.reference_ms,)
+        return (*self.warmup_ms, *(sample.ms for sample in self.samples), *reference)
 
     @property
     def median_ms(self) -> float:
@@ -115,7 +116,12 @@ class Measurement:
             if "timing" in data:
                 raw = data["timing"]
                 samples = tuple(Sample(float(ms), int(inner)) for ms, inner in raw["samples"])
-                timing = Timing(tuple(map(float, raw["warmup_ms"])), samples, float(raw["reference_ms"]))
+                reference = raw["reference_ms"]
+                timing = Timing(
+                    tuple(map(float, raw["warmup_ms"])),
+                    samples,
+                    None if reference is None else float(reference),
+                )
             before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
             found = Measurement(
                 str(data["subject"]), timing, data.get("error"), before, after, str(data["time"])

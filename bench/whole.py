@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import median
 
 from ..devices.base import Device, Setting
 from ..zen.network import Network
@@ -12,7 +11,7 @@ from .journal import Journal
 from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
-from .profiling import new_sitting, row_of, undisturbed
+from .profiling import new_sitting, reference_median, row_of, undisturbed
 from .subjects import NetworkSubject, Subject
 from .timing import Measurement, Recipe
 
@@ -46,10 +45,7 @@ def measure(
                 found[measurement.subject].append(measurement)
                 count += 1
                 report(count)
-    reference_ms = median(
-        [one.timing.reference_ms for group in found.values() for one in group if one.timing is not None]
-        or [1.0]
-    )
+    reference_ms = reference_median(one for group in found.values() for one in group)
     return [_row(item, found[_subject(item).key], setting, reference_ms) for item in unique]
 
 
@@ -57,7 +53,9 @@ def _subject(item: Given) -> Subject:
     return NetworkSubject(item) if isinstance(item, Network) else item
 
 
-def _row(item: Given, measurements: list[Measurement], setting: Setting, reference_ms: float) -> LatencyRow:
+def _row(
+    item: Given, measurements: list[Measurement], setting: Setting, reference_ms: float | None
+) -> LatencyRow:
     network = item if isinstance(item, Network) else item.network
     row = LatencyRow(
         network=str(item),

@@ -55,7 +55,9 @@ class Row:
 class Card:
     """What makes a table's numbers mean something.
 
-    A `modelled` table has no reference workload and no rows but a `model`: see `ModelRecord`.
+    `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what
+    other tools measured. `recipe` is empty where it is not known. A `modelled` table has neither, and no
+    rows but a `model`: see `ModelRecord`.
     """
 
     setting: Setting
@@ -258,11 +260,17 @@ def _card(data: dict[str, Any], path: Path) -> Card:
 
 
 def _has_basis(card: Card) -> bool:
-    """Whether a card says what its numbers rest on: a reference workload, or a model."""
+    """Whether a card says what its numbers rest on: measured rounds, or a model and nothing measured."""
     if card.provenance == "modelled":
         return card.model is not None and card.reference is None and card.reference_ms is None
-    known = card.provenance in ("measured", "fitted") and card.model is None
-    return known and card.reference_ms is not None and float(card.reference_ms) > 0
+    return card.provenance in ("measured", "fitted") and card.model is None and _has_reference(card)
+
+
+def _has_reference(card: Card) -> bool:
+    """Whether a card names its reference workload with a time, or neither."""
+    if card.reference is None or card.reference_ms is None:
+        return card.reference is None and card.reference_ms is None
+    return float(card.reference_ms) > 0
 
 
 def _digests(*texts: str) -> dict[str, str]:

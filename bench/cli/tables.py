@@ -1,4 +1,4 @@
-"""`zenbench tables` and `zenbench tables merge`."""
+"""`zenbench tables` and its commands: merge, import, export."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...latency_tables.modelled import ModelledTable
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
+from . import tables_export, tables_import
 from .options import TABLE, format_option
 from .output import Column, Record, answer, say
 
@@ -54,6 +55,10 @@ def merge(tables: tuple[Path, ...], out: Path) -> None:
         merged = merged.merged_with(LatencyTable.load(path))
     merged.save(out)
     say(f"{out}: {len(merged.rows)} workloads, {len(merged.networks)} networks")
+
+
+command.add_command(tables_import.command)
+command.add_command(tables_export.command)
 
 
 def _describe(path: Path) -> Record:
