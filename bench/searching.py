@@ -7,6 +7,7 @@ import io
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,7 +24,9 @@ from .search_folder import RESULT
 from .search_task import table_models, task_record
 
 KEPT = 20
-REPEATS = 4
+REPEATS, IMAGES = 4, 16
+FORWARD_MACS = 2e12
+"""Work of all forward passes at the most: about two minutes of one core."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class Rescored:
     score_forward_sem: float
 
 
+def affordable(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The first of them, one at least, whose forward passes together stay within FORWARD_MACS."""
+    chosen: list[Candidate] = []
+    work = 0.0
+    for candidate in candidates:
+        work += 2 * IMAGES * REPEATS * candidate.cost.macs
+        if chosen and work > FORWARD_MACS:
+            break
+        chosen.append(candidate)
+    return chosen
+
+
 def rescore(
     candidates: Sequence[Candidate], task: Task, report: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Rescored], float]:
@@ -43,7 +58,8 @@ def rescore(
     started = perf_counter()
     found = []
     for candidate in candidates:
-        forward = zen_score(candidate.network.graph(), repeats=REPEATS, seed=task.seed, reading=task.reading)
+        graph = candidate.network.graph()
+        forward = zen_score(graph, batch=IMAGES, repeats=REPEATS, seed=task.seed, reading=task.reading)
         found.append(Rescored(candidate.network, candidate.score, forward.value, forward.sem or 0.0))
         report(len(found))
     return found, perf_counter() - started
@@ -112,11 +128,11 @@ def write_run(
         [
             (
                 *(str(candidate.network), candidate.network.digest, candidate.score),
-                *(forward.score_forward, forward.score_forward_sem),
+                *((forward.score_forward, forward.score_forward_sem) if forward else ("", "")),
                 *(candidate.cost.macs, candidate.cost.params, candidate.cost.layers),
                 *(estimate.ms for estimate in candidate.estimates),
             )
-            for candidate, forward in zip(result.best, rescored, strict=False)
+            for candidate, forward in zip_longest(result.best, rescored)
         ],
     )
     write_csv(folder / "history.csv", ("evaluated", "score"), result.history)

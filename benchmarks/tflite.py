@@ -63,8 +63,8 @@ lowers the operations, `tflite_windows.py` those with windows, `tflite_file.py` 
   every command reads it back as a network. Other TFLite files can be measured, but not read as networks.
 - The same network gives the same bytes.
 
-`--precision fp16` stores weights in fp16, each with a DEQUANTIZE behind it, as Google's converter does: half
-the size, computed in fp32 where the processor has no better. `--precision int8` quantises after training, by
+`--fp16` stores weights in fp16, each with a DEQUANTIZE behind it, as Google's converter does: half the size,
+computed in fp32 where the processor has no better. `--int8` quantises after training, by
 `ai-edge-quantizer`
 (`pip install ai-edge-quantizer`): weights with a scale a channel, activations with one a tensor, input and
 output in int8 too. Ranges come from four Gaussian batches, or from `--calibrate FILE`, an array of shape

@@ -24,7 +24,7 @@ from ..events import EventLog
 from ..front import spread, write_front
 from ..search_folder import SearchFolder, take_folder
 from ..search_task import MOST_ISLANDS, task_record
-from ..searching import KEPT, rescore, result_record, write_run
+from ..searching import KEPT, affordable, rescore, result_record, write_run
 from .front import show_front
 from .options import (
     COUNT,
@@ -199,7 +199,7 @@ def run_search(
     if result.stopped:
         say(f"search: stopped early: {result.stopped}")
     axis = task.front
-    chosen = spread(result.best, axis, task.budget) if axis else result.best[:KEPT]
+    chosen = spread(result.best, axis, task.budget) if axis else affordable(result.best)
     with progress("forward passes", len(chosen)) as meter:
         rescored, seconds = rescore(chosen, task, lambda done: meter(done, f"{done} networks"))
     record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])

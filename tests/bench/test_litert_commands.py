@@ -15,11 +15,13 @@ SMALL = ("--resolution", "32", "--classes", "10")
 
 @pytest.mark.parametrize("runtime", ["litert", "litert-builtin"])
 def test_profile_builds_a_table_of_the_runtime(run: Callable[..., Any], tmp_path: Path, runtime: str) -> None:
-    done = run("profile", "--runtime", runtime, "--int8", "--blocks", "12", "--resolution", "32")
+    done = run("profile", "--runtime", runtime, "--precision", "int8", "--blocks", "12", "--resolution", "32")
     assert done.code == 0, done.err
     assert "INFO" not in done.err
     assert (tmp_path / "home" / "tables" / "host" / f"{runtime}-int8-b1-t1.csv").exists()
-    (row,) = run("predict", TEXT, *SMALL, "--runtime", runtime, "--int8", "--format", "json").json()
+    (row,) = run(
+        "predict", TEXT, *SMALL, "--runtime", runtime, "--precision", "int8", "--format", "json"
+    ).json()
     assert row["setting"].startswith(f"{runtime}/int8/") and row["latency_ms"] > 0
     other = run("predict", TEXT, *SMALL, "--runtime", runtime)
     assert other.code == 2 and f"--runtime {runtime}" in other.err
@@ -36,7 +38,8 @@ def test_files_are_measured_as_they_are(run: Callable[..., Any], tmp_path: Path)
         "theirs.tflite",
         "--runtime",
         "litert",
-        "--int8",
+        "--precision",
+        "int8",
         "--format",
         "json",
     )
