@@ -1,10 +1,15 @@
-"""The loopback phone for whatever test asks for it."""
+"""The loopback phone for whatever test asks for it, and signals that mean what they mean in a terminal."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from loopback_phone import LoopbackPhone, build
+
+# Whoever runs the tests in the background or under nohup has these ignored, and all children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -79,8 +79,6 @@ def test_a_profile_that_is_ended_leaves_nothing_and_is_completed(  # type: ignor
         env=dict(os.environ),
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests in the background has ctrl-C ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     ends = time.monotonic() + 120
     while (not journal.exists() or journal.read_text().count("\n") < 20) and time.monotonic() < ends:
