@@ -32,24 +32,25 @@ def measure(
     rows come from this one alone.
     """
     unique = list(dict.fromkeys(given))
-    found: dict[str, list[Measurement]] = {_subject(item).key: [] for item in unique}
+    found: dict[str, list[Measurement]] = {subject(item).key: [] for item in unique}
     count = 0
     with Meter(device, setting, recipe) as meter:
         journal.head(new_sitting(device, setting, recipe))
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
-            networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [Task(_subject(item), recipe.rounds, recipe.most_rounds) for item in window]
+            networks = {subject(item).key: item for item in window if isinstance(item, Network)}
+            tasks = [Task(subject(item), recipe.rounds, recipe.most_rounds) for item in window]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 found[measurement.subject].append(measurement)
                 count += 1
                 report(count)
     reference_ms = reference_median(one for group in found.values() for one in group)
-    return [_row(item, found[_subject(item).key], setting, reference_ms) for item in unique]
+    return [_row(item, found[subject(item).key], setting, reference_ms) for item in unique]
 
 
-def _subject(item: Given) -> Subject:
+def subject(item: Given) -> Subject:
+    """What is timed of a network or a file."""
     return NetworkSubject(item) if isinstance(item, Network) else item
 
 
@@ -59,7 +60,7 @@ def _row(
     network = item if isinstance(item, Network) else item.network
     row = LatencyRow(
         network=str(item),
-        digest=network.digest if network else _subject(item).key,
+        digest=network.digest if network else subject(item).key,
         resolution=network.resolution if network else None,
         classes=network.classes if network else None,
         device=setting.device,

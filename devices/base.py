@@ -152,6 +152,19 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class InspectableSession(Session, Protocol):
+    """A session that also tells where its time goes, apart from what `time` gives."""
+
+    def layers(self, runs: int) -> Mapping[str, float]:
+        """Layer -> its mean milliseconds; layers timed one by one take longer than together."""
+        ...
+
+    def transfers(self, runs: int) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        """Times of all inputs to the device, and of all outputs back."""
+        ...
+
+
+@runtime_checkable
 class Device(Protocol):
     """A machine with one runtime. `name` is its card's; `accepts` names the artifact formats it runs, the
     best one first.

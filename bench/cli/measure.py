@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import click
 
 from ...devices.base import Device, Setting
 from ...devices.card import card
+from ...errors import DeviceError
 from ...units import format_ms
+from ..inspecting import Inspection, inspect
 from ..journal import Journal
 from ..latency_csv import LatencyRow, write_rows
 from ..networks import Given
@@ -25,7 +28,7 @@ from .options import (
     network_options,
     per_image_option,
 )
-from .output import NETWORK_COLUMN, Column, answer, row_record, say
+from .output import NETWORK_COLUMN, Column, Record, answer, row_record, say, show_table
 from .progress import progress
 
 COLUMNS = (
@@ -36,8 +39,16 @@ COLUMNS = (
     Column("spread", "spread of rounds", lambda v: f"{v:.1%}"),
     Column("rounds", "rounds"),
     Column("runs", "runs"),
+    Column("upload_ms", "upload", format_ms),
+    Column("download_ms", "download", format_ms),
     Column("verdict", "verdict", right=False),
     Column("error", "error", right=False),
+)
+LAYER_COLUMNS = (
+    NETWORK_COLUMN,
+    Column("layer", "layer", right=False),
+    Column("ms", "alone", format_ms),
+    Column("share", "share", lambda v: f"{v:.1%}"),
 )
 
 
@@ -45,19 +56,43 @@ COLUMNS = (
 @network_options
 @measuring_options
 @per_image_option
+@click.option(
+    "--layers",
+    is_flag=True,
+    help="Also what each layer takes, and the transfers, which no latency contains (TensorRT).",
+)
 @click.option("--out", type=FILE, default="measured.csv", show_default=True, help="Where the rows go.")
 @format_option
-def command(device: str, per_image: bool, out: Path, style: str, **options: Any) -> int:
+def command(device: str, per_image: bool, layers: bool, out: Path, style: str, **options: Any) -> int:
     """Latency of whole networks, measured on a device in interleaved rounds.
 
     All raw samples are kept in OUT's journal. Exit code 3 where a network could not be measured.
     """
     given = chosen_networks(options)
     driver, setting = chosen_device(device, options)
-    rows = run_measure(driver, setting, given, out)
-    records = [row_record(row, item) for row, item in zip(rows, dict.fromkeys(given), strict=True)]
+    items = list(dict.fromkeys(given))
+    # First, so that a runtime that cannot tell says so before anything is measured.
+    inspected = [inspect(driver, setting, item) for item in items] if layers else None
+    rows = run_measure(driver, setting, items, out)
+    records = [row_record(row, item) for row, item in zip(rows, items, strict=True)]
+    if inspected is not None:
+        records = [_with_inspection(*pair) for pair in zip(records, inspected, strict=True)]
     answer(records, [c for c in COLUMNS if per_image or setting.batch > 1 or c.heading != "per image"], style)
-    return 3 if any(row.error for row in rows) else 0
+    if inspected is not None and style == "table":
+        show_table([layer for record in records for layer in _layers(record)], LAYER_COLUMNS)
+    return 3 if any(record.get("error") for record in records) else 0
+
+
+def _with_inspection(record: Record, found: Inspection | DeviceError) -> Record:
+    if isinstance(found, DeviceError):
+        return {"error": str(found), **record}
+    return {**record, **asdict(found)}
+
+
+def _layers(record: Record) -> Iterator[Record]:
+    layers = record.get("layers", {})
+    for layer, ms in layers.items():
+        yield {"label": record["label"], "layer": layer, "ms": ms, "share": ms / sum(layers.values())}
 
 
 def run_measure(driver: Device, setting: Setting, given: Sequence[Given], out: Path) -> list[LatencyRow]:

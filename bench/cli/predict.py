@@ -104,6 +104,8 @@ def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
 def _say_setting(model: Predictor, style: str) -> None:
     if style != "table":
         return
-    card, workloads = model.table.card, len(model.table.rows)
-    of = f" of {workloads} workloads" if workloads else ""
-    say(f"{card.setting.device} {card.setting}, {card.provenance} table{of}; {model.summary}")
+    card, summary = model.table.card, model.summary
+    if model.notice is None:  # which names the table
+        of = f"{card.provenance} table of {len(model.table.rows)} workloads"
+        summary = f"{card.setting.device} {card.setting}, {of}; {summary}"
+    say(summary)

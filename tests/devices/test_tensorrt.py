@@ -1,6 +1,8 @@
 """TensorRT's driver against stand-ins that fail on a wrong order, shape, type, stream or freed buffer."""
 
+import json
 import os
+import re
 import subprocess
 from collections import Counter
 from contextlib import closing
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from zenbench.bench.cli.main import main
 from zenbench.bench.journal import Journal, read
 from zenbench.bench.profiling import Limits, profile
 from zenbench.bench.subjects import WorkloadSubject
@@ -103,6 +106,33 @@ def test_transfers_are_timed_apart_and_leave_the_inputs_as_they_were(
         assert [sample.ms for sample in up] == pytest.approx([1e-7 * given] * 3)
         assert [sample.ms for sample in down] == pytest.approx([1e-7 * result] * 3)
         assert session.time(1), "zeros would be found out"
+
+
+def test_measure_shows_layers_and_transfers_on_request(
+    nvidia: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = "SuperConvK3BNRELU(3,8,2,1)"
+    options = [
+        "--device",
+        "t4",
+        "--batch",
+        "2",
+        "--resolution",
+        "16",
+        "--layers",
+        "--out",
+        f"{tmp_path}/m.csv",
+    ]
+    for style in ("json", "table"):
+        with pytest.raises(SystemExit) as caught:
+            main(["measure", network, *options, "--format", style])
+        assert not caught.value.code
+        if style == "json":
+            (row,) = json.loads(capsys.readouterr().out)
+            assert row["layers"] == {"conv1": 0.75, "relu1": 0.25}
+            assert 0 < row["download_ms"] < row["upload_ms"], "the image is larger than the scores"
+    shown = capsys.readouterr().out
+    assert re.search(r"conv1 +750 us +75.0%", shown) and "upload" in shown
 
 
 def test_larger_batches_take_longer(nvidia: SimpleNamespace, tmp_path: Path) -> None:
