@@ -78,11 +78,13 @@ def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits
                 recipe = Recipe().adapted(card(driver.name).recipe)
                 profile(driver, setting, items, journal, recipe, limits, report)
         except DeviceUnavailableError as error:
+            if not _measured(journal):
+                raise
             raise DeviceUnavailableError(
                 f"{error}; what was measured is kept: run this again to go on"
             ) from error
         finally:
-            if any(one.timing is not None for one in journal.history.measurements):
+            if _measured(journal):
                 build_table(journal.history).save(path)
     table = build_table(journal.history)
     calibration = TableModel(table).calibration
@@ -95,3 +97,7 @@ def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits
             f"plain sum of blocks against whole networks: bias {calibration.bias_of_sum:+.1%}; "
             f"calibrated on {calibration.networks} networks, about {calibration.noise:.0%} left"
         )
+
+
+def _measured(journal: Journal) -> bool:
+    return any(one.timing is not None for one in journal.history.measurements)

@@ -126,4 +126,5 @@ def test_mistakes_get_one_sentence(  # type: ignore[no-untyped-def]
     given = ("--device", "pixel2", "--runner", str(runner), "--blocks", "1", *arguments)
     found = run("profile", *given)
     assert found.code == code and reason in found.err
+    assert "kept" not in found.err, "nothing was measured"
     assert found.err.strip().count("\n") <= 1
