@@ -15,7 +15,8 @@ from .roofline import ModelError, Roofline
 
 @dataclass(frozen=True)
 class ErrorStatistics:
-    """Relative errors of predictions; `spearman` is None below three networks."""
+    """Relative errors of predictions; `spearman` is None below three networks, and where all
+    predictions or all observations are equal."""
 
     networks: int
     median: float
@@ -28,7 +29,8 @@ class ErrorStatistics:
 
         errors = np.abs(predicted_ms / observed_ms - 1)
         ranks = [rankdata(values) for values in (predicted_ms, observed_ms)]
-        spearman = float(np.corrcoef(*ranks)[0, 1]) if len(errors) > 2 else None
+        ordered = len(errors) > 2 and all(np.ptp(values) > 0 for values in ranks)
+        spearman = float(np.corrcoef(*ranks)[0, 1]) if ordered else None
         return ErrorStatistics(len(errors), float(np.median(errors)), float(errors.mean()), spearman)
 
 

@@ -120,6 +120,14 @@ def test_wrong_measurements_are_refused(run, tmp_path: Path, text: str, message:
     assert len(result.err.splitlines()) == 1
 
 
+def test_equal_latencies_calibrate_without_a_rank_correlation(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    names = ("resnet-18", "resnet-50", "mobilenetv2-1.0")
+    (tmp_path / "m.csv").write_text("network,latency_ms\n" + "".join(f"zoo:{name},9\n" for name in names))
+    assert run("calibrate", "m.csv", "--device", "t4").code == 0
+    predicted = run("predict", "zoo:resnet-18", "--device", "t4")
+    assert predicted.code == 0 and "rank correlation" not in predicted.err
+
+
 def test_a_measured_table_is_neither_calibrated_nor_overwritten(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     setting = Setting("t4", "tensorrt", "int8", 64)
     card = Card(setting, "measured", {}, {}, {}, "reference", 1.0, "2026-01-01", "test")
