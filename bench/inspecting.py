@@ -12,7 +12,7 @@ from statistics import median
 from ..devices.base import Device, InspectableSession, Setting
 from ..errors import DeviceError, UserError
 from .networks import Given
-from .whole import subject
+from .subjects import subject_of
 
 RUNS = 20
 
@@ -31,7 +31,7 @@ def inspect(device: Device, setting: Setting, item: Given) -> Inspection | Devic
     """Opens the network anew and times its layers and transfers; UserError where the runtime cannot tell."""
     with tempfile.TemporaryDirectory(prefix="zenbench-") as folder:
         try:
-            artifact = subject(item).artifact(Path(folder), setting, device.accepts[0])
+            artifact = subject_of(item).artifact(Path(folder), setting, device.accepts[0])
             with closing(device.open(artifact, setting)) as session:
                 if not isinstance(session, InspectableSession):
                     raise UserError(

@@ -18,7 +18,7 @@ from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
 from .measuring import Meter, Task
-from .subjects import NetworkSubject, Subject, WorkloadSubject, is_network_key
+from .subjects import Subject, is_network_key, subject_of
 from .timing import REFERENCE, Measurement, Recipe
 
 NOISY_SPREAD = 0.10
@@ -61,15 +61,15 @@ def profile(
     """Measures the items in order, window by window, skipping what the journal holds already."""
     check_same_machine(journal.history, device, setting)
     tally = _Tally(journal.history, recipe, limits)
-    waiting = (item for item in items if tally.missing(_subject(item).key))
+    waiting = (item for item in items if tally.missing(subject_of(item).key))
     if tally.reached():
         return
     with Meter(device, setting, recipe) as meter:
         journal.head(new_sitting(device, setting, recipe))
         while not tally.reached():
             window = list(islice(waiting, tally.window_size()))
-            networks = {_subject(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [tally.task(subject) for subject in map(_subject, window)]
+            networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
+            tasks = [tally.task(subject) for subject in map(subject_of, window)]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 tally.add(measurement)
@@ -174,10 +174,6 @@ def _relative_deviation(values: list[float]) -> float:
         return 0.0
     low, middle, high = quantiles(values, n=4, method="inclusive")
     return 0.741 * (high - low) / middle
-
-
-def _subject(item: Workload | Network) -> Subject:
-    return WorkloadSubject(item) if isinstance(item, Workload) else NetworkSubject(item)
 
 
 class _Tally:

@@ -202,3 +202,10 @@ def _written(graph: Graph, folder: Path, key: str, setting: Setting, file_format
     from .export.onnx import write_onnx
 
     return write_onnx(graph, weights, path, batch, precision=precision)
+
+
+def subject_of(item: Workload | Network | FileSubject) -> Subject:
+    """What is timed of an item: a file is its own subject."""
+    if isinstance(item, Workload):
+        return WorkloadSubject(item)
+    return NetworkSubject(item) if isinstance(item, Network) else item

@@ -12,7 +12,7 @@ from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
 from .profiling import new_sitting, reference_median, row_of, undisturbed
-from .subjects import NetworkSubject, Subject
+from .subjects import subject_of
 from .timing import Measurement, Recipe
 
 RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)
@@ -32,26 +32,21 @@ def measure(
     rows come from this one alone.
     """
     unique = list(dict.fromkeys(given))
-    found: dict[str, list[Measurement]] = {subject(item).key: [] for item in unique}
+    found: dict[str, list[Measurement]] = {subject_of(item).key: [] for item in unique}
     count = 0
     with Meter(device, setting, recipe) as meter:
         journal.head(new_sitting(device, setting, recipe))
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
-            networks = {subject(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [Task(subject(item), recipe.rounds, recipe.most_rounds) for item in window]
+            networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
+            tasks = [Task(subject_of(item), recipe.rounds, recipe.most_rounds) for item in window]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 found[measurement.subject].append(measurement)
                 count += 1
                 report(count)
     reference_ms = reference_median(one for group in found.values() for one in group)
-    return [_row(item, found[subject(item).key], setting, reference_ms) for item in unique]
-
-
-def subject(item: Given) -> Subject:
-    """What is timed of a network or a file."""
-    return NetworkSubject(item) if isinstance(item, Network) else item
+    return [_row(item, found[subject_of(item).key], setting, reference_ms) for item in unique]
 
 
 def _row(
@@ -60,7 +55,7 @@ def _row(
     network = item if isinstance(item, Network) else item.network
     row = LatencyRow(
         network=str(item),
-        digest=network.digest if network else subject(item).key,
+        digest=network.digest if network else subject_of(item).key,
         resolution=network.resolution if network else None,
         classes=network.classes if network else None,
         device=setting.device,

@@ -167,11 +167,11 @@ class LoopbackPhone:
     def files(self) -> list[str]:
         """Everything under `/data/local/tmp`, relative to it and sorted; folders end in a slash."""
         disk = f"/proc/{self._pid}/root/data/local/tmp"
-        # What the phone removes meanwhile is passed over.
-        walked = [(os.path.relpath(folder, disk), folders, names) for folder, folders, names in os.walk(disk)]
-        found = [(Path(folder, name), "") for folder, _, names in walked for name in names]
-        found += [(Path(folder, name), "/") for folder, folders, _ in walked for name in folders]
-        return sorted(f"{path}{end}" for path, end in found)
+        found: list[str] = []
+        for folder, folders, names in os.walk(disk):  # which passes over what the phone removes meanwhile
+            here = Path(folder).relative_to(disk)
+            found += [f"{here / name}/" for name in folders] + [str(here / name) for name in names]
+        return sorted(found)
 
     def close(self) -> None:
         """Ends the phone: all its processes die with the first one, and its mounts go with them."""

@@ -16,7 +16,7 @@ from ...zen.network import Network
 from ...zen.workload import Workload
 from ..journal import Journal, Sitting
 from ..profiling import build_table, journal_path, utc_now
-from ..subjects import NetworkSubject, WorkloadSubject
+from ..subjects import subject_of
 from ..timing import Measurement, Timing
 from .block_yaml import BlockTable
 from .trtexec import Trace
@@ -36,8 +36,7 @@ class Given:
 
     @property
     def subject(self) -> str:
-        item = self.item
-        return (NetworkSubject(item) if isinstance(item, Network) else WorkloadSubject(item)).key
+        return subject_of(self.item).key
 
 
 def timings_of_trace(trace: Trace) -> list[Timing]:
