@@ -12,7 +12,7 @@ import pytest
 import torch
 from zenbench.bench.export.export import export_onnx
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.export.parity import Parity, check_onnx, compare, gaussian
+from zenbench.bench.export.parity import LIMITS, Parity, check_onnx, compare, gaussian
 from zenbench.bench.subjects import seeded_weights, state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
@@ -148,6 +148,15 @@ def test_parity_sees_a_wrong_file() -> None:
     parity = compare(lambda x: np.zeros((1, 10), np.float32), module, gaussian((1, 3, 8, 8)))
     assert isinstance(parity, Parity) and not parity.holds
     assert parity.relative_error == pytest.approx(1.0)
+
+
+def test_a_network_that_amplifies_rounding_is_held_to_what_torch_itself_reaches(tmp_path: Path) -> None:
+    text = (
+        "SuperConvK3BNRELU(3,40,1,1)SuperResIDWE6K3(40,24,1,8,2)SuperResIDWE2K3(24,48,2,16,4)"
+        "SuperResIDWE2K5(48,16,2,96,7)SuperResIDWE6K5(16,160,2,48,3)SuperConvK1BNRELU(160,264,1,1)"
+    )
+    _, parity = export_onnx(parse_text(text, 32, 10), tmp_path / "n.onnx")
+    assert parity.torch_error > 5e-5 and parity.limit > LIMITS["fp32"] and parity.holds
 
 
 def test_seeded_weights_keep_activations_near_unit_normal() -> None:
