@@ -39,4 +39,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Raises ValueError for NaN and infinity, which JSON cannot hold."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from ..atomic import write_json, write_text
+from ..atomic import json_text, write_text
 from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
 from ..zen.network import Network, from_json
@@ -98,12 +98,13 @@ class LatencyTable:
             ("network", "digest"),
             ((_network_cells(network), row) for network, row in self.networks.items()),
         )
-        write_text(path, rows)
-        write_text(networks_path(path), networks)
         card = {"schema": SCHEMA, **asdict(self.card), "sha256": _digests(rows, networks)}
         if card["model"] is None:
             del card["model"]
-        write_json(card_path(path), card)
+        card_text = json_text(card)  # before anything is written: what JSON cannot hold costs no table
+        write_text(path, rows)
+        write_text(networks_path(path), networks)
+        write_text(card_path(path), card_text)
 
     @staticmethod
     def load(path: Path) -> LatencyTable:

@@ -1,6 +1,7 @@
 """Tables on disk: round trip, merging, and damage answered in one sentence."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ def test_round_trip(tmp_path: Path) -> None:
     table = make_table()
     table.save(tmp_path / "t.csv")
     assert LatencyTable.load(tmp_path / "t.csv") == table
+
+
+def test_a_card_that_json_cannot_hold_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        make_table(reference_ms=math.nan).save(tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_merge_averages_by_rounds() -> None:
