@@ -29,3 +29,7 @@ class DeviceError(ZenbenchError):
 
 class DeviceUnavailableError(DeviceError):
     """No measurement is possible on a device now: it is gone, refuses us or is full; no block is to blame."""
+
+
+class DeviceBrokenError(DeviceUnavailableError):
+    """What one block did took the device from this process: the block is recorded, and the command ends."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from ..devices.base import Device, InspectableSession, Setting
-from ..errors import DeviceError, UserError
+from ..errors import DeviceError, DeviceUnavailableError, UserError
 from .networks import Given
 from .subjects import subject_of
 
@@ -42,6 +42,8 @@ def inspect(device: Device, setting: Setting, item: Given) -> Inspection | Devic
                 upload, download = (
                     median(sample.ms for sample in samples) for samples in session.transfers(RUNS)
                 )
+        except DeviceUnavailableError:
+            raise
         except DeviceError as error:
             return error
     return Inspection(layers, upload, download)

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ..devices.base import Artifact, Device, DeviceState, Session, Setting
-from ..errors import DeviceError, DeviceUnavailableError
+from ..errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from ..zen.workload import Workload
 from .rounds import rounds_of
 from .subjects import Subject, WorkloadSubject
@@ -84,6 +84,9 @@ class Meter:
                 for entry in list(waiting):
                     try:
                         measurement = self._round(entry)
+                    except DeviceBrokenError as error:
+                        yield self._failed(entry.subject, error)
+                        raise
                     except DeviceUnavailableError:
                         raise
                     except DeviceError as error:

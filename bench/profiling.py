@@ -66,8 +66,7 @@ def profile(
         return
     with Meter(device, setting, recipe) as meter:
         journal.head(new_sitting(device, setting, recipe))
-        while not tally.reached():
-            window = list(islice(waiting, tally.window_size()))
+        while not tally.reached() and (window := list(islice(waiting, tally.window_size()))):
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
             tasks = [tally.task(subject) for subject in map(subject_of, window)]
             for measurement in meter.window(tasks):

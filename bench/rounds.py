@@ -12,7 +12,7 @@ from statistics import median
 from typing import Protocol
 
 from ..devices.base import Artifact, Device, DeviceState, RemoteDevice, Sample, Session, Setting
-from ..errors import DeviceError, DeviceUnavailableError
+from ..errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from .timing import Recipe, Timing
 
 WARMUP_RUNS = (3, 20)
@@ -28,7 +28,8 @@ class Rounds(Protocol):
     """Opens artifacts and takes rounds of them beside the reference."""
 
     def open(self, artifacts: Sequence[Artifact]) -> Iterator[Session | DeviceError]:
-        """A session an artifact, or why there is none; DeviceUnavailableError is raised."""
+        """A session an artifact, or why there is none; DeviceUnavailableError is raised, and what an artifact
+        broke the device with after it was given."""
         ...
 
     def take(self, reference: Session, session: Session, recipe: Recipe) -> Reading:
@@ -51,21 +52,25 @@ class _CallByCall:
     def open(self, artifacts: Sequence[Artifact]) -> Iterator[Session | DeviceError]:
         for artifact in artifacts:
             try:
-                session = self._device.open(artifact, self._setting)
-            except DeviceUnavailableError:
-                raise
+                session = self._opened(artifact)
             except DeviceError as error:
-                yield error
-                continue
-            try:
-                self._warmups[id(session)] = warm_up(session)
-            except BaseException as error:
-                session.close()
-                if not isinstance(error, DeviceError) or isinstance(error, DeviceUnavailableError):
+                if isinstance(error, DeviceUnavailableError) and not isinstance(error, DeviceBrokenError):
                     raise
                 yield error
+                if isinstance(error, DeviceBrokenError):
+                    raise
             else:
                 yield session
+
+    def _opened(self, artifact: Artifact) -> Session:
+        """A session, warmed up."""
+        session = self._device.open(artifact, self._setting)
+        try:
+            self._warmups[id(session)] = warm_up(session)
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def take(self, reference: Session, session: Session, recipe: Recipe) -> Reading:
         before = self._device.state()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DeviceError, DeviceUnavailableError
+from ..errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from .base import Sample
 
 ADVICE = "pip install 'zenbench[tensorrt]'"
@@ -37,22 +37,33 @@ def library() -> Any:
             f"the NVIDIA driver is too old for cuda-bindings {found}; update the driver, "
             f"or: pip install 'cuda-bindings<{found.partition('.')[0]}'"
         )
-    check(runtime, (status,))
+    _reached(runtime, (status,))
     return runtime
 
 
 def select(bus_id: str) -> Any:
     """The CUDA runtime, on the GPU of that PCI bus; raises DeviceUnavailableError."""
     runtime = library()
-    check(runtime, runtime.cudaSetDevice(check(runtime, runtime.cudaDeviceGetByPCIBusId(bus_id.encode()))))
+    number = _reached(runtime, runtime.cudaDeviceGetByPCIBusId(bus_id.encode()))
+    _reached(runtime, runtime.cudaSetDevice(number))
     return runtime
+
+
+def _reached(runtime: Any, result: tuple[Any, ...]) -> Any:
+    """The value of a call on the way to a GPU, before any work is there to blame."""
+    error, *values = result
+    if error != runtime.cudaError_t.cudaSuccess:
+        raise DeviceUnavailableError(
+            f"CUDA does not reach the GPU ({error.name}); see nvidia-smi, and check CUDA_VISIBLE_DEVICES"
+        )
+    return values[0] if values else None
 
 
 def check(runtime: Any, result: tuple[Any, ...]) -> Any:
     """The value of a call, None where it has none.
 
     Raises OutOfMemoryError, or DeviceError where work cannot be captured as a graph: other artifacts go on.
-    Raises DeviceUnavailableError for the rest: after a failed kernel no call of this process succeeds.
+    Raises DeviceBrokenError for the rest: after a failed kernel no call of this process succeeds.
     """
     error, *values = result
     if error == runtime.cudaError_t.cudaSuccess:
@@ -61,7 +72,7 @@ def check(runtime: Any, result: tuple[Any, ...]) -> Any:
         raise OutOfMemoryError("out of GPU memory")
     if error.name.startswith("cudaErrorStreamCapture"):
         raise DeviceError("its work cannot be replayed as a CUDA graph; choose a --runtime without -graph")
-    raise DeviceUnavailableError(f"CUDA failed with {error.name}; run the command again, it goes on")
+    raise DeviceBrokenError(f"CUDA failed with {error.name}; run the command again, it goes on")
 
 
 class Stream:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..errors import DeviceError, DeviceUnavailableError
+from ..errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from .base import Access, Artifact, Requirement, Sample, Setting, TensorSpec
 from .card import Card
 from .host_runtime import first_line, random_inputs
@@ -21,6 +21,8 @@ from .nvidia import NvidiaDevice
 
 _GRAPH = "torch-graph"
 _RUNS_BEFORE_CAPTURE = 3
+_OUT_OF_MEMORY = ("CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+"""What the CUDA runtime and its libraries say of a lack of memory that torch's own allocator did not meet."""
 _OLDEST = (2, 6)
 ADVICE = "install a CUDA build of PyTorch for your driver: https://pytorch.org/get-started/locally"
 
@@ -121,15 +123,20 @@ class TorchSession:
         except DeviceError:
             raise
         except torch.cuda.OutOfMemoryError:
-            raise DeviceError(
-                f"out of GPU memory: {self._name} does not fit at batch {self._batch}; give a smaller --batch"
-            ) from None
+            raise self._too_large() from None
         except Exception as error:
-            if "CUDA error" in str(error):
-                raise DeviceUnavailableError(
+            if any(sign in str(error) for sign in _OUT_OF_MEMORY):
+                raise self._too_large() from error
+            if "CUDA error" in str(error) and "stream is capturing" not in str(error):
+                raise DeviceBrokenError(
                     f"PyTorch failed on the GPU ({first_line(error)}); run the command again, it goes on"
                 ) from error
             raise DeviceError(f"torch {what} {self._name}: {first_line(error)}") from error
+
+    def _too_large(self) -> DeviceError:
+        return DeviceError(
+            f"out of GPU memory: {self._name} does not fit at batch {self._batch}; give a smaller --batch"
+        )
 
 
 def _unfit() -> str | None:

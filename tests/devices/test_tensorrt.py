@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from zenbench.devices.base import Access, Artifact, Device, Setting, TensorSpec,
 from zenbench.devices.registry import device
 from zenbench.devices.tensorrt import TensorRtSession
 from zenbench.devices.tensorrt_api import unfit
-from zenbench.errors import DeviceError, DeviceUnavailableError
+from zenbench.errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from zenbench.zen.workload import Workload
 
 SMALL = Workload.parse("conv(kernel=3,in_channels=3,out_channels=8,stride=2)@16")
@@ -290,6 +290,38 @@ def test_a_gpu_that_failed_ends_the_sitting(nvidia: SimpleNamespace, tmp_path: P
         nvidia.machine.calls.clear()
         for line in list(nvidia.machine.live.values()):
             getattr(line, "pending", None) and nvidia.machine.run(line)
+
+
+def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
+    nvidia: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = t4()
+    setting = found.setting(Wish(batch=1))
+    real = TensorRtSession.time
+    breaking = artifact(tmp_path, setting, SMALL).path.name
+
+    def time(session: TensorRtSession, runs: int) -> Any:
+        if session._name == breaking:
+            raise DeviceBrokenError("CUDA failed with cudaErrorIllegalAddress; run the command again")
+        return real(session, runs)
+
+    monkeypatch.setattr(TensorRtSession, "time", time)
+    path, recipe = tmp_path / "j.jsonl", Recipe(rounds=2, round_ms=1, max_runs=3)
+    for sitting in (1, 2):
+        with Journal(path) as journal, pytest.raises(DeviceBrokenError) if sitting == 1 else nullcontext():
+            profile(found, setting, [SMALL, BLOCK], journal, recipe, Limits())
+    errors = {one.subject: one.error for one in read(path).measurements}
+    assert "cudaErrorIllegalAddress" in str(errors[str(SMALL)]) and errors[str(BLOCK)] is None
+
+
+def test_a_gpu_that_is_not_reached_blames_no_block(nvidia: SimpleNamespace, tmp_path: Path) -> None:
+    found = t4()
+    setting = found.setting(Wish(batch=1))
+    file = artifact(tmp_path, setting)
+    nvidia.machine.broken = True
+    with pytest.raises(DeviceUnavailableError, match=r"does not reach the GPU .*nvidia-smi") as caught:
+        found.open(file, setting)
+    assert not isinstance(caught.value, DeviceBrokenError)
 
 
 def test_the_first_session_settles_the_clock_and_no_other(nvidia: SimpleNamespace, tmp_path: Path) -> None:

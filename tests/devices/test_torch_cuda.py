@@ -74,6 +74,17 @@ def test_torch_is_left_as_it_was(fake_torch: FakeTorch, tmp_path: Path) -> None:
             DeviceError,
             r"torch could not run \w+\.pt2: no kernel for this$",
         ),
+        (RuntimeError("CUDA error: out of memory\nmore"), DeviceError, "does not fit at batch 2; give"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            DeviceError,
+            "does not fit at batch 2; give",
+        ),
+        (
+            RuntimeError("CUDA error: operation not permitted when stream is capturing"),
+            DeviceError,
+            r"torch could not run \w+\.pt2: CUDA error: operation not permitted",
+        ),
         (
             RuntimeError("CUDA error: an illegal memory access was encountered"),
             DeviceUnavailableError,
