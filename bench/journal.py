@@ -1,7 +1,8 @@
 """Journal: append-only JSON lines, the source of truth behind a table.
 
 A line is either the head of a sitting (setting, identity, versions, recipe: what all measurements
-after it share) or one measurement. One process writes at a time.
+after it share) or one measurement. A network's first measurement holds its structure, and its `role` where
+it is `judging`: such a network is never learned from. One process writes at a time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from ..atomic import make_folder
 from ..devices.base import Setting
 from ..errors import TableError, UserError
+from ..latency_tables.table import Role
 from ..zen.network import Network, from_json
 from .timing import Measurement, Recipe
 
@@ -56,11 +58,13 @@ class Sitting:
 
 @dataclass
 class History:
-    """What a journal holds; `networks` maps the keys of measured networks to them."""
+    """What a journal holds; `networks` maps the keys of measured networks to them, `judging` are the keys
+    of those that no prediction may learn from."""
 
     sittings: list[Sitting] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
+    judging: set[str] = field(default_factory=set)
 
 
 class Journal:
@@ -87,13 +91,18 @@ class Journal:
         self.history.sittings.append(sitting)
         self._write(sitting.to_json())
 
-    def append(self, measurement: Measurement, network: Network | None = None) -> None:
-        """Adds one measurement; a network's structure is written with it, once."""
+    def append(
+        self, measurement: Measurement, network: Network | None = None, role: Role = "calibrating"
+    ) -> None:
+        """Adds one measurement; a network's structure and role are written with it, once."""
         self.history.measurements.append(measurement)
         data = measurement.to_json()
         if network is not None and measurement.subject not in self.history.networks:
             self.history.networks[measurement.subject] = network
             data["network"] = network.to_json()
+            if role == "judging":
+                self.history.judging.add(measurement.subject)
+                data["role"] = role
         self._write(data)
 
     def __enter__(self) -> Journal:
@@ -136,6 +145,8 @@ def _take(data: dict[str, Any], history: History) -> None:
     measurement = Measurement.from_json(data)
     if "network" in data:
         history.networks[measurement.subject] = from_json(data["network"])
+        if data.get("role") == "judging":
+            history.judging.add(measurement.subject)
     history.measurements.append(measurement)
 
 
