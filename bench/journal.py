@@ -11,6 +11,8 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,17 @@ class History:
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
     judging: set[str] = field(default_factory=set)
+
+    def seconds(self, role: Role) -> float:
+        """How long everything of a role took, in all sittings."""
+        starts = [(datetime.fromisoformat(sitting.started), "") for sitting in self.sittings]
+        ends = [(datetime.fromisoformat(one.time), one.subject) for one in self.measurements]
+        events = sorted([*starts, *ends], key=lambda event: event[0])
+        return sum(
+            (time - before).total_seconds()
+            for (before, _), (time, subject) in pairwise(events)
+            if subject and (subject in self.judging) == (role == "judging")
+        )
 
 
 class Journal:

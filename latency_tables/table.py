@@ -1,7 +1,8 @@
 """LatencyTable: measured workloads of one setting, with the card that says where they come from.
 
 On disk a table is three files: `<name>.csv` (one row a workload), `<name>.networks.csv` (whole networks
-measured beside them, each to calibrate on or to judge predictions by) and the card `<name>.json`, written last and holding the digests of the other two.
+measured beside them, each to calibrate on or to judge predictions by) and the card `<name>.json`, written
+last and holding the digests of the other two.
 """
 
 from __future__ import annotations
