@@ -9,11 +9,12 @@ FILES := $(sort $(wildcard *.py) $(shell find $(PACKAGES) -name '*.py' -o -name 
 DIGEST := $(shell (cat pyproject.toml constraints.txt; echo '$(FILES)') | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/installed-$(DIGEST)
 
-.PHONY: help setup test lint format demo clean
+.PHONY: help setup test lint format demo accuracy clean
 
 help:
 	@echo 'make demo    profile this machine, search, export, measure, compare (a few minutes)'
 	@echo 'make test    lint, types and tests'
+	@echo 'make accuracy  how true predictions are on this machine (about 20 minutes)'
 	@echo 'make setup   only the environment in $(VENV)'
 	@echo 'make format  format the code'
 	@echo 'make clean   remove the environment and what was built'
@@ -49,6 +50,9 @@ format: setup
 
 demo: setup
 	@$(BIN)/zenbench demo
+
+accuracy: setup
+	@$(BIN)/python benchmarks/accuracy.py
 
 clean:
 	rm -rf $(VENV) build tests/adbd/build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,8 @@
 """Journal: append-only JSON lines, the source of truth behind a table.
 
 A line is either the head of a sitting (setting, identity, versions, recipe: what all measurements
-after it share) or one measurement. One process writes at a time.
+after it share) or one measurement. A network's first measurement holds its structure, and its `role` where
+it is `judging`: such a network is never learned from. One process writes at a time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from filelock import FileLock, Timeout
 from ..atomic import make_folder
 from ..devices.base import Setting
 from ..errors import TableError, UserError
+from ..latency_tables.table import Role
 from ..zen.network import Network, from_json
 from .timing import Measurement, Recipe
 
@@ -56,11 +60,24 @@ class Sitting:
 
 @dataclass
 class History:
-    """What a journal holds; `networks` maps the keys of measured networks to them."""
+    """What a journal holds; `networks` maps the keys of measured networks to them, `judging` are the keys
+    of those that no prediction may learn from."""
 
     sittings: list[Sitting] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
+    judging: set[str] = field(default_factory=set)
+
+    def seconds(self, role: Role) -> float:
+        """How long everything of a role took, in all sittings."""
+        starts = [(datetime.fromisoformat(sitting.started), "") for sitting in self.sittings]
+        ends = [(datetime.fromisoformat(one.time), one.subject) for one in self.measurements]
+        events = sorted([*starts, *ends], key=lambda event: event[0])
+        return sum(
+            (time - before).total_seconds()
+            for (before, _), (time, subject) in pairwise(events)
+            if subject and (subject in self.judging) == (role == "judging")
+        )
 
 
 class Journal:
@@ -87,13 +104,18 @@ class Journal:
         self.history.sittings.append(sitting)
         self._write(sitting.to_json())
 
-    def append(self, measurement: Measurement, network: Network | None = None) -> None:
-        """Adds one measurement; a network's structure is written with it, once."""
+    def append(
+        self, measurement: Measurement, network: Network | None = None, role: Role = "calibrating"
+    ) -> None:
+        """Adds one measurement; a network's structure and role are written with it, once."""
         self.history.measurements.append(measurement)
         data = measurement.to_json()
         if network is not None and measurement.subject not in self.history.networks:
             self.history.networks[measurement.subject] = network
             data["network"] = network.to_json()
+            if role == "judging":
+                self.history.judging.add(measurement.subject)
+                data["role"] = role
         self._write(data)
 
     def __enter__(self) -> Journal:
@@ -136,6 +158,8 @@ def _take(data: dict[str, Any], history: History) -> None:
     measurement = Measurement.from_json(data)
     if "network" in data:
         history.networks[measurement.subject] = from_json(data["network"])
+        if data.get("role") == "judging":
+            history.judging.add(measurement.subject)
     history.measurements.append(measurement)
 
 

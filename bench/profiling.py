@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -17,32 +16,15 @@ from ..latency_tables.table import Card, LatencyTable, Row, Verdict
 from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
-from .measuring import Meter, Task
-from .subjects import Subject, is_network_key, subject_of
+from .measuring import Meter
+from .subjects import subject_of
+from .tally import Limits, Progress, Tally, Visits
 from .timing import REFERENCE, Measurement, Recipe
 
 NOISY_SPREAD = 0.10
 """Relative deviation of rounds from which a row is called noisy."""
 THROTTLED_RATIO = 1.25
 """Slow-down of the reference, against its median over the table, from which a row is called throttled."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a profile is: counts of workloads with all rounds, and of failures, in the whole journal."""
-
-    workloads: int
-    networks: int
-    failed: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where a profile stops: at so many workloads in the journal, or after so long; None is free."""
-
-    workloads: int | None = None
-    seconds: float | None = None
 
 
 def journal_path(table: Path) -> Path:
@@ -57,22 +39,40 @@ def profile(
     recipe: Recipe,
     limits: Limits,
     report: Callable[[Progress], None] = lambda progress: None,
+    judges: Sequence[Network] = (),
 ) -> None:
-    """Measures the items in order, window by window, skipping what the journal holds already."""
+    """Measures the items in order, window by window, skipping what the journal holds already.
+
+    The judges are spread over the run, and all are measured, after its limit where that comes first; what
+    the journal holds to be learned from cannot judge and is left out of them.
+    """
     check_same_machine(journal.history, device, setting)
-    tally = _Tally(journal.history, recipe, limits)
-    waiting = (item for item in items if tally.missing(subject_of(item).key))
-    if tally.reached():
+    learned = journal.history.networks.keys() - journal.history.judging
+    judges = [network for network in judges if subject_of(network).key not in learned]
+    tally = Tally(journal.history, recipe, limits, judges)
+    visits = Visits(judges, tally)
+    waiting = (item for item in items if tally.wants(item))
+    if tally.reached() and not visits:
         return
     with Meter(device, setting, recipe) as meter:
         journal.head(new_sitting(device, setting, recipe))
-        while not tally.reached() and (window := list(islice(waiting, tally.window_size()))):
+        ended = tally.reached()
+        while visits or not ended:
+            # Judges have windows of their own, and the limit is free of the time that they take.
+            judging = visits.due(1.0 if ended else tally.share())
+            learning = islice(waiting, 0 if ended else tally.window_size())
+            window: Sequence[Workload | Network] = judging or list(learning)
+            started = monotonic()
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
             tasks = [tally.task(subject) for subject in map(subject_of, window)]
             for measurement in meter.window(tasks):
-                journal.append(measurement, networks.get(measurement.subject))
+                role = tally.role(measurement.subject)
+                journal.append(measurement, networks.get(measurement.subject), role)
                 tally.add(measurement)
                 report(tally.progress())
+            if judging:
+                tally.judging_seconds += monotonic() - started
+            ended = ended or tally.reached() or not window
 
 
 def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
@@ -121,10 +121,12 @@ def build_table(history: History) -> LatencyTable:
         source=last.source
         or f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
     )
+    whole = {subject: row for subject, row in rows.items() if subject in networks}
     return LatencyTable(
         card,
         {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
-        {networks[subject]: row for subject, row in rows.items() if subject in networks},
+        {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
+        {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
     )
 
 
@@ -173,53 +175,6 @@ def _relative_deviation(values: list[float]) -> float:
         return 0.0
     low, middle, high = quantiles(values, n=4, method="inclusive")
     return 0.741 * (high - low) / middle
-
-
-class _Tally:
-    """What is done and what is still to do, counted over the whole journal."""
-
-    def __init__(self, history: History, recipe: Recipe, limits: Limits) -> None:
-        self._recipe, self._limits = recipe, limits
-        self._started = monotonic()
-        self._good: Counter[str] = Counter()
-        self._taken: Counter[str] = Counter()
-        self._failed: set[str] = set()
-        for measurement in history.measurements:
-            self.add(measurement)
-
-    def add(self, measurement: Measurement) -> None:
-        if measurement.error is not None:
-            self._failed.add(measurement.subject)
-        else:
-            self._taken[measurement.subject] += 1
-            self._good[measurement.subject] += not measurement.throttled
-
-    def task(self, subject: Subject) -> Task:
-        """What is still to be done for a subject."""
-        left = self._recipe.most_rounds - self._taken[subject.key]
-        return Task(subject, self._recipe.rounds - self._good[subject.key], left)
-
-    def missing(self, key: str) -> bool:
-        """Whether a subject needs more rounds; not once it has failed or throttled all the time."""
-        if key in self._failed or self._taken[key] >= self._recipe.most_rounds:
-            return False
-        return self._good[key] < self._recipe.rounds
-
-    def window_size(self) -> int:
-        if self._limits.workloads is None:
-            return self._recipe.window
-        return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
-
-    def reached(self) -> bool:
-        progress, limits = self.progress(), self._limits
-        return (limits.seconds is not None and progress.seconds >= limits.seconds) or (
-            limits.workloads is not None and progress.workloads + progress.failed >= limits.workloads
-        )
-
-    def progress(self) -> Progress:
-        whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
-        networks = sum(is_network_key(key) for key in whole)
-        return Progress(len(whole) - networks, networks, len(self._failed), monotonic() - self._started)
 
 
 def _why_nothing(history: History) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..devices.base import Device, Setting
 from ..zen.network import Network
-from .journal import Journal
+from .journal import History, Journal
 from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
@@ -47,6 +47,16 @@ def measure(
                 report(count)
     reference_ms = reference_median(one for group in found.values() for one in group)
     return [_row(item, found[subject_of(item).key], setting, reference_ms) for item in unique]
+
+
+def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
+    """The rows of a profile's judging networks, in the order they were first measured; its last setting."""
+    found: dict[str, list[Measurement]] = {}
+    for measurement in history.measurements:
+        if measurement.subject in history.judging:
+            found.setdefault(measurement.subject, []).append(measurement)
+    setting = history.sittings[-1].setting
+    return [_row(history.networks[key], rounds, setting, reference_ms) for key, rounds in found.items()]
 
 
 def _row(

@@ -1,56 +1,153 @@
-"""Predicted against measured on random networks that no table has seen.
+"""How true predictions are: whole networks that no table has learned from, predicted and measured in one
+run.
 
-Run after `zenbench profile` of that device and runtime:
-`python benchmarks/accuracy.py [--networks 20] [--seed 1000] [--runtime litert] [--out DIR]`, for a phone
-with `--device pixel2 [--serial HOST:PORT] [--runner FILE]`.
-Writes measured.csv and predicted.csv, and prints the agreement, whole and by the largest kernel.
+`make accuracy`, or `python benchmarks/accuracy.py [--time 3m] [--networks 50] [--runtime litert]
+[--threads 1] [--out runs/accuracy]`; for a phone `--device pixel2 [--serial HOST:PORT] [--runner FILE]`.
+In each setting (this computer's two runtimes with one and two threads, unless told) a profile of so long
+is interleaved with the judging networks, drawn from both spaces at 32 to 224 pixels by a seed of their
+own, so that prediction and truth see the same machine. Each setting has its folder with the table, its
+journal, measured.csv and predicted.csv; summary.csv holds what is printed. Run again, it goes on where it
+was interrupted, and leaves finished settings alone.
 """
 
 import argparse
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from zenbench.bench.agreement import agree
-from zenbench.bench.cli.compare import show_agreement
-from zenbench.bench.cli.measure import run_measure
-from zenbench.bench.latency_csv import write_rows
-from zenbench.bench.planning import random_networks
-from zenbench.bench.prediction import open_model, predict
+from rich.console import Console
+from rich.table import Table
+from zenbench.bench.agreement import Agreement, agree
+from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
+from zenbench.bench.journal import read
+from zenbench.bench.latency_csv import LatencyRow, read_rows, write_rows
+from zenbench.bench.planning import plan, random_networks
+from zenbench.bench.prediction import predict
+from zenbench.bench.profiling import journal_path
+from zenbench.bench.tally import Limits
+from zenbench.bench.whole import judged
 from zenbench.devices.base import Access, Wish
 from zenbench.devices.registry import device
+from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.table import LatencyTable
+from zenbench.units import parse_duration_ms
 from zenbench.zen.graph import Conv
 from zenbench.zen.network import Network
 from zenbench.zen.space import spaces
 
-RESOLUTIONS = (224, 224, 192, 160, 128, 96, 64, 32)
+JUDGING_RESOLUTIONS = (224, 192, 160, 128, 96, 64, 32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1000)
+@dataclass(frozen=True)
+class Result:
+    """One line of summary.csv; errors and shares as fractions."""
+
+    setting: str
+    workloads: int
+    calibrating: int
+    judging: int
+    mape: float
+    bias: float
+    within_5: float
+    within_10: float
+    noise_ceiling: float | None
+    within_1_std: float | None
+    within_2_std: float | None
+    spearman: float | None
+    minutes: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--time", default="3m", help="how long a setting is profiled, its judging networks apart"
+    )
+    parser.add_argument("--networks", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=7007, help="of the judging networks")
     parser.add_argument("--device", default="host")
-    parser.add_argument("--runtime")
+    parser.add_argument("--runtime", action="append", help="may be given several times")
+    parser.add_argument("--threads", type=int, action="append", help="may be given several times")
     parser.add_argument("--serial")
     parser.add_argument("--runner", type=Path)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
-    options = parser.parse_args()
-    wish = Wish(options.runtime, threads=options.threads)
-    model = open_model(options.device, wish)
-    stream = random_networks(list(spaces().values()), RESOLUTIONS, options.seed)
-    unseen = (network for network in stream if network not in model.table.networks)
-    networks = list(islice(unseen, options.networks))
-    driver = device(options.device, options.runtime, Access(options.serial, options.runner))
-    options.out.mkdir(parents=True, exist_ok=True)
-    measured = run_measure(driver, driver.setting(wish), networks, options.out / "measured.csv")
-    predicted = predict(model, networks)
-    write_rows(options.out / "predicted.csv", predicted)
-    show_agreement(agree(measured, predicted), "table")
-    for kind in sorted(set(map(largest_kernel, networks))):
-        digests = {network.digest for network in networks if largest_kernel(network) == kind}
-        group = agree(*([row for row in rows if row.digest in digests] for rows in (measured, predicted)))
-        print(f"{kind}: {group.count} networks, mean error {group.mape:.1%}, bias {group.bias:+.1%}")
+    options = parser.parse_args(arguments)
+    runtimes = options.runtime or (["onnxruntime", "litert"] if options.device == "host" else [None])
+    results = []
+    for runtime in runtimes:
+        for threads in options.threads or (1, 2):
+            driver = device(options.device, runtime, Access(options.serial, options.runner))
+            setting = driver.setting(Wish(runtime, threads=threads))
+            folder = options.out / f"{setting.runtime}-t{threads}"
+            table = folder / f"{setting.file_stem}.csv"
+            networks = judging_networks(options.networks, options.seed)
+            if not finished(folder, len(networks)):
+                spent = read(journal_path(table)).seconds("calibrating")
+                left = Limits(seconds=max(0.0, parse_duration_ms(options.time) / 1e3 - spent))
+                items = plan(list(spaces().values()), RESOLUTIONS, seed=0)
+                run_profile(driver, setting, items, table, left, networks)
+                write_results(table)
+            results.append(show(table))
+            write_summary(options.out / "summary.csv", results)
+    print_summary(results)
+
+
+def judging_networks(count: int, seed: int) -> list[Network]:
+    """Different random networks, from each space in turn."""
+    stream = random_networks(list(spaces().values()), JUDGING_RESOLUTIONS, seed)
+    return list(islice(dict.fromkeys(islice(stream, 2 * count)), count))
+
+
+def finished(folder: Path, networks: int) -> bool:
+    predicted = folder / "predicted.csv"
+    return predicted.exists() and len(read_rows(predicted)) == networks
+
+
+def write_results(table: Path) -> None:
+    history = read(journal_path(table))
+    model = TableModel(LatencyTable.load(table))
+    measured = judged(history, model.table.card.reference_ms)
+    predicted = predict(model, [history.networks[key] for key in history.networks if key in history.judging])
+    write_rows(table.parent / "measured.csv", measured)
+    write_rows(table.parent / "predicted.csv", predicted)
+
+
+def show(table: Path) -> Result:
+    """Prints the errors by the kind of the largest kernel, and gives the line of the summary."""
+    loaded, history = LatencyTable.load(table), read(journal_path(table))
+    measured, predicted = (read_rows(table.parent / name) for name in ("measured.csv", "predicted.csv"))
+    found = agree(measured, predicted)
+    print(f"{found.device} {found.setting}")
+    kinds = {network.digest: largest_kernel(network) for network in history.networks.values()}
+    for kind in sorted({kinds[row.digest] for row in measured}):
+        group = of_kind(kind, kinds, measured, predicted)
+        print(f"  {kind}: {group.count} networks, mean error {group.mape:.1%}, bias {group.bias:+.1%}")
+    for pair in found.pairs[:3]:
+        print(f"  {pair.error:+.1%}: {pair.digest}, {pair.measured_ms:.3g} ms, {kinds[pair.digest]}")
+    return Result(
+        f"{found.device} {found.setting}",
+        len(loaded.rows),
+        len(loaded.networks),
+        found.count,
+        found.mape,
+        found.bias,
+        found.within_5,
+        found.within_10,
+        found.noise_ceiling,
+        found.within_1_std,
+        found.within_2_std,
+        found.spearman,
+        (history.seconds("calibrating") + history.seconds("judging")) / 60,
+    )
+
+
+def of_kind(
+    kind: str, kinds: dict[str, str], measured: list[LatencyRow], predicted: list[LatencyRow]
+) -> Agreement:
+    return agree(*([row for row in rows if kinds[row.digest] == kind] for rows in (measured, predicted)))
 
 
 def largest_kernel(network: Network) -> str:
@@ -59,6 +156,48 @@ def largest_kernel(network: Network) -> str:
     depthwise = [op.kernel for op in convolutions if op.groups == op.in_channels > 1]
     kind, kernels = ("depthwise", depthwise) if depthwise else ("dense", [op.kernel for op in convolutions])
     return f"{kind}, up to {max(kernels)}x{max(kernels)}"
+
+
+def write_summary(path: Path, results: list[Result]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(asdict(results[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, results))
+
+
+def print_summary(results: list[Result]) -> None:
+    table = Table()
+    for heading in (
+        "setting",
+        "workloads",
+        "calibrating",
+        "judging",
+        "MAPE",
+        "bias",
+        "within 5 / 10 %",
+        "noise ceiling",
+        "within 1 / 2 std",
+        "minutes",
+    ):
+        table.add_column(heading)
+    for one in results:
+        table.add_row(
+            one.setting,
+            f"{one.workloads}",
+            f"{one.calibrating}",
+            f"{one.judging}",
+            f"{one.mape:.1%}",
+            f"{one.bias:+.1%}",
+            f"{one.within_5:.0%} / {one.within_10:.0%}",
+            share(one.noise_ceiling, ".1%"),
+            f"{share(one.within_1_std, '.0%')} / {share(one.within_2_std, '.0%')}",
+            f"{one.minutes:.1f}",
+        )
+    Console(width=160).print(table)
+
+
+def share(value: float | None, form: str) -> str:
+    return "not known" if value is None else format(value, form)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from zenbench.bench.journal import Journal
 from zenbench.bench.latency_csv import write_rows
 from zenbench.bench.planning import plan, random_networks
 from zenbench.bench.prediction import predict
-from zenbench.bench.profiling import Limits, build_table, journal_path, profile
+from zenbench.bench.profiling import build_table, journal_path, profile
+from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
 from zenbench.bench.whole import RECIPE, measure
 from zenbench.devices.base import Device, Setting, Wish

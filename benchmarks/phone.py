@@ -20,7 +20,8 @@ from loopback_phone import LoopbackPhone, build
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.journal import Journal
 from zenbench.bench.planning import plan
-from zenbench.bench.profiling import Limits, profile
+from zenbench.bench.profiling import profile
+from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
 from zenbench.devices.adb_keys import signer
 from zenbench.devices.android import AndroidPhone

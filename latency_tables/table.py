@@ -1,7 +1,8 @@
 """LatencyTable: measured workloads of one setting, with the card that says where they come from.
 
 On disk a table is three files: `<name>.csv` (one row a workload), `<name>.networks.csv` (whole networks
-measured beside them) and the card `<name>.json`, written last and holding the digests of the other two.
+measured beside them, each to calibrate on or to judge predictions by) and the card `<name>.json`, written
+last and holding the digests of the other two.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .roofline import ModelError
 SCHEMA = "zenbench-table/1"
 Provenance = Literal["measured", "fitted", "modelled"]
 Verdict = Literal["quiet", "noisy", "throttled"]
+Role = Literal["calibrating", "judging"]
+"""What a whole network in a table is for: to be learned from, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,16 @@ class Card:
 
 @dataclass(frozen=True)
 class LatencyTable:
-    """Rows of one setting: workloads, and whole networks measured in the same sittings."""
+    """Rows of one setting: workloads, and whole networks measured in the same sittings.
+
+    Predictions are calibrated on `networks`; `judges` are never learned from, so that they tell how true
+    the predictions are.
+    """
 
     card: Card
     rows: Mapping[Workload, Row]
     networks: Mapping[Network, Row] = field(default_factory=dict)
+    judges: Mapping[Network, Row] = field(default_factory=dict)
 
     def merged_with(self, other: LatencyTable) -> LatencyTable:
         """Both tables' rows, the same workload averaged by rounds; raises TableError for other settings."""
@@ -89,14 +97,26 @@ class LatencyTable:
             raise TableError(f"tables of two settings do not merge: {mine.setting} and {theirs.setting}")
         if dict(mine.identity) != dict(theirs.identity):
             raise TableError("tables of two machines do not merge: their cards name different identities")
-        return LatencyTable(mine, _merge(self.rows, other.rows), _merge(self.networks, other.networks))
+        networks = _merge(self.networks, other.networks)
+        judges = _merge(self.judges, other.judges)
+        # What one of the two learned from can judge no more.
+        unseen = {network: row for network, row in judges.items() if network not in networks}
+        return LatencyTable(mine, _merge(self.rows, other.rows), networks, unseen)
 
     def save(self, path: Path) -> None:
         """Writes the three files, each whole or not at all, the card last."""
         rows = _to_csv(("workload",), (((str(key),), row) for key, row in self.rows.items()))
+        groups: tuple[tuple[Role, Mapping[Network, Row]], ...] = (
+            ("calibrating", self.networks),
+            ("judging", self.judges),
+        )
         networks = _to_csv(
-            ("network", "digest"),
-            ((_network_cells(network), row) for network, row in self.networks.items()),
+            ("network", "digest", "role"),
+            (
+                ((*_network_cells(network), role), row)
+                for role, group in groups
+                for network, row in group.items()
+            ),
         )
         card = {"schema": SCHEMA, **asdict(self.card), "sha256": _digests(rows, networks)}
         if card["model"] is None:
@@ -117,13 +137,11 @@ class LatencyTable:
                 "run zenbench profile again to rebuild it from its journal"
             )
         rows = {_workload(cells[0], path): row for cells, row in _from_csv(texts[0], 1, path)}
-        networks = {
-            _network(cells[0], path): row for cells, row in _from_csv(texts[1], 2, networks_path(path))
-        }
+        networks, judges = _networks_from_csv(texts[1], path)
         card = _card(card_data, path)
-        if card.model is not None and (rows or networks):
+        if card.model is not None and (rows or networks or judges):
             raise TableError(f"table {path} has a model and rows, but a modelled table has no rows")
-        return LatencyTable(card, rows, networks)
+        return LatencyTable(card, rows, networks, judges)
 
 
 def card_path(path: Path) -> Path:
@@ -181,6 +199,19 @@ def _from_csv(text: str, keys: int, path: Path) -> Iterable[tuple[list[str], Row
         raise TableError(f"{path} lacks the columns of a latency table: {', '.join(_COLUMNS)}")
     for number, cells in enumerate(lines[1:], 2):
         yield cells[:keys], _row(cells[keys:], f"{path} line {number}")
+
+
+def _networks_from_csv(text: str, path: Path) -> tuple[dict[Network, Row], dict[Network, Row]]:
+    """Calibrating and judging networks; a file from before there were roles holds only the first."""
+    file = networks_path(path)
+    has_role = text.startswith("network,digest,role,")
+    groups: dict[str, dict[Network, Row]] = {"calibrating": {}, "judging": {}}
+    for cells, row in _from_csv(text, 3 if has_role else 2, file):
+        role = cells[2] if has_role else "calibrating"
+        if role not in groups:
+            raise TableError(f"{file}: a network's role is calibrating or judging, not '{role}'")
+        groups[role][_network(cells[0], path)] = row
+    return groups["calibrating"], groups["judging"]
 
 
 def _row(cells: list[str], place: str) -> Row:

@@ -28,9 +28,9 @@ from ..latency_csv import LatencyRow, write_rows
 from ..networks import networks_only, read
 from ..planning import plan, random_networks
 from ..prediction import predict
-from ..profiling import Limits
 from ..search_folder import take_folder
 from ..search_task import task_record
+from ..tally import Limits
 from .compare import show_agreement
 from .export import write_parity
 from .measure import run_measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from ...devices.card import card
 from ...errors import DeviceUnavailableError
 from ...latency_tables.model import TableModel
 from ...latency_tables.store import user_path
+from ...zen.network import Network
 from ...zen.space import open_space, spaces
+from ...zen.workload import Workload
 from ..journal import Journal
 from ..planning import plan
-from ..profiling import Limits, Progress, build_table, journal_path, profile
+from ..profiling import build_table, journal_path, profile
+from ..tally import Limits, Progress
 from ..timing import Recipe
 from .options import DURATION, chosen_device, measuring_options, seed_option, table_option
 from .output import say
@@ -64,7 +68,14 @@ def command(
     run_profile(driver, setting, items, path, limits)
 
 
-def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits: Limits) -> None:
+def run_profile(
+    driver: Device,
+    setting: Setting,
+    items: Iterable[Workload | Network],
+    path: Path,
+    limits: Limits,
+    judges: Sequence[Network] = (),
+) -> None:
     """Profiles with a progress display; the table is written however the profile ends."""
     say(f"profiling {setting.device} {setting}")
     with Journal(journal_path(path)) as journal:
@@ -73,10 +84,14 @@ def run_profile(driver: Device, setting: Setting, items: Any, path: Path, limits
 
                 def report(now: Progress) -> None:
                     done = now.workloads + now.failed if limits.workloads else now.seconds
-                    meter(done, f"{now.workloads} workloads, {now.networks} networks, {now.failed} failed")
+                    judging = f"{now.judges} judging networks, " if judges else ""
+                    meter(
+                        done,
+                        f"{now.workloads} workloads, {now.networks} networks, {judging}{now.failed} failed",
+                    )
 
                 recipe = Recipe().adapted(card(driver.name).recipe)
-                profile(driver, setting, items, journal, recipe, limits, report)
+                profile(driver, setting, items, journal, recipe, limits, report, judges)
         except DeviceUnavailableError as error:
             if not _measured(journal):
                 raise

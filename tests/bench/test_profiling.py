@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from zenbench.bench.journal import Journal, read
-from zenbench.bench.planning import NETWORK_EVERY, plan, stratified_workloads, stratum
-from zenbench.bench.profiling import Limits, Progress, build_table, journal_path, profile
+from zenbench.bench.planning import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
+from zenbench.bench.profiling import build_table, journal_path, profile
 from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.tally import Limits, Progress
 from zenbench.bench.timing import Recipe
+from zenbench.bench.whole import judged
 from zenbench.devices.base import Artifact, Device, Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
@@ -188,3 +190,77 @@ def test_table_holds_the_truth_and_predicts_networks(tmp_path: Path) -> None:
     assert len(table.networks) >= 8
     model = TableModel(table)
     assert model.calibration.bias_of_sum is not None and model.calibration.bias_of_sum > 0.02
+
+
+JUDGES = list(islice(random_networks(SPACE, [32], seed=99), 5))
+
+
+def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progress]:
+    device, seen = SimulatedDevice(cards()["simulated"]), []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == stop_after:
+            raise StopHereError
+
+    with Journal(path) as journal:
+        setting = device.setting(Wish())
+        profile(device, setting, items(), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
+    return seen
+
+
+def test_judging_networks_are_visited_twice_far_apart_and_never_learned_from(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    assert judge(path, 40)[-1].judges == len(JUDGES)
+    history = read(path)
+    subjects = [measurement.subject for measurement in history.measurements]
+    assert {subjects.count(key) for key in history.judging} == {2 * RECIPE.rounds}
+    for key in history.judging:
+        places = [place for place, subject in enumerate(subjects) if subject == key]
+        assert places[-1] - places[0] > len(subjects) / 4
+    table = build_table(history)
+    assert set(table.judges) == set(JUDGES)
+    assert not set(table.networks) & set(JUDGES)
+    model = TableModel(table)
+    assert model.calibration.networks == len(table.networks)
+    rows = judged(history, table.card.reference_ms)
+    assert [row.latency_ms for row in rows] == pytest.approx(
+        [row.latency_ms for row in table.judges.values()]
+    )
+    assert all(row.half_a_ms and row.half_b_ms for row in rows)
+    # A later profile without judges leaves them what they are.
+    run(path, 44)
+    assert set(build_table(read(path)).judges) == set(JUDGES)
+
+
+def test_an_interrupted_judging_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    for stop_after in (30, 50):
+        with pytest.raises(StopHereError):
+            judge(path, 24, stop_after)
+    judge(path, 24)
+    history, counts = read(path), rounds_by_subject(path)
+    assert {counts[key] for key in history.judging} == {2 * RECIPE.rounds}
+    assert len(history.judging) == len(JUDGES)
+    assert judge(path, 24) == []
+
+
+def test_what_was_learned_from_cannot_judge(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    run(path, 30)
+    learned = list(build_table(read(path)).networks)
+    device = SimulatedDevice(cards()["simulated"])
+    with Journal(path) as journal:
+        setting = device.setting(Wish())
+        profile(device, setting, items(), journal, RECIPE, Limits(workloads=30), judges=learned)
+    assert not read(path).judging
+
+
+def test_time_is_told_apart_by_role(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    judge(path, 24)
+    history = read(path)
+    assert history.seconds("judging") > 0
+    assert history.seconds("calibrating") > 0
+    history.judging.clear()
+    assert history.seconds("judging") == 0

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from zenbench.bench.journal import Journal, read
 from zenbench.bench.planning import plan
-from zenbench.bench.profiling import Limits, build_table, profile
+from zenbench.bench.profiling import build_table, profile
 from zenbench.bench.rounds import WARMUP_MS, WARMUP_RUNS, time_hot, warm_up
+from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
 from zenbench.devices.base import Artifact, DeviceState, RemoteDevice, Round, Sample, Session, Setting, Wish
 from zenbench.devices.card import card

@@ -16,8 +16,9 @@ import onnx
 import pytest
 from zenbench.bench.cli.main import main
 from zenbench.bench.journal import Journal, read
-from zenbench.bench.profiling import Limits, profile
+from zenbench.bench.profiling import profile
 from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
 from zenbench.devices import tensorrt_build
 from zenbench.devices.base import Access, Artifact, Device, Setting, TensorSpec, Wish

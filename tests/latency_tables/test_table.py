@@ -1,5 +1,6 @@
 """Tables on disk: round trip, merging, and damage answered in one sentence."""
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -45,6 +46,33 @@ def test_a_card_that_json_cannot_hold_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         make_table(reference_ms=math.nan).save(tmp_path / "t.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+JUDGE = zoo("zennet-cifar-1m")
+
+
+def test_judging_networks_come_back_apart_and_old_files_without_roles_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    table = replace(make_table(), judges={JUDGE: Row(9.0, 9.1, 0.01, 10, 30, "quiet")})
+    table.save(path)
+    assert LatencyTable.load(path) == table
+    plain = make_table()
+    plain.save(path)
+    file, card = networks_path(path), card_path(path)
+    old = file.read_text().replace(",role,", ",").replace(",calibrating,", ",")
+    data = json.loads(card.read_text())
+    data["sha256"]["networks"] = hashlib.sha256(old.encode()).hexdigest()
+    file.write_text(old)
+    card.write_text(json.dumps(data))
+    assert LatencyTable.load(path) == plain
+
+
+def test_a_network_that_one_table_learned_from_judges_no_more() -> None:
+    row = Row(9.0, 9.1, 0.01, 10, 30, "quiet")
+    learned, judged = make_table(), replace(make_table(), networks={}, judges={NETWORK: row, JUDGE: row})
+    for merged in (learned.merged_with(judged), judged.merged_with(learned)):
+        assert list(merged.judges) == [JUDGE]
+        assert NETWORK in merged.networks
 
 
 def test_merge_averages_by_rounds() -> None:

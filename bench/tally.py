@@ -1,0 +1,163 @@
+"""Tally: what of a profile is done and what is still to do, counted over its whole journal."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+
+from ..latency_tables.table import Role
+from ..zen.network import Network
+from ..zen.workload import Workload
+from .journal import History
+from .measuring import Task
+from .subjects import Subject, is_network_key, subject_of
+from .timing import Measurement, Recipe
+
+JUDGING_VISITS = 2
+"""A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
+changes is then part of its truth."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a profile is: counts of what has all its rounds, and of failures, in the whole journal.
+
+    `seconds`: how long this run has taken, without its judging.
+    """
+
+    workloads: int
+    networks: int
+    failed: int
+    seconds: float
+    judges: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a profile stops: at so many workloads in the journal, or after so long; None is free."""
+
+    workloads: int | None = None
+    seconds: float | None = None
+
+
+class Tally:
+    """Rounds taken and rounds wanted, by subject."""
+
+    def __init__(
+        self, history: History, recipe: Recipe, limits: Limits, judges: Sequence[Network] = ()
+    ) -> None:
+        self._recipe, self._limits = recipe, limits
+        self._judging = history.judging | {subject_of(network).key for network in judges}
+        self._started = monotonic()
+        self.judging_seconds = 0.0
+        self._good: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._failed: set[str] = set()
+        for measurement in history.measurements:
+            self.add(measurement)
+
+    def add(self, measurement: Measurement) -> None:
+        if measurement.error is not None:
+            self._failed.add(measurement.subject)
+        else:
+            self._taken[measurement.subject] += 1
+            self._good[measurement.subject] += not measurement.throttled
+
+    def role(self, key: str) -> Role:
+        return "judging" if key in self._judging else "calibrating"
+
+    def wants(self, item: Workload | Network) -> bool:
+        """Whether something is to be measured to learn from."""
+        key = subject_of(item).key
+        return key not in self._judging and self.missing(key)
+
+    def task(self, subject: Subject) -> Task:
+        """The next visit to a subject."""
+        key = subject.key
+        rounds = min(self._recipe.rounds, self._wanted(key) - self._good[key])
+        return Task(subject, rounds, self._most(key) - self._taken[key])
+
+    def missing(self, key: str) -> bool:
+        """Whether a subject needs more rounds; not once it has failed or throttled all the time."""
+        if key in self._failed or self._taken[key] >= self._most(key):
+            return False
+        return self._good[key] < self._wanted(key)
+
+    def visits_left(self, key: str) -> int:
+        left = (self._wanted(key) - self._good[key]) / self._recipe.rounds
+        return ceil(left) if self.missing(key) else 0
+
+    def _visits(self, key: str) -> int:
+        return JUDGING_VISITS if key in self._judging else 1
+
+    def _wanted(self, key: str) -> int:
+        return self._recipe.rounds * self._visits(key)
+
+    def _most(self, key: str) -> int:
+        return self._recipe.most_rounds * self._visits(key)
+
+    @property
+    def window(self) -> int:
+        return self._recipe.window
+
+    def window_size(self) -> int:
+        if self._limits.workloads is None:
+            return self._recipe.window
+        return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
+
+    def share(self) -> float:
+        """How much of the limits is used up; from 1 on the profile ends."""
+        progress, limits = self.progress(), self._limits
+        shares = [0.0]
+        if limits.seconds is not None:
+            shares.append(progress.seconds / limits.seconds if limits.seconds > 0 else 1.0)
+        if limits.workloads is not None:
+            shares.append((progress.workloads + progress.failed) / limits.workloads)
+        return max(shares)
+
+    def reached(self) -> bool:
+        return self.share() >= 1
+
+    def progress(self) -> Progress:
+        whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
+        judges = sum(key in self._judging for key in whole)
+        networks = sum(map(is_network_key, whole)) - judges
+        workloads = len(whole) - networks - judges
+        seconds = monotonic() - self._started - self.judging_seconds
+        return Progress(workloads, networks, len(self._failed), seconds, judges)
+
+
+class Visits:
+    """The visits to judging networks that are left, first all first ones, then all second ones; false once
+    there are none."""
+
+    def __init__(self, judges: Sequence[Network], tally: Tally) -> None:
+        self._tally = tally
+        self._queue = deque(
+            network
+            for left in range(JUDGING_VISITS, 0, -1)
+            for network in judges
+            if tally.visits_left(subject_of(network).key) >= left
+        )
+        self._total = len(self._queue)
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def due(self, share: float) -> list[Network]:
+        """The window of judges to measure now, so that they are as far as the whole profile, none twice.
+
+        Empty until half a window is due, so that their rounds are interleaved, or all is.
+        """
+        count = ceil(min(share, 1.0) * self._total) - (self._total - len(self._queue))
+        found: list[Network] = []
+        window = self._tally.window
+        if share >= 1 or count >= window // 2:
+            while self._queue and len(found) < min(count, window) and self._queue[0] not in found:
+                network = self._queue.popleft()
+                if self._tally.missing(subject_of(network).key):
+                    found.append(network)
+        return found
