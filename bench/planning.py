@@ -1,38 +1,100 @@
-"""What to measure: workloads stratified over a space, and a few whole networks for calibration.
+"""What to measure: workloads of a space, most of them chosen by what is known so far, and whole networks.
 
-The plan is an endless sequence that a seed fixes, so that an interrupted profile goes on where it
-stopped. Drawing units from random networks gives the combinations of widths that a search will meet;
-taking one from every stratum in turn keeps the common ones (small strided stems) from crowding out
-the rare ones. One item in NETWORK_EVERY is a whole network, spread over the sitting so that both see
-the same machine.
+Drawn ones are stratified: units of random networks give the combinations of widths that a search will meet,
+and taking one from every stratum in turn keeps the common ones (small strided stems) from crowding out the
+rare ones. Once some are measured, all but one in DRAWN_EVERY of the next are chosen among the units of
+further random networks, by what the predictions of these networks gain; the rest is still drawn, so that no
+mistake of the predictor hides a part of the space from it. One item in NETWORK_EVERY is a whole network for
+calibration, spread over the sitting so that both see the same machine.
+
+An interrupted profile goes on with what it has begun.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from math import log2
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from math import ceil, log2
 
+from ..latency_tables.choosing import most_informative
+from ..latency_tables.fill_in import FillIn
 from ..zen.graph import Conv
 from ..zen.network import Network
 from ..zen.random_networks import random_network
 from ..zen.space import Space
 from ..zen.workload import Workload
+from .journal import History
+from .profiling import rows_of
+from .subjects import is_network_key
 
 NETWORK_EVERY = 12
+DRAWN_EVERY = 4
+_LEAST_KNOWN = 24
+"""Workloads drawn before any is chosen."""
+_GROWTH = 0.5
+"""A lap of choices is this share of what is known: choosing takes a second, a few more rows change little."""
 _NETWORKS_A_LAP = 24
+_GAINING_NETWORKS = 60
+_LAPS_WITHOUT = 10
+"""A small space has no more to draw after so many laps without a new workload."""
 
 Stratum = tuple[str | int, ...]
 
 
-def plan(spaces: Sequence[Space], resolutions: Sequence[int], seed: int) -> Iterator[Workload | Network]:
-    """Workloads, each once, and every NETWORK_EVERY-th item a network for calibration; endless."""
-    workloads = stratified_workloads(spaces, resolutions, seed)
+def plan(
+    spaces: Sequence[Space], resolutions: Sequence[int], seed: int, history: History
+) -> Iterator[Workload | Network]:
+    """Workloads, each once, and every NETWORK_EVERY-th item a network; ends when the space has no more.
+
+    `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
+    """
+    workloads = _workloads(spaces, resolutions, seed, history)
     networks = random_networks(spaces, resolutions, seed + 1)
-    while True:
-        for _ in range(NETWORK_EVERY - 1):
-            yield next(workloads)
+    while group := list(islice(workloads, NETWORK_EVERY - 1)):
+        yield from group
         yield next(networks)
+
+
+def _workloads(
+    spaces: Sequence[Space], resolutions: Sequence[int], seed: int, history: History
+) -> Iterator[Workload]:
+    drawn = stratified_workloads(spaces, resolutions, seed)
+    gaining = random_networks(spaces, resolutions, seed + 3)
+    planned = dict.fromkeys(map(Workload.parse, _begun(history)))
+    yield from planned
+
+    def next_drawn(count: int) -> list[Workload]:
+        found = list(islice((workload for workload in drawn if workload not in planned), count))
+        planned.update(dict.fromkeys(found))
+        return found
+
+    while True:
+        rows, _ = rows_of(history)
+        known = {Workload.parse(key): row.latency_ms for key, row in rows.items() if not is_network_key(key)}
+        if len(known) < _LEAST_KNOWN:
+            lap = next_drawn(_LEAST_KNOWN)
+        else:
+            fill_in = FillIn(list(known), list(known.values()))
+            wholes = [network.workloads() for network in islice(gaining, _GAINING_NETWORKS)]
+            candidates = [unit for unit in dict.fromkeys(chain(*wholes)) if unit not in planned]
+            drawn_now = next_drawn(ceil(_GROWTH * len(known) / DRAWN_EVERY))
+            count = (DRAWN_EVERY - 1) * len(drawn_now)
+            chosen = most_informative(fill_in, list(known), candidates, wholes, count)
+            planned.update(dict.fromkeys(chosen))
+            size = DRAWN_EVERY - 1
+            lap = [
+                workload
+                for number, one in enumerate(drawn_now)
+                for workload in (*chosen[size * number : size * (number + 1)], one)
+            ]
+        if not lap:
+            return
+        yield from lap
+
+
+def _begun(history: History) -> Iterable[str]:
+    return dict.fromkeys(one.subject for one in history.measurements if not is_network_key(one.subject))
 
 
 def random_networks(spaces: Sequence[Space], resolutions: Sequence[int], seed: int) -> Iterator[Network]:
@@ -47,12 +109,13 @@ def random_networks(spaces: Sequence[Space], resolutions: Sequence[int], seed: i
 def stratified_workloads(
     spaces: Sequence[Space], resolutions: Sequence[int], seed: int
 ) -> Iterator[Workload]:
-    """Units of random networks, one from every stratum in turn, none twice; endless."""
+    """Units of random networks, one from every stratum in turn, none twice; ends when none is new."""
     rng = random.Random(seed)
     networks = random_networks(spaces, resolutions, seed + 2)
     seen: set[Workload] = set()
     strata: dict[Stratum, list[Workload]] = {}
-    while True:
+    laps_without = 0
+    while laps_without < _LAPS_WITHOUT:
         for _ in range(_NETWORKS_A_LAP):
             for workload in next(networks).workloads():
                 if workload not in seen:
@@ -60,6 +123,7 @@ def stratified_workloads(
                     strata.setdefault(stratum(workload), []).append(workload)
         names = sorted(strata, key=str)
         rng.shuffle(names)
+        laps_without = 0 if any(strata.values()) else laps_without + 1
         for name in names:
             waiting = strata[name]
             if waiting:

@@ -18,7 +18,7 @@ from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
 from .measuring import Meter
 from .subjects import subject_of
-from .tally import Limits, Progress, Tally, Visits
+from .tally import FIRST_VISITS, Limits, Progress, Tally, Visits
 from .timing import REFERENCE, Measurement, Recipe
 
 NOISY_SPREAD = 0.10
@@ -40,11 +40,13 @@ def profile(
     limits: Limits,
     report: Callable[[Progress], None] = lambda progress: None,
     judges: Sequence[Network] = (),
+    enough: Callable[[History], bool] | None = None,
 ) -> None:
     """Measures the items in order, window by window, skipping what the journal holds already.
 
     The judges are spread over the run, and all are measured, after its limit where that comes first; what
-    the journal holds to be learned from cannot judge and is left out of them.
+    the journal holds to be learned from cannot judge and is left out of them. Where `enough` may end the run
+    before its limit, they have their first visits at once.
     """
     check_same_machine(journal.history, device, setting)
     learned = journal.history.networks.keys() - journal.history.judging
@@ -59,7 +61,8 @@ def profile(
         ended = tally.reached()
         while visits or not ended:
             # Judges have windows of their own, and the limit is free of the time that they take.
-            judging = visits.due(1.0 if ended else tally.share())
+            share = max(tally.share(), FIRST_VISITS if enough else 0.0)
+            judging = visits.due(1.0 if ended else share)
             learning = islice(waiting, 0 if ended else tally.window_size())
             window: Sequence[Workload | Network] = judging or list(learning)
             started = monotonic()
@@ -72,7 +75,7 @@ def profile(
                 report(tally.progress())
             if judging:
                 tally.judging_seconds += monotonic() - started
-            ended = ended or tally.reached() or not window
+            ended = ended or tally.reached() or not window or bool(enough and enough(journal.history))
 
 
 def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
@@ -98,15 +101,9 @@ def check_same_machine(history: History, device: Device, setting: Setting) -> No
 
 def build_table(history: History) -> LatencyTable:
     """The table of everything in a journal; raises DeviceError where every measurement failed."""
-    groups: dict[str, list[Measurement]] = {}
-    for measurement in history.measurements:
-        if measurement.timing is not None:
-            groups.setdefault(measurement.subject, []).append(measurement)
-    groups = {subject: undisturbed(group) for subject, group in groups.items()}
-    if not groups:
+    rows, reference_ms = rows_of(history)
+    if not rows:
         raise DeviceError(_why_nothing(history))
-    reference_ms = reference_median(one for group in groups.values() for one in group)
-    rows = {subject: row_of(group, reference_ms) for subject, group in groups.items()}
     networks = history.networks
     first, last = history.sittings[0], history.sittings[-1]
     card = Card(
@@ -128,6 +125,17 @@ def build_table(history: History) -> LatencyTable:
         {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
         {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
     )
+
+
+def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
+    """The row of every subject that was measured, by its key, and the reference's median in ms."""
+    groups: dict[str, list[Measurement]] = {}
+    for measurement in history.measurements:
+        if measurement.timing is not None:
+            groups.setdefault(measurement.subject, []).append(measurement)
+    groups = {subject: undisturbed(group) for subject, group in groups.items()}
+    reference_ms = reference_median(one for group in groups.values() for one in group)
+    return {subject: row_of(group, reference_ms) for subject, group in groups.items()}, reference_ms
 
 
 def reference_median(measurements: Iterable[Measurement]) -> float | None:

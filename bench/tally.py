@@ -19,13 +19,15 @@ from .timing import Measurement, Recipe
 JUDGING_VISITS = 2
 """A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
 changes is then part of its truth."""
+FIRST_VISITS = 1 / JUDGING_VISITS
+"""The share of a run at which each judging network is to have been visited once."""
 
 
 @dataclass(frozen=True)
 class Progress:
     """How far a profile is: counts of what has all its rounds, and of failures, in the whole journal.
 
-    `seconds`: how long this run has taken, without its judging.
+    `judges` are those visited once at least. `seconds`: how long this run has taken, without its judging.
     """
 
     workloads: int
@@ -123,9 +125,9 @@ class Tally:
 
     def progress(self) -> Progress:
         whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
-        judges = sum(key in self._judging for key in whole)
-        networks = sum(map(is_network_key, whole)) - judges
-        workloads = len(whole) - networks - judges
+        networks = sum(is_network_key(key) and key not in self._judging for key in whole)
+        workloads = sum(not is_network_key(key) for key in whole)
+        judges = sum(self._good[key] >= self._recipe.rounds for key in self._judging)
         seconds = monotonic() - self._started - self.judging_seconds
         return Progress(workloads, networks, len(self._failed), seconds, judges)
 

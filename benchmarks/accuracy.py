@@ -14,6 +14,7 @@ import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -87,8 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if not finished(folder, len(networks)):
                 spent = read(journal_path(table)).seconds("calibrating")
                 left = Limits(seconds=max(0.0, parse_duration_ms(options.time) / 1e3 - spent))
-                items = plan(list(spaces().values()), RESOLUTIONS, seed=0)
-                run_profile(driver, setting, items, table, left, networks)
+                planned = partial(plan, list(spaces().values()), RESOLUTIONS, 0)
+                run_profile(driver, setting, planned, table, left, networks)
                 write_results(table)
             results.append(show(table))
             write_summary(options.out / "summary.csv", results)

@@ -127,9 +127,8 @@ def profiled(
     """A table of so many blocks, and what failed on the way; an interrupted one goes on."""
     with Journal(journal_path(path)) as journal:
         recipe = Recipe().adapted(card(driver.name).recipe)
-        profile(
-            driver, setting, plan(list(spaces().values()), RESOLUTIONS, 0), journal, recipe, Limits(blocks)
-        )
+        items = plan(list(spaces().values()), RESOLUTIONS, 0, journal.history)
+        profile(driver, setting, items, journal, recipe, Limits(blocks))
         table = build_table(journal.history)
         failed = {one.subject: one.error for one in journal.history.measurements if one.error is not None}
     table.save(path)

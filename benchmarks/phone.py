@@ -57,9 +57,9 @@ def main() -> None:
 def measure(phone: AndroidPhone, folder: Path, blocks: int) -> None:
     """Profiles with the clock running, after a first window that loads libraries, and prints the figures."""
     AndroidLink.round = timed(AndroidLink.round)  # type: ignore[method-assign]
-    items = plan(list(spaces().values()), RESOLUTIONS, seed=0)
     recipe = Recipe().adapted(card("pixel2").recipe)
     with Journal(folder / "journal.jsonl") as journal:
+        items = plan(list(spaces().values()), RESOLUTIONS, 0, journal.history)
         profile(phone, phone.setting(Wish()), items, journal, recipe, Limits(recipe.window))
         calls_s.clear()
         started, worked = time.perf_counter(), time.process_time()

@@ -23,7 +23,7 @@ from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
-from zenbench.bench.planning import plan
+from zenbench.bench.planning import stratified_workloads
 from zenbench.bench.subjects import seeded_weights, state_arrays
 from zenbench.devices.base import Wish
 from zenbench.devices.registry import device
@@ -122,8 +122,7 @@ def main() -> None:
 
 def blocks() -> str:
     """How long writing a block takes, without making its weights."""
-    planned = plan(list(spaces().values()), RESOLUTIONS, 0)
-    chosen = islice((item for item in planned if isinstance(item, Workload)), WORKLOADS)
+    chosen = islice(stratified_workloads(list(spaces().values()), RESOLUTIONS, 0), WORKLOADS)
     took = sorted(write_times_ms(chosen))
     return (
         f"Writing a block takes {median(took):.1f} ms of processor time (median over {WORKLOADS} blocks of\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,11 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
 
     say(f"1/5 profile this computer's CPU ({driver.identity()['cpu']})")
     run_profile(
-        driver, setting, plan([space], [rival.resolution], 0), table_path, Limits(seconds=duration_ms / 1e3)
+        driver,
+        setting,
+        partial(plan, [space], [rival.resolution], 0),
+        table_path,
+        Limits(seconds=duration_ms / 1e3),
     )
     model = TableModel(LatencyTable.load(table_path))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,25 @@ from ...devices.card import card
 from ...errors import DeviceUnavailableError
 from ...latency_tables.model import TableModel
 from ...latency_tables.store import user_path
+from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ...zen.space import open_space, spaces
 from ...zen.workload import Workload
-from ..journal import Journal
-from ..planning import plan
+from ..journal import History, Journal
+from ..planning import plan, random_networks
 from ..profiling import build_table, journal_path, profile
 from ..tally import Limits, Progress
+from ..target import Target, verdict
 from ..timing import Recipe
-from .options import DURATION, chosen_device, measuring_options, seed_option, table_option
+from .options import DURATION, SHARE, chosen_device, measuring_options, seed_option, table_option
 from .output import say
 from .progress import progress
 
 DEFAULT_MINUTES = 3
+TARGET_MINUTES = 30
+JUDGES = 24
+_JUDGING_SEED = 100
+"""Far from the seeds of a plan's own networks."""
 RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 """What is profiled unless one resolution is asked for: mostly the usual 224, down to CIFAR's 32."""
 
@@ -42,6 +50,12 @@ RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 @click.option(
     "--blocks", type=click.IntRange(1), help="Until the table holds so many workloads, instead of a time."
 )
+@click.option(
+    "--target-error",
+    type=SHARE,
+    help="Stop when the mean error over networks never learned from is below this, as 5%; after "
+    f"{TARGET_MINUTES}m at the latest, or --time.",
+)
 @table_option
 @seed_option
 def command(
@@ -50,31 +64,45 @@ def command(
     resolution: int | None,
     duration_ms: float | None,
     blocks: int | None,
+    target_error: float | None,
     table: Path | None,
     seed: int,
     **options: Any,
-) -> None:
+) -> int:
     """Measure a device's blocks and build its latency table.
 
-    Interrupting it loses nothing; running it again goes on where it stopped.
+    Interrupting it loses nothing; running it again goes on where it stopped. Exit code 1 where --target-error
+    was not reached.
     """
     driver, setting = chosen_device(device, options)
     path = table or user_path(setting)
     if duration_ms is None and blocks is None:
-        duration_ms = DEFAULT_MINUTES * 6e4
+        duration_ms = (TARGET_MINUTES if target_error else DEFAULT_MINUTES) * 6e4
     limits = Limits(blocks, duration_ms / 1e3 if duration_ms else None)
     chosen = [open_space(space)] if space else list(spaces().values())
-    items = plan(chosen, [resolution] if resolution else RESOLUTIONS, seed)
-    run_profile(driver, setting, items, path, limits)
+    resolutions = [resolution] if resolution else RESOLUTIONS
+    planned = partial(plan, chosen, resolutions, seed)
+    if target_error is None:
+        run_profile(driver, setting, planned, path, limits)
+        return 0
+    judges = list(islice(random_networks(chosen, resolutions, seed + _JUDGING_SEED), JUDGES))
+    run_profile(driver, setting, planned, path, limits, judges, target_error)
+    found = verdict(LatencyTable.load(path))
+    if found and found.bound <= target_error:
+        return 0
+    seen = f"it may be {found.bound:.1%}" if found else "too little was measured to tell"
+    say(f"zenbench: a mean error below {target_error:.1%} is not shown yet, {seen}; run this again to go on")
+    return 1
 
 
 def run_profile(
     driver: Device,
     setting: Setting,
-    items: Iterable[Workload | Network],
+    planned: Callable[[History], Iterable[Workload | Network]],
     path: Path,
     limits: Limits,
     judges: Sequence[Network] = (),
+    target_error: float | None = None,
 ) -> None:
     """Profiles with a progress display; the table is written however the profile ends."""
     say(f"profiling {setting.device} {setting}")
@@ -90,8 +118,11 @@ def run_profile(
                         f"{now.workloads} workloads, {now.networks} networks, {judging}{now.failed} failed",
                     )
 
+                enough = Target(target_error).met if target_error is not None else None
                 recipe = Recipe().adapted(card(driver.name).recipe)
-                profile(driver, setting, items, journal, recipe, limits, report, judges)
+                profile(
+                    driver, setting, planned(journal.history), journal, recipe, limits, report, judges, enough
+                )
         except DeviceUnavailableError as error:
             if not _measured(journal):
                 raise
@@ -111,6 +142,11 @@ def run_profile(
         say(
             f"plain sum of blocks against whole networks: bias {calibration.bias_of_sum:+.1%}; "
             f"calibrated on {calibration.networks} networks, about {calibration.noise:.0%} left"
+        )
+    if found := verdict(table):
+        say(
+            f"{found.judges} networks that nothing was learned from: mean error {found.mape:.1%}, "
+            f"below {found.bound:.1%} with 95 % confidence"
         )
 
 

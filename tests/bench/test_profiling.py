@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from zenbench.bench.journal import Journal, read
+from zenbench.bench.journal import History, Journal, read
 from zenbench.bench.planning import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
 from zenbench.bench.profiling import build_table, journal_path, profile
 from zenbench.bench.subjects import WorkloadSubject
@@ -27,8 +27,8 @@ RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
 SPACE = [spaces()["mobilenet"]]
 
 
-def items() -> Iterator[Workload | Network]:
-    return plan(SPACE, [32], seed=0)
+def items(journal: Journal | None = None) -> Iterator[Workload | Network]:
+    return plan(SPACE, [32], 0, journal.history if journal else History())
 
 
 def run(path: Path, blocks: int, device: Device | None = None, **options: object) -> list[Progress]:
@@ -36,7 +36,7 @@ def run(path: Path, blocks: int, device: Device | None = None, **options: object
     seen: list[Progress] = []
     with Journal(path) as journal:
         setting = device.setting(options.pop("wish", Wish()))  # type: ignore[arg-type]
-        profile(device, setting, items(), journal, RECIPE, Limits(workloads=blocks), seen.append)
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), seen.append)
     return seen
 
 
@@ -53,7 +53,7 @@ def test_plan_is_seeded_endless_and_mixes_in_networks() -> None:
     assert [isinstance(item, Network) for item in first[:NETWORK_EVERY]] == [False] * (NETWORK_EVERY - 1) + [
         True
     ]
-    assert first != list(islice(plan(SPACE, [32], seed=1), 60))
+    assert first != list(islice(plan(SPACE, [32], 1, History()), 60))
 
 
 def test_plan_takes_no_workload_twice_and_covers_every_stratum_early() -> None:
@@ -115,7 +115,15 @@ def test_an_interrupted_profile_goes_on_where_it_stopped(tmp_path: Path) -> None
                 raise StopHereError
 
         with pytest.raises(StopHereError), Journal(pieces) as journal:
-            profile(device, device.setting(Wish()), items(), journal, RECIPE, Limits(workloads=20), stop)
+            profile(
+                device,
+                device.setting(Wish()),
+                items(journal),
+                journal,
+                RECIPE,
+                Limits(workloads=20),
+                stop,
+            )
     run(pieces, 20)
     assert rounds_by_subject(pieces) == rounds_by_subject(whole)
 
@@ -205,7 +213,7 @@ def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progre
 
     with Journal(path) as journal:
         setting = device.setting(Wish())
-        profile(device, setting, items(), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
     return seen
 
 
@@ -252,7 +260,7 @@ def test_what_was_learned_from_cannot_judge(tmp_path: Path) -> None:
     device = SimulatedDevice(cards()["simulated"])
     with Journal(path) as journal:
         setting = device.setting(Wish())
-        profile(device, setting, items(), journal, RECIPE, Limits(workloads=30), judges=learned)
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=30), judges=learned)
     assert not read(path).judging
 
 

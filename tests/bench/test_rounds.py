@@ -109,7 +109,7 @@ class Remote(Hot):
 
 def measure(path: Path, device: SimulatedDevice, blocks: int = 6) -> None:
     with Journal(path) as journal:
-        items = plan([spaces()["mobilenet"]], [32], seed=0)
+        items = plan([spaces()["mobilenet"]], [32], 0, journal.history)
         profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=blocks))
 
 
