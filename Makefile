@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := zen devices latency_tables bench
 
 # A strict editable install links file by file, so it is renewed when the list of files changes.
-FILES := $(sort $(wildcard *.py) $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.toml' -o -name '*.csv'))
+FILES := $(sort $(wildcard *.py) $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.toml' -o -name '*.csv' -o -name '*.jinja'))
 DIGEST := $(shell (cat pyproject.toml constraints.txt; echo '$(FILES)') | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/installed-$(DIGEST)
 

@@ -1,0 +1,101 @@
+"""Figures of a profile: the reference workload's drift, and the temperature beneath it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .drift import Drift
+from .style import Chart, Palette, axis, chart, hover, rows
+
+
+def drift_over_time(palette: Palette, drift: Drift) -> Chart:
+    """The reference's time against its median, its outer deciles as a band."""
+    values = [_row(drift, number) for number in range(len(drift.moments))]
+    x = _minutes(drift)
+    y: Chart = {"scale": {"zero": False}, "axis": {"format": "+.0%", "tickCount": 5}}
+    title = "reference against its median"
+    return chart(
+        palette,
+        [
+            {
+                "mark": {"type": "area", "color": palette.good, "opacity": 0.18},
+                "encoding": {"x": x, "y": axis("low", title, **y), "y2": {"field": "high"}},
+            },
+            _pauses(palette, drift, x),
+            {
+                "mark": {
+                    "type": "line",
+                    "color": palette.good,
+                    "strokeWidth": 1.5,
+                    "point": {"opacity": 0, "size": 80},
+                },
+                "encoding": {
+                    "x": x,
+                    "y": axis("drift", title, **y),
+                    "tooltip": hover(("after", "after"), ("said", "reference"), ("span", "outer deciles")),
+                },
+            },
+        ],
+        220,
+        data=rows(values),
+    )
+
+
+def temperature_over_time(palette: Palette, drift: Drift) -> Chart:
+    """The hottest sensor, at the moments that tell it."""
+    values = [_row(drift, number) for number, one in enumerate(drift.moments) if one.celsius is not None]
+    x = _minutes(drift)
+    return chart(
+        palette,
+        [
+            _pauses(palette, drift, x),
+            {
+                "mark": {
+                    "type": "line",
+                    "color": palette.poor,
+                    "strokeWidth": 1.5,
+                    "point": {"opacity": 0, "size": 80},
+                },
+                "encoding": {
+                    "x": x,
+                    "y": axis("celsius", "hottest sensor, °C", scale={"zero": False}, axis={"tickCount": 4}),
+                    "tooltip": hover(("after", "after"), ("heat", "hottest sensor")),
+                },
+            },
+        ],
+        160,
+        data=rows(values),
+    )
+
+
+def _minutes(drift: Drift) -> Chart:
+    most = max(drift.moments[-1].minutes, 1e-3)
+    return axis(
+        "minutes",
+        "minutes of measuring",
+        scale={"domain": [0, most], "nice": False},
+        axis={"grid": False, "tickCount": 6, "format": "~g"},
+    )
+
+
+def _pauses(palette: Palette, drift: Drift, x: Chart) -> Chart:
+    return {
+        "data": rows([{"minutes": minutes} for minutes in drift.pauses]),
+        "mark": {"type": "rule", "color": palette.quiet, "strokeDash": [2, 3]},
+        "encoding": {"x": x},
+    }
+
+
+def _row(drift: Drift, number: int) -> dict[str, Any]:
+    moment = drift.moments[number]
+    return {
+        "minutes": moment.minutes,
+        "drift": moment.drift - 1,
+        "low": moment.low - 1,
+        "high": moment.high - 1,
+        "celsius": moment.celsius,
+        "after": f"{moment.minutes:.1f} min",
+        "said": f"{moment.drift - 1:+.1%}",
+        "span": f"{moment.low - 1:+.1%}, {moment.high - 1:+.1%}",
+        "heat": None if moment.celsius is None else f"{moment.celsius:.1f} °C",
+    }
