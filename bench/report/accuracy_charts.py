@@ -8,11 +8,12 @@ from typing import Any
 from ...units import format_ms
 from ..agreement import Agreement, Pair
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
+from .wording import signed_percent
 
 BANDS = (0.10, 0.05)
 MOST_BINS = 40
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-LABELS = ("within 5 %", "within 10 %", "beyond 10 %")
+WITHIN_5, WITHIN_10, BEYOND_10 = LABELS = "within 5\u00a0%", "within 10\u00a0%", "beyond 10\u00a0%"
 
 
 def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: str | None) -> Chart:
@@ -45,7 +46,7 @@ def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: s
     }
     dots = {
         "data": rows([_dot(pair, chosen) for pair in reversed(pairs)]),
-        "mark": {"type": "point", "filled": True, "size": 64, "opacity": 0.85},
+        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 0.85},
         "encoding": {
             **place("measured_ms", "predicted_ms"),
             "color": _by_error([palette.good, palette.fair, palette.poor]),
@@ -79,7 +80,7 @@ def error_distribution(palette: Palette, agreement: Agreement) -> Chart:
             "high": 100 * step * (number + 1),
             "count": bins.count(number),
             "networks": str(bins.count(number)),
-            "errors": f"{step * number:+.0%} to {step * (number + 1):+.0%}",
+            "errors": f"{signed_percent(step * number, 0)} to {signed_percent(step * (number + 1), 0)}",
         }
         for number in sorted(set(bins))
     ]
@@ -111,7 +112,7 @@ def error_distribution(palette: Palette, agreement: Agreement) -> Chart:
         },
     }
     bias = {
-        "data": rows([{"bias": 100 * agreement.bias, "said": f"{agreement.bias:+.1%}"}]),
+        "data": rows([{"bias": 100 * agreement.bias, "said": signed_percent(agreement.bias)}]),
         "mark": {"type": "rule", "color": palette.ink, "strokeDash": [4, 3], "strokeWidth": 1.5},
         "encoding": {"x": across("bias"), "tooltip": hover(("said", "mean error"))},
     }
@@ -135,6 +136,6 @@ def _dot(pair: Pair, chosen: str | None) -> dict[str, Any]:
         "predicted_ms": pair.predicted_ms,
         "measured": format_ms(pair.measured_ms),
         "predicted": format_ms(pair.predicted_ms),
-        "error": f"{pair.error:+.1%}",
-        "class": LABELS[0] if off <= 0.05 else LABELS[1] if off <= 0.10 else LABELS[2],
+        "error": signed_percent(pair.error),
+        "class": WITHIN_5 if off <= 0.05 else WITHIN_10 if off <= 0.10 else BEYOND_10,
     }

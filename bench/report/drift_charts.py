@@ -6,14 +6,15 @@ from typing import Any
 
 from .drift import Drift
 from .style import Chart, Palette, axis, chart, hover, rows
+from .wording import signed_percent
 
 
 def drift_over_time(palette: Palette, drift: Drift) -> Chart:
     """The reference's time against its median, its outer deciles as a band."""
     values = [_row(drift, number) for number in range(len(drift.moments))]
     x = _minutes(drift)
-    y: Chart = {"scale": {"zero": False}, "axis": {"format": "+.0%", "tickCount": 5}}
-    title = "reference against its median"
+    y: Chart = {"scale": {"zero": False}, "axis": {"tickCount": 5}}
+    title = "reference against its median, %"
     return chart(
         palette,
         [
@@ -90,12 +91,12 @@ def _row(drift: Drift, number: int) -> dict[str, Any]:
     moment = drift.moments[number]
     return {
         "minutes": moment.minutes,
-        "drift": moment.drift - 1,
-        "low": moment.low - 1,
-        "high": moment.high - 1,
+        "drift": 100 * (moment.drift - 1),
+        "low": 100 * (moment.low - 1),
+        "high": 100 * (moment.high - 1),
         "celsius": moment.celsius,
         "after": f"{moment.minutes:.1f} min",
-        "said": f"{moment.drift - 1:+.1%}",
-        "span": f"{moment.low - 1:+.1%}, {moment.high - 1:+.1%}",
+        "said": signed_percent(moment.drift - 1),
+        "span": f"{signed_percent(moment.low - 1)} and {signed_percent(moment.high - 1)}",
         "heat": None if moment.celsius is None else f"{moment.celsius:.1f} °C",
     }

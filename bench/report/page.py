@@ -8,10 +8,12 @@ from typing import Any
 
 from ...units import format_ms
 from ..agreement import Agreement
+from .accuracy_charts import WITHIN_5, WITHIN_10
 from .facts import Facts, NamedTable
 from .sections import Figure, Missing
 from .style import DARK, FONT, LIGHT, PAGE
 from .verdict import verdict
+from .wording import percent, signed_percent
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,15 @@ def _tiles(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str | None]]:
-    def percent(value: float | None) -> str | None:
-        return None if value is None else f"{value:.1%}"
+    def known(value: float | None) -> str | None:
+        return None if value is None else percent(value)
 
     return [
         ("mean error", percent(agreement.mape)),
-        ("bias", f"{agreement.bias:+.1%}"),
-        ("within 5 %", f"{agreement.within_5:.0%}"),
-        ("within 10 %", f"{agreement.within_10:.0%}"),
-        ("noise ceiling", percent(agreement.noise_ceiling)),
+        ("bias", signed_percent(agreement.bias)),
+        (WITHIN_5, percent(agreement.within_5, 0)),
+        (WITHIN_10, percent(agreement.within_10, 0)),
+        ("noise ceiling", known(agreement.noise_ceiling)),
         ("Kendall", None if agreement.kendall is None else f"{agreement.kendall:.3f}"),
     ]
 
@@ -113,7 +115,7 @@ def _chosen(facts: Facts) -> list[tuple[str, str]]:
         pair for pair in (facts.agreement.pairs if facts.agreement else ()) if pair.digest == network.digest
     ]
     pairs += [
-        ("measured", f"{format_ms(pair.measured_ms)}, the prediction is off by {pair.error:+.1%}")
+        ("measured", f"{format_ms(pair.measured_ms)}, the prediction is off by {signed_percent(pair.error)}")
         for pair in measured
     ]
     return [*pairs, ("found by", search.command)]

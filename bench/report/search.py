@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import NetworkError, UserError
+from ...zen.budget import Budget
+from ...zen.cost import cost
 from ...zen.network import Network
 from ...zen.proxies.base import READINGS, Reading
 from ...zen.proxies.closed_form import zen_closed
@@ -18,6 +20,8 @@ from ..latency_csv import LatencyRow
 from ..networks import networks_only, spelled
 from ..networks import read as read_network
 from ..search_folder import RESULT
+
+COSTS = ("macs", "params", "layers", "peak_activation_bytes")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search. `axis`: what `Candidate.cost` is, `latency`, `macs` or `params`; `limit` on it."""
+    """A finished search.
+
+    `axis`: what `Candidate.cost` is, `latency`, `macs` or `params`; `limit`: the one on it. `budget`: the
+    limits on the cost alone.
+    """
 
     network: Network
     reading: Reading
@@ -57,6 +65,7 @@ class Search:
     table_digests: tuple[str, ...]
     axis: str
     limit: float | None
+    budget: Budget
     is_front: bool
     candidates: tuple[Candidate, ...]
     history: tuple[tuple[int, float], ...]
@@ -99,6 +108,7 @@ def read_search(folder: Path) -> Search | None:
             table_digests=tuple(str(one["table_sha256"]) for one in limits),
             axis=axis,
             limit=None if limit is None else float(limit),
+            budget=Budget(**{name: record["task"]["budget"][name] for name in COSTS}),
             is_front=is_front,
             candidates=tuple(_candidate(row, axis) for row in rows),
             history=tuple(
@@ -114,7 +124,7 @@ def read_search(folder: Path) -> Search | None:
 
 
 def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[Candidate, ...]:
-    """Other predicted networks beside the candidates, where the search is along the same latency."""
+    """Other predicted networks that the limits on the cost allow, where the search is along a latency."""
     if search.axis != "latency":
         return ()
     first, kept = search.latencies[0], {one.digest for one in search.candidates}
@@ -127,9 +137,10 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[Candidate, ...]:
         try:
             network = replace(spelled(row.network), resolution=row.resolution, classes=row.classes)
             score = zen_closed(network, search.reading)
+            broken = search.budget.broken_by(cost(network))
         except NetworkError:
             continue  # named in another program's words, or without a closed form
-        if network.digest == row.digest:
+        if network.digest == row.digest and broken is None:
             found.append(Candidate(row.network, row.digest, score, None, None, row.latency_ms))
     return tuple(found)
 

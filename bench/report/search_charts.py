@@ -9,6 +9,7 @@ from ...units import format_count, format_ms
 from .facts import Blocks
 from .search import Candidate, Search
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
+from .wording import percent
 
 AXES = {"latency": "predicted latency, ms", "macs": "multiply-adds", "params": "parameters"}
 BLOCK_PIXELS = 40
@@ -144,12 +145,17 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
             "order": number,
             "label": f"{one.times} times {one.workload.label}" if one.times > 1 else one.workload.label,
             "ms": one.times * one.ms,
-            "said": f"{format_ms(one.times * one.ms)}, {one.share:.0%}",
+            "said": f"{format_ms(one.times * one.ms)}, {percent(one.share, 0)}",
+            "total": format_ms(one.times * one.ms),
             "each": f"{format_ms(one.ms)} ± {format_ms(one.std_ms)}",
             "source": one.source,
         }
         for number, one in enumerate(blocks.latencies)
     ]
+    # Room for what stands behind the longest bar.
+    most = 1.25 * max(one.times * one.ms for one in blocks.latencies)
+    look = {"tickCount": 5, "format": "~g"}
+    x = axis("ms", "predicted latency, ms", scale={"domain": [0, most], "nice": False}, axis=look)
     y: Chart = {"field": "order", "type": "ordinal", "axis": None}
     tooltip = hover(("label", "block"), ("said", "latency"), ("each", "each"), ("source", "source"))
     return chart(
@@ -158,7 +164,7 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
             {
                 "mark": {"type": "bar", "height": 14, "yOffset": 9, "cornerRadiusEnd": 2},
                 "encoding": {
-                    "x": axis("ms", "predicted latency, ms", axis={"tickCount": 5, "format": "~g"}),
+                    "x": x,
                     "y": y,
                     "color": {
                         "field": "source",
@@ -175,6 +181,17 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
             {
                 "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -1, "x": 2},
                 "encoding": {"y": y, "text": {"field": "label"}, "tooltip": tooltip},
+            },
+            {
+                "mark": {
+                    "type": "text",
+                    "align": "left",
+                    "baseline": "middle",
+                    "dx": 5,
+                    "yOffset": 9,
+                    "color": palette.quiet,
+                },
+                "encoding": {"x": x, "y": y, "text": {"field": "total"}, "tooltip": tooltip},
             },
         ],
         BLOCK_PIXELS * len(values),

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from .accuracy_charts import error_distribution, measured_against_predicted
+from .accuracy_charts import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
 from .drift import Drift
 from .drift_charts import drift_over_time, temperature_over_time
 from .facts import MEASURED, PREDICTED, Blocks, Facts
 from .search import Search
 from .search_charts import convergence, latency_by_block, score_against_cost
 from .style import Chart, Palette
+from .wording import signed_percent
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,11 @@ def _accuracy(facts: Facts) -> list[Figure | Missing]:
         Figure(
             "measured-against-predicted",
             "Measured against predicted",
-            "A mark is a network. On the line both are equal; the bands reach 5 and 10 % from it.",
+            "A mark is a network. The bands reach 5\u00a0% and 10\u00a0% from the line where both are equal.",
             (
-                Key("good", "circle", "within 5 %"),
-                Key("fair", "diamond", "within 10 %"),
-                Key("poor", "triangle", "beyond 10 %"),
+                Key("good", "circle", WITHIN_5),
+                Key("fair", "diamond", WITHIN_10),
+                Key("poor", "triangle", BEYOND_10),
                 *((CHOSEN,) if is_there else ()),
             ),
             partial(measured_against_predicted, agreement=agreement, chosen=chosen),
@@ -86,7 +87,7 @@ def _accuracy(facts: Facts) -> list[Figure | Missing]:
             "error-distribution",
             "Error distribution",
             "Networks by the error of their prediction: to the right it was too slow, to the left too fast.",
-            (Key("ink", "dash", f"mean, {agreement.bias:+.1%}"),),
+            (Key("ink", "dash", f"mean, {signed_percent(agreement.bias)}"),),
             partial(error_distribution, agreement=agreement),
         ),
     ]
@@ -130,7 +131,7 @@ def _scores(search: Search, facts: Facts) -> Figure:
         CHOSEN,
     ]
     if facts.others:
-        keys.append(Key("quiet", "square", f"others in {PREDICTED}"))
+        keys.append(Key("quiet", "square", f"others in {PREDICTED} within the other limits"))
     if search.limit is not None:
         keys.append(Key("ink", "dash", "limit"))
     return Figure(

@@ -116,6 +116,7 @@ def _config(palette: Palette) -> Chart:
         "padding": 4,
         "view": {"stroke": None},
         "axis": axes,
+        "axisX": {"labelFlush": False},
         "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -12},
         "text": {"color": palette.ink, "fontSize": 12},
         "rule": {"color": palette.quiet},

@@ -6,9 +6,10 @@ from ...units import format_ms
 from ..agreement import Agreement
 from .facts import Facts
 from .search import Search
+from .wording import percent
 
 HOLD, MOSTLY_HOLD = 0.95, 0.8
-"""Shares of networks within 10 % from which predictions are said to hold, and to hold mostly."""
+"""Shares of networks within 10 % from which predictions are said to hold, and mostly to hold."""
 
 
 def verdict(facts: Facts) -> str:
@@ -31,10 +32,10 @@ def _of_agreement(agreement: Agreement) -> str:
     word = "hold" if share >= HOLD else "mostly hold" if share >= MOSTLY_HOLD else "do not hold"
     networks = "the one network" if agreement.count == 1 else f"{agreement.count} networks"
     ceiling = agreement.noise_ceiling
-    noise = "" if ceiling is None else f"; measuring again differs by {ceiling:.1%}"
+    noise = "" if ceiling is None else f"; measuring again differs by {percent(ceiling)}"
     return (
-        f"Predictions {word}: off by {agreement.mape:.1%} on average over {networks}, "
-        f"{share:.0%} within 10 %{noise}."
+        f"Predictions {word}: off by {percent(agreement.mape)} on average over {networks}, "
+        f"{percent(share, 0)} within {percent(0.1, 0)}{noise}."
     )
 
 
