@@ -12,6 +12,7 @@ from .accuracy_charts import WITHIN_5, WITHIN_10
 from .facts import Facts, NamedTable
 from .sections import Figure, Missing
 from .style import DARK, FONT, LIGHT, PAGE
+from .templates import render
 from .verdict import verdict
 from .wording import percent, signed_percent
 
@@ -27,18 +28,11 @@ class Provenance:
 
 def page(facts: Facts, sections: Sequence[Figure | Missing]) -> str:
     """The whole page; everything from files is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from vl_convert import javascript_bundle
 
-    environment = Environment(
-        loader=PackageLoader("zenbench.bench.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = [section for section in sections if isinstance(section, Figure)]
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        "page.html.jinja",
         title=facts.folder.resolve().name,
         verdict=verdict(facts),
         tiles=_tiles(facts),

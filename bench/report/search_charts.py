@@ -154,7 +154,7 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
     ]
     # Room for what stands behind the longest bar.
     most = 1.25 * max(one.times * one.ms for one in blocks.latencies)
-    look = {"tickCount": 5, "format": "~g"}
+    look = {"tickCount": 5, "format": "~g", "grid": False}
     x = axis("ms", "predicted latency, ms", scale={"domain": [0, most], "nice": False}, axis=look)
     y: Chart = {"field": "order", "type": "ordinal", "axis": None}
     tooltip = hover(("label", "block"), ("said", "latency"), ("each", "each"), ("source", "source"))

@@ -64,6 +64,14 @@ def chart(palette: Palette, layers: Sequence[Chart], height: int, **more: Any) -
     }
 
 
+def chart_svg(drawn: Chart, width: int) -> tuple[str, float]:
+    """A chart drawn at so many pixels, as SVG text, and its height."""
+    from vl_convert import vegalite_to_svg
+
+    svg = vegalite_to_svg({**drawn, "width": width}, allowed_base_urls=[])
+    return svg, float(svg.partition('height="')[2].partition('"')[0])
+
+
 def rows(values: Sequence[Mapping[str, Any]]) -> Chart:
     return {"values": [dict(value) for value in values]}
 
