@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, floor, log10
 from typing import Any
 
 Chart = dict[str, Any]
+_CLIP = re.compile(r"(?<=[\"#])clip\d+(?=[\")])")
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -69,6 +71,9 @@ def chart_svg(drawn: Chart, width: int) -> tuple[str, float]:
     from vl_convert import vegalite_to_svg
 
     svg = vegalite_to_svg({**drawn, "width": width}, allowed_base_urls=[])
+    # The library numbers its clip paths over all charts of a process: a file would depend on those before it.
+    names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)), 1)}
+    svg = _CLIP.sub(lambda match: names[match[0]], svg)
     return svg, float(svg.partition('height="')[2].partition('"')[0])
 
 
