@@ -64,7 +64,8 @@ def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: s
         "mark": {"type": "point", "filled": False, "size": 240, "color": palette.ink, "strokeWidth": 1.5},
         "encoding": place("measured_ms", "predicted_ms"),
     }
-    return chart(palette, [*band, equal, dots, ring], 420)
+    # The ring lies beneath, so that the pointer reaches the dot.
+    return chart(palette, [*band, equal, ring, dots], 420)
 
 
 def error_distribution(palette: Palette, agreement: Agreement) -> Chart:

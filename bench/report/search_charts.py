@@ -38,6 +38,11 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
             "encoding": place(),
         },
         {
+            "data": rows([_candidate(one, search) for one in _chosen(search)]),
+            "mark": {"type": "point", "filled": False, "size": 240, "color": palette.ink, "strokeWidth": 1.5},
+            "encoding": place(),
+        },
+        {
             "data": rows([_candidate(one, search) for one in others]),
             "mark": {"type": "point", "shape": "square", "filled": True, "size": 48, "color": palette.quiet},
             "encoding": {**place(), "tooltip": closed},
@@ -56,11 +61,6 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
             "data": rows([{**_candidate(one, search), **_forward(one)} for one in again]),
             "mark": {"type": "point", "shape": "diamond", "size": 60, "filled": True, "color": palette.poor},
             "encoding": {**place("forward"), "tooltip": forward},
-        },
-        {
-            "data": rows([_candidate(one, search) for one in _chosen(search)]),
-            "mark": {"type": "point", "filled": False, "size": 240, "color": palette.ink, "strokeWidth": 1.5},
-            "encoding": place(),
         },
     ]
     if search.limit is not None:
