@@ -25,8 +25,8 @@ def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: s
 
     def place(x: str, y: str) -> Chart:
         return {
-            "x": axis(x, "measured, ms", scale=scale, axis={"format": "~g", **look}),
-            "y": axis(y, "predicted, ms", scale=scale, axis={"format": "~g", **look}),
+            "x": axis(x, "measured, ms", scale=scale, axis={"format": "~r", **look}),
+            "y": axis(y, "predicted, ms", scale=scale, axis={"format": "~r", **look}),
         }
 
     band = [
@@ -88,7 +88,7 @@ def error_distribution(palette: Palette, agreement: Agreement) -> Chart:
 
     def across(field: str) -> Chart:
         scale = {"domain": [-100 * edge, 100 * edge], "nice": False}
-        look = {"grid": False, "format": "d", "tickCount": 8}
+        look = {"grid": False, "format": "d", "tickCount": 6}
         return axis(field, "error of the prediction, %", scale=scale, axis=look)
 
     band = [

@@ -22,7 +22,7 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
     margin = 1 + 0.04 * (max(costs) / min(costs) - 1)
     scale, look = spread_scale(min(costs) / margin, max(costs) * margin)
     what = AXES[search.axis]
-    x_format = "~g" if search.axis == "latency" else "~s"
+    x_format = "~r" if search.axis == "latency" else "~s"
 
     def place(y: str = "score", x: str = "cost") -> Chart:
         return {"x": axis(x, what, scale=scale, axis={"format": x_format, **look}), "y": _score(y)}
@@ -154,7 +154,7 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
     ]
     # Room for what stands behind the longest bar.
     most = 1.25 * max(one.times * one.ms for one in blocks.latencies)
-    look = {"tickCount": 5, "format": "~g", "grid": False}
+    look = {"tickCount": 5, "format": "~r", "grid": False}
     x = axis("ms", "predicted latency, ms", scale={"domain": [0, most], "nice": False}, axis=look)
     y: Chart = {"field": "order", "type": "ordinal", "axis": None}
     tooltip = hover(("label", "block"), ("said", "latency"), ("each", "each"), ("source", "source"))

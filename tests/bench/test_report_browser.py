@@ -3,6 +3,7 @@
 The screenshots stay in `tests/artefacts/report`.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -96,6 +97,10 @@ def test_every_figure_is_drawn_and_fits(opened: Opened, name: str, colour: str) 
         assert chart.locator("svg path").count() > 3
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
     assert cut_off(page) == []
+    labels = page.locator(".chart svg text").all_text_contents()
+    assert labels and not [
+        label for label in labels if re.fullmatch(r"[\d.]+e[+-]?\d+|NaN|.*undefined.*", label)
+    ]
     shoot(page, name)
 
 
