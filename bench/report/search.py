@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ def read_search(folder: Path) -> Search | None:
             LimitedLatency(
                 device=str(one["device"]),
                 setting=str(one["setting"]),
-                limit_ms=float(one["limit_ms"]),
-                latency_ms=float(one["latency_ms"]),
-                std_ms=float(one["std_ms"]),
+                limit_ms=_number(one["limit_ms"]),
+                latency_ms=_number(one["latency_ms"]),
+                std_ms=_number(one["std_ms"]),
                 provenance=str(one["provenance"]),
             )
             for one in record["latencies"]
@@ -101,21 +102,21 @@ def read_search(folder: Path) -> Search | None:
         return Search(
             network=network,
             reading=_reading(record),
-            score=float(record["score"]),
-            score_forward=float(record["score_forward"]),
-            score_forward_sem=float(record["score_forward_sem"]),
+            score=_number(record["score"]),
+            score_forward=_number(record["score_forward"]),
+            score_forward_sem=_number(record["score_forward_sem"]),
             latencies=latencies,
             table_digests=tuple(str(one["table_sha256"]) for one in limits),
             axis=axis,
-            limit=None if limit is None else float(limit),
+            limit=None if limit is None else _number(limit),
             budget=Budget(**{name: record["task"]["budget"][name] for name in COSTS}),
             is_front=is_front,
             candidates=tuple(_candidate(row, axis) for row in rows),
             history=tuple(
-                (int(row["evaluated"]), float(row["score"])) for row in _rows(folder / "history.csv")
+                (int(row["evaluated"]), _number(row["score"])) for row in _rows(folder / "history.csv")
             ),
             evaluated=int(record["evaluated"]),
-            seconds=float(record["seconds"]),
+            seconds=_number(record["seconds"]),
             command=" ".join(map(str, record["command"])),
         )
     except (OSError, KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
@@ -145,6 +146,16 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
+def _number(value: object) -> float:
+    """A finite number: what is none cannot be drawn."""
+    if not isinstance(value, int | float | str):
+        raise TypeError(f"{value!r} is no number")
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"{value} is no finite number")
+    return number
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
@@ -161,6 +172,9 @@ def _reading(record: Mapping[str, Any]) -> Reading:
 def _candidate(row: Mapping[str, Any], axis: str) -> Candidate:
     column = next(name for name in row if name.startswith("latency_ms ")) if axis == "latency" else axis
     forward, sem = (
-        float(row[name]) if row[name] else None for name in ("score_forward", "score_forward_sem")
+        _number(row[name]) if row[name] else None for name in ("score_forward", "score_forward_sem")
     )
-    return Candidate(row["network"], row["digest"], float(row["score"]), forward, sem, float(row[column]))
+    cost = _number(row[column])
+    if cost <= 0:
+        raise ValueError(f"the {column} of {row['network']} is {cost:g}, not above zero")
+    return Candidate(row["network"], row["digest"], _number(row["score"]), forward, sem, cost)

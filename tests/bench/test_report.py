@@ -197,6 +197,30 @@ def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path: Path) -> None:
         assert not (tmp_path / name / "report.html").exists()
 
 
+@pytest.mark.parametrize("name, column", [("best.csv", 2), ("best.csv", 8), ("history.csv", 1)])
+@pytest.mark.parametrize("cell", ["nan", "inf", "", "x"])
+def test_a_number_that_is_none_is_refused(  # type: ignore[no-untyped-def]
+    run, folder: Path, name: str, column: int, cell: str
+) -> None:
+    with (folder / name).open(newline="") as file:
+        header, first, *rest = csv.reader(file)
+    first[column] = cell
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file).writerows([header, first, *rest])
+    result = run("report", str(folder))
+    assert result.code == 2 and result.err.count("\n") == 1
+    assert not (folder / "report.html").exists()
+
+
+def test_every_profile_in_the_folder_has_its_drift(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    for suffix in (".csv", ".json", ".networks.csv", ".journal.jsonl"):
+        shutil.copy(folder / f"table{suffix}", folder / f"again{suffix}")
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert {"drift-1", "drift-2", "temperature-1", "temperature-2"} <= set(page.charts)
+    assert "again.csv" in page.texts["tables"] and "table.csv" in page.texts["tables"]
+
+
 @pytest.mark.parametrize("content", ["{}", "[]", "{", '{"task": {"budget": {"latencies": [1]}}}'])
 def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  # type: ignore[no-untyped-def]
     (folder / "result.json").write_text(content)
