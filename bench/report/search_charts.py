@@ -19,7 +19,7 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
     """The candidates that were kept and other networks, the front of them all, limit and chosen network."""
     everyone = [*search.candidates, *others]
     costs = [one.cost for one in everyone] + ([] if search.limit is None else [search.limit])
-    margin = 1 + 0.04 * (max(costs) / min(costs) - 1)
+    margin = max((max(costs) / min(costs)) ** 0.04, 1.001)
     scale, look = spread_scale(min(costs) / margin, max(costs) * margin)
     what = AXES[search.axis]
     x_format = "~r" if search.axis == "latency" else "~s"
