@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 PACKAGES := zen devices latency_tables bench
 
 # A strict editable install links file by file, so it is renewed when the list of files changes.
-FILES := $(sort $(wildcard *.py) $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.toml' -o -name '*.csv'))
+FILES := $(sort $(wildcard *.py) $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.toml' -o -name '*.csv' -o -name '*.jinja'))
 DIGEST := $(shell (cat pyproject.toml constraints.txt; echo '$(FILES)') | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/installed-$(DIGEST)
 
-.PHONY: help setup test lint format demo accuracy clean
+.PHONY: help setup browser test lint format demo accuracy clean
 
 help:
 	@echo 'make demo    profile this machine, search, export, measure, compare (a few minutes)'
@@ -42,7 +42,14 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy -p zenbench
 
-test: lint
+# The report is tested in a real browser.
+browser:
+	@command -v chromium >/dev/null || \
+		{ test "$$(id -u)" = 0 && { apt-get install -qq -y chromium || \
+			{ apt-get update -qq && apt-get install -qq -y chromium; }; }; } || \
+		{ echo 'chromium is missing; install it with: sudo apt-get install chromium'; exit 2; }
+
+test: lint browser
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 format: setup
@@ -55,4 +62,4 @@ accuracy: setup
 	@$(BIN)/python benchmarks/accuracy.py
 
 clean:
-	rm -rf $(VENV) build tests/adbd/build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build tests/adbd/build tests/artefacts *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -43,7 +43,7 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     """One network, its resolution and classes replaced where given; an ONNX or TFLite file stays as it is."""
     text = text.strip()
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
-    found = _spelled(text) if path is None else _read_file(path)
+    found = spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):
         return found
     return replace(found, resolution=resolution or found.resolution, classes=classes or found.classes)
@@ -67,7 +67,7 @@ def _expanded(text: str) -> Sequence[str]:
     return [PREFIX + name for name in zoo_names()] if text.strip() == ALL else [text]
 
 
-def _spelled(text: str) -> Network:
+def spelled(text: str) -> Network:
     """The network that a text spells or names, without a look at files."""
     if text.startswith(PREFIX):
         return zoo(text)
@@ -95,7 +95,7 @@ def _read_file(path: Path) -> Given:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text: {error}") from None
     try:
-        return _from_json_text(text) if text.startswith("{") else _spelled(text)
+        return _from_json_text(text) if text.startswith("{") else spelled(text)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 
@@ -110,7 +110,7 @@ def _from_json_text(text: str) -> Network:
     sizes = {key: data.get(key) for key in ("resolution", "classes")}  # a search's result.json
     if not all(type(size) is int for size in sizes.values()):
         raise NetworkError("a result's resolution and classes must be whole numbers")
-    return replace(_spelled(data["network"]), **sizes)
+    return replace(spelled(data["network"]), **sizes)
 
 
 def _lines(file: Path) -> Iterator[str]:

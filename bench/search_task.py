@@ -11,6 +11,7 @@ from typing import Any, cast
 from ..devices.base import Setting
 from ..errors import UserError
 from ..latency_tables.predictor import Predictor
+from ..latency_tables.table import LatencyTable
 from ..zen.algorithm import ALGORITHMS
 from ..zen.budget import Budget, LatencyLimit
 from ..zen.pareto import AXES
@@ -87,14 +88,14 @@ def table_models(budget: Budget) -> Sequence[Predictor]:
     return [cast(Predictor, limit.model) for limit in budget.latencies]
 
 
-def table_digest(model: Predictor) -> str:
+def table_digest(table: LatencyTable) -> str:
     """SHA-256 over a table's rows and networks, or its model, whatever file they came from."""
     digest = hashlib.sha256()
-    for table_rows in (model.table.rows, model.table.networks):
+    for table_rows in (table.rows, table.networks):
         for key, row in table_rows.items():
             digest.update(f"{key} {row.latency_ms:.7g}\n".encode())
-    if model.table.card.model is not None:
-        digest.update(json.dumps(model.table.card.model, sort_keys=True).encode())
+    if table.card.model is not None:
+        digest.update(json.dumps(table.card.model, sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -107,7 +108,7 @@ def _limit_record(limit: LatencyLimit) -> dict[str, Any]:
         "limit_ms": limit.limit_ms,
         "confidence": limit.confidence,
         "table_workloads": len(model.table.rows),
-        "table_sha256": table_digest(model),
+        "table_sha256": table_digest(model.table),
     }
 
 

@@ -38,6 +38,7 @@ from .measure import run_measure
 from .options import DURATION, FOLDER
 from .output import say
 from .profile import run_profile
+from .report import show_report
 from .search import run_search
 
 RIVAL = "zennet-0.1ms"
@@ -56,7 +57,8 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
     """The whole story on this machine, in a few minutes.
 
     Profiles the CPU's blocks, takes the measured latency of a published network as the budget, searches
-    for a better network within it, exports it, measures it, and holds prediction against measurement.
+    for a better network within it, exports it, measures it, holds prediction against measurement, and
+    writes a report of it all.
     """
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-demo"
     if folder.exists() and any(folder.iterdir()):
@@ -110,6 +112,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
     write_text(folder / "summary.txt", summary)
     click.echo(summary, nl=False)
     say(f"everything is in {folder}/")
+    show_report(folder)
 
 
 def _summary(

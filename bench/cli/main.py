@@ -27,6 +27,7 @@ COMMANDS = {
     "measure": "Latency of whole networks, measured on a device.",
     "calibrate": "Improve a modelled table with whole networks that you measured.",
     "compare": "Hold predictions against measurements.",
+    "report": "One page that shows a run: a self-contained HTML file.",
     "demo": "The whole story on this machine, in a few minutes.",
 }
 INTERRUPTED = 130

@@ -11,6 +11,7 @@ import click
 from ...latency_tables.predictor import Predictor
 from ...units import format_ms
 from ...zen.network import Network
+from ..block_latencies import block_latencies
 from ..latency_csv import write_rows
 from ..networks import networks_only
 from ..prediction import predict
@@ -77,28 +78,22 @@ def command(
 
 
 def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
-    records: list[Record] = []
-    unmeasured = "learned" if model.table.card.model is None else "modelled"
-    for network in networks:
-        workloads = network.workloads()
-        sum_ms = sum(model.block(workload).ms for workload in workloads)
-        for workload in dict.fromkeys(workloads):
-            part, times = model.block(workload), workloads.count(workload)
-            records.append(
-                {
-                    "label": label(network) if len(networks) > 1 else None,
-                    "block": workload.label,
-                    "network": str(network),
-                    "digest": network.digest,
-                    "workload": str(workload),
-                    "times": times,
-                    "ms": part.ms,
-                    "std_ms": part.variance**0.5,
-                    "share": times * part.ms / sum_ms,
-                    "source": "measured" if part.measured_ms else unmeasured,
-                }
-            )
-    return records
+    return [
+        {
+            "label": label(network) if len(networks) > 1 else None,
+            "block": block.workload.label,
+            "network": str(network),
+            "digest": network.digest,
+            "workload": str(block.workload),
+            "times": block.times,
+            "ms": block.ms,
+            "std_ms": block.std_ms,
+            "share": block.share,
+            "source": block.source,
+        }
+        for network in networks
+        for block in block_latencies(model, network)
+    ]
 
 
 def _say_setting(model: Predictor, style: str) -> None:

@@ -32,3 +32,38 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Run(int(caught.value.code or 0), captured.out, captured.err)
 
     return call
+
+
+STEM = "SuperConvK3BNRELU(3,8,1,1)"
+OTHERS = tuple(
+    f"{STEM}SuperRes{kernels}(8,{width},2,8,1)SuperConvK1BNRELU({width},32,1,1)"
+    for kernels in ("K3K3", "K1K3K1", "K5K5")
+    for width in (16, 24, 32)
+)
+"""Networks within the search's other limits, measured and predicted beside the found one."""
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder in which nothing is missing: profile, search, measurements and predictions.
+
+    Read only: a test that changes it works on a copy.
+    """
+    folder = tmp_path_factory.mktemp("full") / "run"
+    device = ("--device", "simulated")
+    size = ("--resolution", "16", "--classes", "10")
+    table = ("--table", str(folder / "table.csv"))
+    networks = (str(folder / "network.json"), *OTHERS)
+    small = ("--layers", "8", "--evaluations", "800", "--population", "32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZENBENCH_HOME", str(folder.parent / "home"))
+        for arguments in (
+            ("profile", *device, "--space", "resnet", "--resolution", "16", "--blocks", "40", *table),
+            ("search", *device, *size, *small, "--latency", "0.3ms", *table, "--out", str(folder)),
+            ("measure", *device, *size, *networks, "--out", str(folder / "measured.csv")),
+            ("predict", *device, *size, *networks, *table, "--out", str(folder / "predicted.csv")),
+        ):
+            with pytest.raises(SystemExit) as ended:
+                main(list(arguments))
+            assert ended.value.code == 0, arguments
+    return folder

@@ -1,0 +1,1 @@
+"""`zenbench report`: a run folder's facts, drawn and written as one HTML page."""

@@ -1,0 +1,143 @@
+"""The page of a report: one HTML text with its scripts, styles and figures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...units import format_ms
+from ..agreement import Agreement
+from .accuracy_charts import WITHIN_5, WITHIN_10
+from .facts import Facts, NamedTable
+from .sections import Figure, Missing
+from .style import DARK, FONT, LIGHT, PAGE
+from .templates import render
+from .verdict import verdict
+from .wording import percent, signed_percent
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """A table as the page shows it: where it comes from, in pairs of a heading and its text."""
+
+    name: str
+    summary: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def page(facts: Facts, sections: Sequence[Figure | Missing]) -> str:
+    """The whole page; everything from files is escaped."""
+    from vl_convert import javascript_bundle
+
+    figures = [section for section in sections if isinstance(section, Figure)]
+    return render(
+        "page.html.jinja",
+        title=facts.folder.resolve().name,
+        verdict=verdict(facts),
+        tiles=_tiles(facts),
+        sections=[(isinstance(section, Figure), section) for section in sections],
+        specs={figure.name: figure.draw(PAGE) for figure in figures},
+        chosen=_chosen(facts),
+        tables=[_provenance(one) for one in facts.tables],
+        unknown=facts.unknown_tables,
+        light=asdict(LIGHT),
+        dark=asdict(DARK),
+        font=FONT,
+        # What closes a script may not stand inside one; as a JavaScript string it means the same.
+        library=javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script"),
+    )
+
+
+def _tiles(facts: Facts) -> list[tuple[str, str]]:
+    """The few numbers under the verdict."""
+    tiles: list[tuple[str, str | None]] = []
+    agreement = facts.agreement
+    if agreement is not None:
+        tiles += _agreement_tiles(agreement)
+    elif facts.search is not None:
+        search = facts.search
+        tiles += [
+            ("score, forward passes", f"{search.score_forward:.1f} ± {search.score_forward_sem:.1f}"),
+            ("score, closed form", f"{search.score:.1f}"),
+        ]
+        tiles += [
+            (f"predicted, {one.device}", f"{format_ms(one.latency_ms)} ± {format_ms(one.std_ms)}")
+            for one in search.latencies
+        ]
+    return [(name, value) for name, value in tiles if value is not None]
+
+
+def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str | None]]:
+    def known(value: float | None) -> str | None:
+        return None if value is None else percent(value)
+
+    return [
+        ("mean error", percent(agreement.mape)),
+        ("bias", signed_percent(agreement.bias)),
+        (WITHIN_5, percent(agreement.within_5, 0)),
+        (WITHIN_10, percent(agreement.within_10, 0)),
+        ("noise ceiling", known(agreement.noise_ceiling)),
+        ("Kendall", None if agreement.kendall is None else f"{agreement.kendall:.3f}"),
+    ]
+
+
+def _chosen(facts: Facts) -> list[tuple[str, str]]:
+    """The chosen network in pairs of a heading and its text; empty where nothing was searched."""
+    search = facts.search
+    if search is None:
+        return []
+    network = search.network
+    pairs = [
+        ("structure", str(network)),
+        ("input", f"{network.resolution} pixels, {network.classes} classes"),
+        (
+            "score",
+            f"{search.score_forward:.2f} ± {search.score_forward_sem:.2f} by forward passes, "
+            f"{search.score:.2f} in closed form",
+        ),
+    ]
+    pairs += [
+        (
+            "predicted",
+            f"{format_ms(one.latency_ms)} ± {format_ms(one.std_ms)} on {one.device} {one.setting}, "
+            f"where {format_ms(one.limit_ms)} were allowed",
+        )
+        for one in search.latencies
+    ]
+    measured = [
+        pair for pair in (facts.agreement.pairs if facts.agreement else ()) if pair.digest == network.digest
+    ]
+    pairs += [
+        ("measured", f"{format_ms(pair.measured_ms)}, the prediction is off by {signed_percent(pair.error)}")
+        for pair in measured
+    ]
+    return [*pairs, ("found by", search.command)]
+
+
+def _provenance(named: NamedTable) -> Provenance:
+    table, card = named.table, named.table.card
+    noisy = sum(row.verdict != "quiet" for row in table.rows.values())
+    facts: list[tuple[str, Any]] = [
+        ("device", card.setting.device),
+        ("setting", str(card.setting)),
+        ("machine", _words(card.identity)),
+        ("versions", _words(card.versions)),
+        (
+            "rows",
+            f"{len(table.rows)} workloads, {noisy} of them not quiet; {len(table.networks)} whole networks",
+        ),
+        ("recipe", _words(card.recipe)),
+        ("reference", f"{card.reference}, {format_ms(card.reference_ms)}" if card.reference_ms else None),
+        ("source", card.source),
+        ("last sitting", card.created),
+    ]
+    return Provenance(
+        named.name,
+        f"{card.provenance}, {card.setting.device}",
+        tuple((key, text) for key, text in facts if text),
+    )
+
+
+def _words(values: Any) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())

@@ -1,0 +1,181 @@
+"""The sections of a report: what each one shows, or the command that would bring it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from .accuracy_charts import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
+from .drift import Drift
+from .drift_charts import drift_over_time, temperature_over_time
+from .facts import MEASURED, PREDICTED, Blocks, Facts
+from .search import Search
+from .search_charts import convergence, latency_by_block, score_against_cost
+from .style import Chart, Palette
+from .wording import signed_percent
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a figure's legend: a role of the palette, a mark's shape, its meaning."""
+
+    role: str
+    shape: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure; `name` is its file's, `title` stands above it and `text` tells how to read it."""
+
+    name: str
+    title: str
+    text: str
+    keys: tuple[Key, ...]
+    draw: Callable[[Palette], Chart]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A figure that is left out, why, and the command that would bring it where there is one."""
+
+    title: str
+    text: str
+    command: str | None = None
+
+
+CHOSEN = Key("ink", "ring", "the chosen network")
+
+
+def sections(facts: Facts) -> list[Figure | Missing]:
+    """Every section in the order of the page."""
+    found = [*_accuracy(facts), *_search(facts)]
+    if not facts.drifts:
+        command = f"zenbench profile --table {facts.folder}/TABLE.csv"
+        return [*found, Missing("Drift and temperature", "there is no profile's journal here; run", command)]
+    for number, drift in enumerate(facts.drifts, 1):
+        found += _profile(drift, f"-{number}" if len(facts.drifts) > 1 else "")
+    return found
+
+
+def _accuracy(facts: Facts) -> list[Figure | Missing]:
+    agreement = facts.agreement
+    if agreement is None:
+        title = "Measured against predicted"
+        if facts.disagreement is not None:
+            return [Missing(title, facts.disagreement)]
+        name, command = (PREDICTED, "predict") if facts.has_measured else (MEASURED, "measure")
+        command = f"zenbench {command} NETWORK... --out {facts.folder / name}"
+        return [Missing(title, f"there is no {name} here; run", command)]
+    chosen = facts.search.network.digest if facts.search else None
+    is_there = any(pair.digest == chosen for pair in agreement.pairs)
+    return [
+        Figure(
+            "measured-against-predicted",
+            "Measured against predicted",
+            "A mark is a network. The bands reach 5\u00a0% and 10\u00a0% from the line where both are equal.",
+            (
+                Key("good", "circle", WITHIN_5),
+                Key("fair", "diamond", WITHIN_10),
+                Key("poor", "triangle", BEYOND_10),
+                *((CHOSEN,) if is_there else ()),
+            ),
+            partial(measured_against_predicted, agreement=agreement, chosen=chosen),
+        ),
+        Figure(
+            "error-distribution",
+            "Error distribution",
+            "Networks by the error of their prediction: to the right it was too slow, to the left too fast.",
+            (Key("ink", "dash", f"mean, {signed_percent(agreement.bias)}"),),
+            partial(error_distribution, agreement=agreement),
+        ),
+    ]
+
+
+def _search(facts: Facts) -> list[Figure | Missing]:
+    search = facts.search
+    if search is None:
+        title = "Latency by block, score against latency, convergence"
+        command = f"zenbench search --latency 20ms --out {facts.folder}"
+        return [Missing(title, "no search ended here; run", command)]
+    return [
+        _blocks(facts.blocks, facts),
+        *([_scores(search, facts)] if search.candidates else []),
+        _convergence(search),
+    ]
+
+
+def _blocks(blocks: Blocks | None, facts: Facts) -> Figure | Missing:
+    title = "Latency by block"
+    if blocks is None:
+        command = f"zenbench predict {facts.folder}/network.json --by-block --table TABLE.csv"
+        return Missing(title, "no table is here that the search asked; run", command)
+    sources = {one.source for one in blocks.latencies}
+    keys = [Key("good", "square", "measured")] if "measured" in sources else []
+    keys += [Key("fair", "square", source) for source in sorted(sources - {"measured"})]
+    return Figure(
+        "latency-by-block",
+        title,
+        f"Where the chosen network's time goes on {blocks.device} {blocks.setting}, the first block on top.",
+        tuple(keys),
+        partial(latency_by_block, blocks=blocks),
+    )
+
+
+def _scores(search: Search, facts: Facts) -> Figure:
+    cost = "latency" if search.axis == "latency" else "cost"
+    keys = [
+        Key("good", "circle", "kept, closed form"),
+        Key("poor", "diamond", "kept, forward passes ± standard error"),
+        CHOSEN,
+    ]
+    if facts.others:
+        keys.append(Key("quiet", "square", f"others in {PREDICTED} within the other limits"))
+    if search.limit is not None:
+        keys.append(Key("ink", "dash", "limit"))
+    return Figure(
+        f"score-against-{cost}",
+        f"Score against {cost}",
+        f"The {len(search.candidates)} networks that the search kept; the line is the front.",
+        tuple(keys),
+        partial(score_against_cost, search=search, others=facts.others),
+    )
+
+
+def _convergence(search: Search) -> Figure | Missing:
+    title = "Convergence of the search"
+    if not search.history:
+        return Missing(title, "a search along a front follows no single score; one without --front does")
+    return Figure(
+        "convergence",
+        title,
+        f"{search.evaluated:,} candidates were scored in {search.seconds:.1f} s.",
+        (
+            Key("good", "line", "best so far, closed form"),
+            Key("poor", "diamond", "the winner by forward passes"),
+        ),
+        partial(convergence, search=search),
+    )
+
+
+def _profile(drift: Drift, suffix: str) -> list[Figure | Missing]:
+    keys = [Key("good", "line", "median"), Key("good", "band", "outer deciles")]
+    if drift.pauses:
+        keys.append(Key("quiet", "dash", "pause"))
+    held = f", {drift.throttled} of them throttled" if drift.throttled else ""
+    found: list[Figure | Missing] = [
+        Figure(
+            f"drift{suffix}",
+            "Drift over the profile",
+            f"{drift.table}: the same reference workload beside each of {drift.rounds:,} rounds{held}, "
+            "against its median. It is divided out of every reading.",
+            tuple(keys),
+            partial(drift_over_time, drift=drift),
+        )
+    ]
+    if all(moment.celsius is None for moment in drift.moments):
+        return [*found, Missing("Temperature over the profile", "this device reports no temperature.")]
+    temperature = partial(temperature_over_time, drift=drift)
+    text = f"{drift.table}: the hottest sensor that counts."
+    return [*found, Figure(f"temperature{suffix}", "Temperature over the profile", text, (), temperature)]

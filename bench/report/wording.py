@@ -1,0 +1,15 @@
+"""How a report writes numbers: percentages with a space that does not break."""
+
+from __future__ import annotations
+
+_MINUS, _SPACE = "\u2212", "\u00a0"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A fraction as a percentage: `4.3 %`."""
+    return f"{100 * share:.{digits}f}{_SPACE}%"
+
+
+def signed_percent(share: float, digits: int = 1) -> str:
+    """A fraction as a percentage that always has a sign."""
+    return f"{100 * share:+.{digits}f}{_SPACE}%".replace("-", _MINUS)

@@ -1,0 +1,316 @@
+"""`zenbench report`: what is on the page, what is left out and why, what is refused."""
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from zenbench.bench.agreement import agree
+from zenbench.bench.journal import read as read_journal
+from zenbench.bench.latency_csv import LatencyRow, read_rows, write_rows
+from zenbench.bench.report.accuracy_charts import error_distribution
+from zenbench.bench.report.drift import read_drift
+from zenbench.bench.report.facts import gather
+from zenbench.bench.report.style import LIGHT, Chart, spread_scale
+from zenbench.bench.report.verdict import verdict
+
+FIGURES = [
+    "measured-against-predicted",
+    "error-distribution",
+    "latency-by-block",
+    "score-against-latency",
+    "convergence",
+    "drift",
+    "temperature",
+]
+
+
+class Page(HTMLParser):
+    """The parts of a page that tests ask for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.missing: list[str] = []
+        self.tags: list[str] = []
+        self.texts: dict[str, str] = {}
+        self._open: str | None = None
+        self._in_missing = False
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [values["id"]] if values.get("id") else []
+        self.links += [str(values[name]) for name in ("href", "src") if name in values]
+        self._open = values.get("id") or self._open
+        self._in_missing = self._in_missing or values.get("class") == "missing"
+        if values.get("class") == "missing":
+            self.missing.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_missing = self._in_missing and tag != "p"
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.texts[self._open] = self.texts.get(self._open, "") + data
+        if self._in_missing:
+            self.missing[-1] += data
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        found: dict[str, Chart] = json.loads(self.texts["figures"].partition("\n")[0])
+        return found
+
+
+@pytest.fixture
+def folder(full_run: Path, tmp_path: Path) -> Path:
+    """A copy of the full run, to be changed."""
+    return shutil.copytree(full_run, tmp_path / "run")
+
+
+def values(chart: Chart, field: str) -> list[Any]:
+    """Every value that a chart's data holds under a name."""
+    layers = [chart, *chart["layer"]]
+    rows = [row for layer in layers for row in layer.get("data", {}).get("values", [])]
+    return [row[field] for row in rows if field in row]
+
+
+def test_a_full_run_shows_everything(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    result = run("report", str(folder))
+    assert result.code == 0 and "run/report.html" in result.err and "7 figures" in result.err
+    page = Page(folder / "report.html")
+    assert sorted(page.charts) == sorted(FIGURES)
+    assert page.missing == [] and page.links == []
+    assert all(f"chart-{name}" in page.ids for name in FIGURES)
+    assert (folder / "report.html").stat().st_size < 5e6
+    measured = read_rows(folder / "measured.csv")
+    names = values(page.charts["measured-against-predicted"], "network")
+    assert all(any(name.endswith(row.network) for name in names) for row in measured)
+    assert "simulated/fp32/b1/t1/free" in page.texts["tables"] and "measured" in page.texts["tables"]
+
+
+def test_the_figures_are_files_too(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    run("report", str(folder))
+    files = sorted(path.name for path in (folder / "figures").iterdir())
+    assert files == sorted(f"{name}.svg" for name in FIGURES)
+    for name in files:
+        text = (folder / "figures" / name).read_text("utf-8")
+        assert ElementTree.fromstring(text).tag.endswith("svg")  # noqa: S314
+        assert "var(--" not in text
+
+
+def test_the_same_run_gives_the_same_files(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    def written() -> dict[str, bytes]:
+        assert run("report", str(folder)).code == 0
+        paths = [folder / "report.html", *(folder / "figures").iterdir()]
+        return {path.name: path.read_bytes() for path in paths}
+
+    assert written() == written()
+
+
+def test_the_blocks_add_up_to_the_prediction(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    run("report", str(folder))
+    chart = Page(folder / "report.html").charts["latency-by-block"]
+    found = json.loads((folder / "network.json").read_text("utf-8"))
+    (row,) = [row for row in read_rows(folder / "predicted.csv") if found["blocks"][0] in row.network][:1]
+    assert sum(values(chart, "ms")) == pytest.approx(row.sum_ms, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "names, left_out, command",
+    [
+        (["measured.csv"], ["measured-against-predicted", "error-distribution"], "zenbench measure"),
+        (["predicted.csv"], ["measured-against-predicted", "error-distribution"], "zenbench predict"),
+        (["table.journal.jsonl"], ["drift", "temperature"], "zenbench profile"),
+        (
+            ["result.json"],
+            ["latency-by-block", "score-against-latency", "convergence"],
+            "zenbench search",
+        ),
+        (["table.json"], ["latency-by-block", "drift", "temperature"], "--by-block"),
+    ],
+)
+def test_what_is_missing_is_left_out_and_its_command_named(  # type: ignore[no-untyped-def]
+    run, folder: Path, names: list[str], left_out: list[str], command: str
+) -> None:
+    for name in names:
+        (folder / name).unlink()
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert set(page.charts) == set(FIGURES) - set(left_out)
+    assert any(command in line for line in page.missing)
+
+
+def test_a_table_elsewhere_that_the_search_asked_is_found(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    home = tmp_path / "home/tables/simulated"
+    home.mkdir(parents=True)
+    for name in ("table.csv", "table.json", "table.networks.csv", "table.journal.jsonl"):
+        shutil.move(folder / name, home / name)
+    facts = gather(folder)
+    assert facts.blocks is not None and [one.name for one in facts.tables] == ["simulated/table.csv"]
+    assert facts.unknown_tables == ()
+
+
+def test_a_front_is_drawn(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    small = ("--resolution", "16", "--classes", "10", "--layers", "8", "--evaluations", "600")
+    assert run("search", *small, "--front", "params", "--params", "60k", "--out", "front").code == 0
+    assert run("report", "front").code == 0
+    page = Page(tmp_path / "front/report.html")
+    assert list(page.charts) == ["score-against-cost"]
+    with (tmp_path / "front/front.csv").open() as file:
+        costs = {float(row["params"]) for row in csv.DictReader(file)}
+    assert costs <= set(values(page.charts["score-against-cost"], "cost"))
+
+
+def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    for name in ("measured.csv", "predicted.csv"):
+        path = folder / name
+        row = LatencyRow(evil, "0" * 16, "simulated", "simulated/fp32/b1/t1/free", latency_ms=1.0)
+        write_rows(path, [*read_rows(path), row])
+    card = json.loads((folder / "table.json").read_text("utf-8"))
+    card["source"] = evil
+    (folder / "table.json").write_text(json.dumps(card))
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert page.tags.count("script") == 3 and "img" not in page.tags
+    assert evil in values(page.charts["measured-against-predicted"], "network")
+    for path in (folder / "figures").glob("*.svg"):
+        assert "<script" not in path.read_text("utf-8")
+
+
+def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/data.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "foreign/data.json").write_text('{"schema": "another"}')
+    for name, reason in (("empty", "nothing that zenbench"), ("foreign", "nothing"), ("none", "no folder")):
+        result = run("report", name)
+        assert result.code == 2 and reason in result.err and result.err.count("\n") == 1
+        assert not (tmp_path / name / "report.html").exists()
+
+
+@pytest.mark.parametrize("name, column", [("best.csv", 2), ("best.csv", 8), ("history.csv", 1)])
+@pytest.mark.parametrize("cell", ["nan", "inf", "", "x"])
+def test_a_number_that_is_none_is_refused(  # type: ignore[no-untyped-def]
+    run, folder: Path, name: str, column: int, cell: str
+) -> None:
+    with (folder / name).open(newline="") as file:
+        header, first, *rest = csv.reader(file)
+    first[column] = cell
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file).writerows([header, first, *rest])
+    result = run("report", str(folder))
+    assert result.code == 2 and result.err.count("\n") == 1
+    assert not (folder / "report.html").exists()
+
+
+def test_every_profile_in_the_folder_has_its_drift(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    for suffix in (".csv", ".json", ".networks.csv", ".journal.jsonl"):
+        shutil.copy(folder / f"table{suffix}", folder / f"again{suffix}")
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert {"drift-1", "drift-2", "temperature-1", "temperature-2"} <= set(page.charts)
+    assert "again.csv" in page.texts["tables"] and "table.csv" in page.texts["tables"]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"task": {"budget": {"latencies": [1]}}}'])
+def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  # type: ignore[no-untyped-def]
+    (folder / "result.json").write_text(content)
+    result = run("report", str(folder))
+    assert result.code == 2 and result.err.count("\n") == 1
+
+
+def test_files_that_cannot_be_compared_say_why(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    path = folder / "measured.csv"
+    path.write_text(path.read_text("utf-8").replace("fp32/b1/t1", "fp32/b1/t2"))
+    assert run("report", str(folder)).code == 0
+    assert any("two settings are not comparable" in line for line in Page(folder / "report.html").missing)
+
+
+def rows_with(errors: list[float]) -> tuple[list[LatencyRow], list[LatencyRow]]:
+    setting = "simulated/fp32/b1/t1/free"
+    truths = [
+        LatencyRow(f"n{i}", f"{i:016d}", "simulated", setting, latency_ms=1.0 + i) for i in range(len(errors))
+    ]
+    guesses = [
+        LatencyRow(
+            row.network, row.digest, row.device, row.setting, latency_ms=(row.latency_ms or 0) * (1 + e)
+        )
+        for row, e in zip(truths, errors, strict=True)
+    ]
+    return truths, guesses
+
+
+@pytest.mark.parametrize(
+    "errors, words",
+    [
+        ([0.01] * 20, "Predictions hold"),
+        ([0.01] * 18 + [0.2] * 2, "Predictions mostly hold"),
+        ([0.2] * 20, "Predictions do not hold"),
+        ([0.01], "the one network"),
+    ],
+)
+def test_the_verdict_follows_the_share_within_10_percent(
+    folder: Path, errors: list[float], words: str
+) -> None:
+    for name, rows in zip(("measured.csv", "predicted.csv"), rows_with(errors), strict=True):
+        write_rows(folder / name, rows)
+    assert words in verdict(gather(folder))
+
+
+def test_without_a_comparison_the_verdict_tells_what_there_is(folder: Path) -> None:
+    (folder / "measured.csv").unlink()
+    assert re.match(
+        r"The search found a network of Zen-Score .* it was not measured yet\.", verdict(gather(folder))
+    )
+    (folder / "result.json").unlink()
+    assert "40 workloads are profiled" in verdict(gather(folder))
+
+
+def test_the_bins_of_the_errors_hold_every_network() -> None:
+    errors = [-0.31, -0.05, -0.049, 0.0, 0.05, 0.1, 0.99]
+    agreement = agree(*rows_with(errors))
+    chart = error_distribution(LIGHT, agreement)
+    assert sum(values(chart, "count")) == len(errors)
+    lows, highs = values(chart, "low"), values(chart, "high")
+    for error in errors:
+        assert any(low - 1e-6 <= 100 * error <= high + 1e-6 for low, high in zip(lows, highs, strict=True))
+
+
+def test_drift_is_the_reference_against_its_median(folder: Path) -> None:
+    drift = read_drift(folder / "table.journal.jsonl", "table.csv")
+    rounds = [one.timing for one in read_journal(folder / "table.journal.jsonl").measurements if one.timing]
+    assert drift is not None and drift.rounds == len(rounds)
+    assert sum(moment.rounds for moment in drift.moments) == drift.rounds
+    assert all(moment.low <= moment.drift <= moment.high for moment in drift.moments)
+    assert min(m.drift for m in drift.moments) <= 1 <= max(m.drift for m in drift.moments)
+
+
+def test_a_pause_between_sittings_takes_no_room(folder: Path) -> None:
+    path = folder / "table.journal.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    for number in range(len(lines) // 2, len(lines)):
+        data = json.loads(lines[number])
+        if "time" in data:
+            data["time"] = "2031" + data["time"][4:]
+            lines[number] = json.dumps(data)
+    path.write_text("\n".join(lines) + "\n")
+    drift = read_drift(path, "table.csv")
+    assert drift is not None and len(drift.pauses) == 1
+    assert drift.moments[-1].minutes < 60
+
+
+@pytest.mark.parametrize("least, most, kind", [(1.0, 3.9, "linear"), (1.0, 90.0, "log"), (1e-3, 1e4, "log")])
+def test_wide_spreads_are_drawn_on_logarithmic_axes(least: float, most: float, kind: str) -> None:
+    scale, look = spread_scale(least, most)
+    assert scale["type"] == kind and scale["domain"] == [least, most]
+    if kind == "log":
+        assert 2 <= len(look["values"]) <= 10 and all(least <= tick <= most for tick in look["values"])
