@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,12 @@ class LatencyRow:
     rounds: int | None = None
     runs: int | None = None
     verdict: str | None = None
+    versions: str | None = None
     error: str | None = None
 
 
 _READ: dict[str, Callable[[CsvFile, Record, str], Any]] = {
-    **dict.fromkeys(("network", "digest", "device", "setting", "verdict", "error"), CsvFile.text),
+    **dict.fromkeys(("network", "digest", "device", "setting", "verdict", "versions", "error"), CsvFile.text),
     **dict.fromkeys(("resolution", "classes", "rounds", "runs"), CsvFile.whole),
 }
 """How a column is read; the others hold numbers."""
@@ -69,24 +70,57 @@ def read_rows(path: Path) -> list[LatencyRow]:
     """The rows of a file; unknown columns are left alone, anything else amiss is a TableError."""
     file = read_csv(path)
     file.need(*_REQUIRED)
+    return rows_of(file, {name: name for name in _COLUMNS}, _REQUIRED)
+
+
+def rows_of(
+    file: CsvFile, columns: Mapping[str, str], required: Sequence[str], unit: str | None = None
+) -> list[LatencyRow]:
+    """The rows of a file in whose columns the fields of a row are; `unit` is that of its latencies.
+
+    A network twice in a setting, and a field that is required and empty, are TableErrors with their line.
+    """
     if not file.records:
-        raise TableError(f"{path} holds no rows")
-    return [_row(file, record) for record in file.records]
+        raise TableError(f"{file.path} holds no rows")
+    rows: list[LatencyRow] = []
+    lines: dict[tuple[str, ...], int] = {}
+    for record in file.records:
+        row = _row(file, record, columns, required, unit)
+        key = (row.network, row.digest, row.device, row.setting)
+        if key in lines:
+            raise TableError(
+                f"{file.place(record)} holds {row.network[:60]} again, as line {lines[key]} does; "
+                "keep one of them"
+            )
+        lines[key] = record.line
+        rows.append(row)
+    return rows
 
 
-def _row(file: CsvFile, record: Record) -> LatencyRow:
-    values: dict[str, Any] = {}
-    for name in _COLUMNS:
-        if file.text(record, name):
-            values[name] = _READ.get(name, CsvFile.number)(file, record, name)
-    for name in _REQUIRED:
-        if name not in values and not (name == "latency_ms" and "error" in values):
-            raise TableError(f"{file.place(record)} has no {name}")
-    for name, value in values.items():
-        # Only a deviation may be zero; everything else is divided by.
-        if name.endswith("_ms") and (value < 0 or (value == 0 and name != "std_ms")):
-            raise TableError(f"{file.place(record)} has the impossible {name} {value:g}")
+def _row(
+    file: CsvFile, record: Record, columns: Mapping[str, str], required: Sequence[str], unit: str | None
+) -> LatencyRow:
+    values: dict[str, Any] = dict.fromkeys(("digest", "device", "setting"), "")
+    for name, column in columns.items():
+        if not file.text(record, column):
+            continue
+        if name == "std_ms":
+            values[name] = _deviation(file, record, column)
+        elif name.endswith("_ms"):
+            values[name] = file.latency_ms(record, column, unit)
+        else:
+            values[name] = _READ.get(name, CsvFile.number)(file, record, column)
+    for name in required:
+        if not values.get(name) and not (name == "latency_ms" and "error" in values):
+            raise TableError(f"{file.place(record)} has no {columns[name]}")
     return LatencyRow(**values)
+
+
+def _deviation(file: CsvFile, record: Record, column: str) -> float | None:
+    value = file.number(record, column)
+    if value is not None and value < 0:
+        raise TableError(f"{file.place(record)}: {column} is {value:g}, an impossible deviation")
+    return value
 
 
 def _cell(value: object) -> str:

@@ -14,6 +14,7 @@ from ...zen.network import Network
 from ..latency_csv import write_rows
 from ..networks import networks_only
 from ..prediction import predict
+from ..shares import block_shares
 from .opening import opened_model
 from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
 from .output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
@@ -78,26 +79,22 @@ def command(
 
 def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
     records: list[Record] = []
-    unmeasured = "learned" if model.table.card.model is None else "modelled"
     for network in networks:
-        workloads = network.workloads()
-        sum_ms = sum(model.block(workload).ms for workload in workloads)
-        for workload in dict.fromkeys(workloads):
-            part, times = model.block(workload), workloads.count(workload)
-            records.append(
-                {
-                    "label": label(network) if len(networks) > 1 else None,
-                    "block": workload.label,
-                    "network": str(network),
-                    "digest": network.digest,
-                    "workload": str(workload),
-                    "times": times,
-                    "ms": part.ms,
-                    "std_ms": part.variance**0.5,
-                    "share": times * part.ms / sum_ms,
-                    "source": "measured" if part.measured_ms else unmeasured,
-                }
-            )
+        records += [
+            {
+                "label": label(network) if len(networks) > 1 else None,
+                "block": one.workload.label,
+                "network": str(network),
+                "digest": network.digest,
+                "workload": str(one.workload),
+                "times": one.times,
+                "ms": one.ms,
+                "std_ms": one.std_ms,
+                "share": one.share,
+                "source": one.source,
+            }
+            for one in block_shares(model, network)
+        ]
     return records
 
 
