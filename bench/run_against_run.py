@@ -17,8 +17,18 @@ SIGNIFICANT = 0.05
 """So often would equal runs be called different."""
 _LEAST_SIGNED = 6
 """With fewer networks even a change of all of them in one direction happens by chance more often."""
+_QUARTILES_KNOW = 0.37
+"""A deviation by quartiles, as rows have it, is known as well as the usual one from 37 % of the values."""
 _DEVICE_WIDE = 0.5
 """Where the reference changed by at least this share of the networks' change, the device did."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """Standard error of the logarithm of a ratio, and the degrees of freedom that it is known with."""
+
+    std: float
+    freedom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,11 @@ class KindChange:
 class RunComparison:
     """The change of the median network, and how surely it is one.
 
-    `p_value`: how often equal runs differ as much; None where nothing tells. `test`: `signed-rank`
+    `p_value`: how often equal runs on a steady machine differ as much; None where nothing tells. What the
+    machine did in the minutes of either run counts as a change. `test`: `signed-rank`
     (Wilcoxon, over networks) or, with fewer than six, `own noise` (of the rows).
-    `reference_change`: of the reference workload, timed beside all networks of each run.
+    `reference_change`: of the reference workload, timed beside all networks of each run. `not_quiet`: networks
+    with a round called noisy or throttled.
     """
 
     device: str
@@ -69,6 +81,7 @@ class RunComparison:
     slower: int
     faster: int
     reference_change: float | None
+    not_quiet: int
     failed: int
     only_before: int
     only_after: int
@@ -93,15 +106,20 @@ class RunComparison:
         if not self.significant:
             return f"No difference beyond chance: {found}."
         word = "Slower" if self.change > 0 else "Faster"
-        return f"{word}: {found}{self._cause()}."
+        return f"{word}: {found}{self._cause()}{self._versions()}."
 
     def _cause(self) -> str:
-        if self.reference_change is None:
+        if self.reference_change is None or not self.change:
             return ""
-        of = f"the reference workload {self.reference_change:+.1%}"
-        if self.reference_change / self.change >= _DEVICE_WIDE:
-            return f"; {of}, so the device as a whole changed"
-        return f"; {of}, so the networks changed and not the whole device"
+        whole = self.reference_change / self.change >= _DEVICE_WIDE
+        so = "the device as a whole changed" if whole else "the device as a whole did not change as much"
+        return f"; the reference workload {self.reference_change:+.1%}, so {so}"
+
+    def _versions(self) -> str:
+        before, after = ((text or "").split(", ") for text in (self.versions_before, self.versions_after))
+        then = ", ".join(one for one in before if one not in after)
+        now = ", ".join(one for one in after if one not in before)
+        return f"; {then} then, {now} now" if then and now else ""
 
 
 def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> RunComparison:
@@ -120,11 +138,17 @@ def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> R
     beyond = _beyond_noise(logs, noises)
     changes = [
         Change(
-            one.network, one.digest, one.latency_ms or 0.0, other.latency_ms or 0.0, ratio - 1, noise, flag
+            one.network,
+            one.digest,
+            one.latency_ms or 0.0,
+            other.latency_ms or 0.0,
+            ratio - 1,
+            noise.std if noise else None,
+            flag,
         )
         for (one, other), ratio, noise, flag in zip(rows, ratios, noises, beyond, strict=True)
     ]
-    known = [noise for noise in noises if noise is not None]
+    known = [noise.std for noise in noises if noise is not None]
     interval = median_interval(ratios)
     p_value, test = _significance(logs, noises)
     return RunComparison(
@@ -141,6 +165,7 @@ def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> R
         slower=sum(one.beyond_noise and one.change > 0 for one in changes),
         faster=sum(one.beyond_noise and one.change < 0 for one in changes),
         reference_change=_reference_change(rows),
+        not_quiet=sum(any(one.verdict not in (None, "quiet") for one in pair) for pair in rows),
         failed=len(joined.rows) - len(rows),
         only_before=len(before) - len(joined.rows),
         only_after=len(after) - len(joined.rows),
@@ -153,31 +178,41 @@ def _ratio(before: LatencyRow, after: LatencyRow) -> float:
     return (after.latency_ms or math.nan) / (before.latency_ms or math.nan)
 
 
-def _noise(before: LatencyRow, after: LatencyRow) -> float | None:
-    """Standard error of the logarithm of the ratio."""
+def _noise(before: LatencyRow, after: LatencyRow) -> _Noise | None:
     if not before.std_ms or not after.std_ms or not before.latency_ms or not after.latency_ms:
         return None
-    return math.hypot(before.std_ms / before.latency_ms, after.std_ms / after.latency_ms)
+    std = math.hypot(before.std_ms / before.latency_ms, after.std_ms / after.latency_ms)
+    rounds = (before.rounds or 0) + (after.rounds or 0)
+    return _Noise(std, _QUARTILES_KNOW * (rounds - 2) if rounds > 2 else math.inf)
 
 
-def _significance(logs: Sequence[float], noises: Sequence[float | None]) -> tuple[float | None, str | None]:
-    from scipy.stats import norm, wilcoxon
+def _significance(logs: Sequence[float], noises: Sequence[_Noise | None]) -> tuple[float | None, str | None]:
+    from scipy.stats import wilcoxon
 
     if len(logs) >= _LEAST_SIGNED:
         return (float(wilcoxon(logs).pvalue) if any(logs) else 1.0), "signed-rank"
     known = [noise for noise in noises if noise is not None]
     if len(known) < len(logs):
         return None, None
-    weights = [noise**-2 for noise in known]
-    distance = sum(w * log for w, log in zip(weights, logs, strict=True)) / math.sqrt(sum(weights))
-    return float(2 * norm.sf(abs(distance))), "own noise"
+    return _chance(sum(logs), _together(known)), "own noise"
 
 
-def _beyond_noise(logs: Sequence[float], noises: Sequence[float | None]) -> list[bool]:
-    from scipy.stats import norm
+def _together(noises: Sequence[_Noise]) -> _Noise:
+    """The noise of a sum (Satterthwaite, 1946)."""
+    variance = sum(noise.std**2 for noise in noises)
+    doubt = sum(noise.std**4 / noise.freedom for noise in noises)
+    return _Noise(math.sqrt(variance), variance**2 / doubt if doubt else math.inf)
 
+
+def _chance(distance: float, noise: _Noise) -> float:
+    from scipy.stats import t
+
+    return float(2 * t.sf(abs(distance) / noise.std, noise.freedom))
+
+
+def _beyond_noise(logs: Sequence[float], noises: Sequence[_Noise | None]) -> list[bool]:
     chances = {
-        index: float(2 * norm.sf(abs(log) / noise))
+        index: _chance(log, noise)
         for index, (log, noise) in enumerate(zip(logs, noises, strict=True))
         if noise is not None
     }

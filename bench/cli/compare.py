@@ -108,6 +108,9 @@ def _read(
         read_either(path, names, optional=len(columns) == 1)
         for path, names in zip((measured, predicted), given, strict=True)
     )
+    for path, rows in ((measured, first), (predicted, second)):
+        if not all(row.setting for row in rows):
+            say(f"{path} names no setting; it is taken to be of the other file's")
     return completed(first, second), completed(second, first)
 
 
@@ -145,7 +148,7 @@ def show_agreement(agreement: Agreement, style: str, shares: WorstShares | None 
         records = [
             {**asdict(pair), "blocks": [_block(one) for one in blocks.get(pair.digest, ())]} for pair in worst
         ]
-        more = {"worst": records} if style == "json" else {}
+        more = {"worst": records, "no_blocks": shares and shares.missing} if style == "json" else {}
         answer([{**summary, **more}], (), style)
     if shares and shares.missing and style == "table":
         say(f"no shares of blocks: {shares.missing}")

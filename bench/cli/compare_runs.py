@@ -9,7 +9,7 @@ import click
 from ...units import format_ms
 from ..agreement import Agreement
 from ..run_against_run import RunComparison
-from .output import NETWORK_COLUMN, Column, Record, answer, label, show_table
+from .output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
 
 SHOWN = 5
 
@@ -43,7 +43,10 @@ def show_runs(comparison: RunComparison, style: str) -> None:
     """Prints the change of the median network, the kinds and networks that changed most, and the verdict."""
     largest = [asdict(one) for one in comparison.changes[:SHOWN]]
     if style == "table":
-        click.echo(f"{named_setting(comparison)}: {comparison.count} networks before and after\n")
+        click.echo(f"{named_setting(comparison)}: {comparison.count} networks before and after")
+        for when, versions in (("before", comparison.versions_before), ("after", comparison.versions_after)):
+            click.echo(f"{when}: {versions or 'versions not named'}")
+        click.echo()
         answer(_lines(comparison), SUMMARY, style)
         if len(comparison.kernels) > 1:
             click.echo()
@@ -57,6 +60,8 @@ def show_runs(comparison: RunComparison, style: str) -> None:
             CHANGES,
         )
         click.echo(f"\n{comparison.verdict}")
+        if comparison.significant:
+            say("a machine that is not steady changes by itself; measure the first run again to see how much")
         return
     whole = {key: value for key, value in asdict(comparison).items() if key != "changes"}
     record = {"verdict": comparison.verdict, "significant": comparison.significant, **whole}
@@ -67,8 +72,6 @@ def _lines(comparison: RunComparison) -> list[Record]:
     interval, p_value = comparison.interval, comparison.p_value
     reach = f", 95 % confidence {interval.low:+.1%} to {interval.high:+.1%}" if interval else ""
     lines = [
-        ("versions before", comparison.versions_before or "not named in the file"),
-        ("versions after", comparison.versions_after or "not named in the file"),
         ("change of the median", f"{comparison.change:+.1%}{reach}"),
         ("chance of it in equal runs", "too little to tell" if p_value is None else f"{p_value:.2g}"),
         ("beyond their own noise", f"{comparison.slower} slower, {comparison.faster} faster"),
@@ -78,6 +81,7 @@ def _lines(comparison: RunComparison) -> list[Record]:
     if comparison.reference_change is not None:
         lines.append(("reference workload", f"{comparison.reference_change:+.1%}"))
     for count, what in (
+        (comparison.not_quiet, "noisy or throttled in a run"),
         (comparison.failed, "failed"),
         (comparison.only_before, "before only"),
         (comparison.only_after, "after only"),
