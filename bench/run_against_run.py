@@ -62,10 +62,10 @@ class RunComparison:
     """The change of the median network, and how surely it is one.
 
     `p_value`: how often equal runs on a steady machine differ as much; None where nothing tells. What the
-    machine did in the minutes of either run counts as a change. `test`: `signed-rank`
-    (Wilcoxon, over networks) or, with fewer than six, `own noise` (of the rows).
-    `reference_change`: of the reference workload, timed beside all networks of each run. `not_quiet`: networks
-    with a round called noisy or throttled.
+    machine did in the minutes of either run counts as a change.
+    `test`: `signed-rank` (Wilcoxon, over networks) or, with fewer than six, `own noise` (of the rows).
+    `reference_change`: of the reference workload, timed beside all networks of each run.
+    `not_quiet`: networks whose row is called noisy or throttled in a run.
     """
 
     device: str
