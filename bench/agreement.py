@@ -13,9 +13,6 @@ from .confidence import Interval, mean_interval, share_interval, spearman_interv
 from .joining import join
 from .latency_csv import LatencyRow
 
-_OTHER_UNIT = 200
-"""Where even the best prediction is off by more than this factor, one file has another unit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -84,7 +81,8 @@ class Agreement:
 def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Agreement:
     """Joins on digest, device and setting; on the network's text as well where texts share a digest.
 
-    UserError for duplicates, mixed settings, empty joins and latencies that are not positive and finite.
+    UserError for duplicates, mixed settings or units, empty joins and latencies that are not positive and
+    finite.
     """
     joined = join(measured, predicted, ("measured", "predicted"))
     pairs, rows, failures = [], [], []
@@ -112,7 +110,6 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
     spearman, kendall = rank_correlations(
         [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
     )
-    _check_units(errors)
     return Agreement(
         device=joined.device,
         setting=joined.setting,
@@ -152,16 +149,6 @@ def _intervals(pairs: Sequence[Pair]) -> Intervals:
             [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
         ),
     )
-
-
-def _check_units(errors: Sequence[float]) -> None:
-    """A factor of a thousand between all pairs is no error of a prediction."""
-    ratios = [1 + error for error in errors]
-    if max(ratios) < 1 / _OTHER_UNIT or min(ratios) > _OTHER_UNIT:
-        raise UserError(
-            f"the predicted latencies are {median(ratios):.3g} times the measured ones; the files "
-            "must have different units"
-        )
 
 
 def _share(flags: Any) -> float:

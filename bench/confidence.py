@@ -41,8 +41,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         return None
     array = np.asarray(values, float)
     mean, deviation = array.mean(), array.std()
-    if deviation == 0:
-        return Interval(float(mean), float(mean))
+    if len(set(values)) == 1:
+        return Interval(values[0], values[0])
     distances = []
     for chosen in _resamples(len(array)):
         found = array[chosen]

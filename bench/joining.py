@@ -6,11 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from ..errors import UserError
 from .latency_csv import LatencyRow
 
 _Key = tuple[str, str, str, str]
+_OTHER_UNIT = 200
+"""Where no two latencies are nearer than this factor, one file has another unit."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ def join(first: Sequence[LatencyRow], second: Sequence[LatencyRow], names: tuple
     """Joins on digest, device and setting, in the order of the first.
 
     Two texts of one digest (cells that build the same network) are two networks where both have a row.
-    UserError for duplicates, mixed settings, empty joins and latencies that are not positive and finite.
+    UserError for duplicates, mixed settings or units, empty joins and latencies that are not positive and
+    finite.
     """
     shared = _shared_digests(first) | _shared_digests(second)
     ours, theirs = (_index(rows, name, shared) for rows, name in zip((first, second), names, strict=True))
@@ -40,7 +44,9 @@ def join(first: Sequence[LatencyRow], second: Sequence[LatencyRow], names: tuple
             "compare one setting at a time"
         )
     device, setting = found[0]
-    return Joined(device, setting, tuple((ours[key], theirs[key]) for key in keys))
+    rows = tuple((ours[key], theirs[key]) for key in keys)
+    _check_units(rows, names)
+    return Joined(device, setting, rows)
 
 
 def _shared_digests(rows: Sequence[LatencyRow]) -> set[str]:
@@ -65,6 +71,15 @@ def _index(rows: Sequence[LatencyRow], name: str, shared: set[str]) -> dict[_Key
             )
         found[key] = row
     return found
+
+
+def _check_units(rows: Sequence[tuple[LatencyRow, LatencyRow]], names: tuple[str, str]) -> None:
+    ratios = [other.latency_ms / one.latency_ms for one, other in rows if one.latency_ms and other.latency_ms]
+    if ratios and (max(ratios) < 1 / _OTHER_UNIT or min(ratios) > _OTHER_UNIT):
+        raise UserError(
+            f"the {names[1]} latencies are {median(ratios):.3g} times the {names[0]} ones; the files "
+            "must have different units"
+        )
 
 
 def _why_empty(ours: dict[_Key, LatencyRow], theirs: dict[_Key, LatencyRow], names: tuple[str, str]) -> str:

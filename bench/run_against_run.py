@@ -190,7 +190,8 @@ def _significance(logs: Sequence[float], noises: Sequence[_Noise | None]) -> tup
     from scipy.stats import wilcoxon
 
     if len(logs) >= _LEAST_SIGNED:
-        return (float(wilcoxon(logs).pvalue) if any(logs) else 1.0), "signed-rank"
+        changed = [log for log in logs if log]
+        return (float(wilcoxon(changed).pvalue) if changed else 1.0), "signed-rank"
     known = [noise for noise in noises if noise is not None]
     if len(known) < len(logs):
         return None, None

@@ -87,6 +87,8 @@ def command(
     """
     first, second = _read(measured, predicted, columns)
     if runs or (_is_measured(first) and _is_measured(second)):
+        if table:
+            raise UserError("two runs have no predicted blocks to show; leave --table out")
         comparison = compare_runs(first, second)
         show_runs(comparison, style)
         slower = comparison.change if comparison.significant else 0.0

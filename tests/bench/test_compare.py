@@ -91,10 +91,8 @@ def test_blocks_of_the_worst_come_from_a_table(files) -> None:  # type: ignore[n
         assert sum(block["share"] for block in one["blocks"]) == pytest.approx(1)
     out = files("compare", "m.csv", "p.csv").out
     assert "their largest blocks" in out and "learned" in out
-    other = files(
-        "compare", "m.csv", "later.csv", "--format", "json", "--table", "home/tables/simulated/none.csv"
-    )
-    assert other.code == 0, "runs have no blocks to show"
+    refused = files("compare", "m.csv", "later.csv", "--table", "none.csv")
+    assert refused.code == 2 and "two runs have no predicted blocks" in refused.err
     assert files("compare", "m.csv", "p.csv", "--table", "none.csv").code == 2
 
 

@@ -105,3 +105,5 @@ def test_refusals() -> None:
         compare_runs([row], [replace(row, latency_ms=None, error="refused")])
     with pytest.raises(UserError, match="twice"):
         compare_runs([row, row], [row])
+    with pytest.raises(UserError, match="the after latencies are 1e\\+03 times the before ones"):
+        compare_runs([row], [replace(row, latency_ms=1000.0)])
