@@ -110,9 +110,15 @@ def _read(
         read_either(path, names, optional=len(columns) == 1)
         for path, names in zip((measured, predicted), given, strict=True)
     )
-    for path, rows in ((measured, first), (predicted, second)):
-        if not all(row.setting for row in rows):
-            say(f"{path} names no setting; it is taken to be of the other file's")
+    unnamed = [
+        path
+        for path, rows in ((measured, first), (predicted, second))
+        if not all(row.setting for row in rows)
+    ]
+    if len(unnamed) == 2:
+        say("neither file names its setting; they are taken to be of one")
+    elif unnamed:
+        say(f"{unnamed[0]} names no setting; it is taken to be of the other file's")
     return completed(first, second), completed(second, first)
 
 

@@ -74,10 +74,10 @@ def _lines(comparison: RunComparison) -> list[Record]:
     lines = [
         ("change of the median", f"{comparison.change:+.1%}{reach}"),
         ("chance of it in equal runs", "too little to tell" if p_value is None else f"{p_value:.2g}"),
-        ("beyond their own noise", f"{comparison.slower} slower, {comparison.faster} faster"),
     ]
     if comparison.noise is not None:
         lines.append(("noise of one network", f"{comparison.noise:.1%}"))
+        lines.append(("beyond their own noise", f"{comparison.slower} slower, {comparison.faster} faster"))
     if comparison.reference_change is not None:
         lines.append(("reference workload", f"{comparison.reference_change:+.1%}"))
     for count, what in (
