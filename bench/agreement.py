@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any
 
 from ..errors import UserError
+from .breakdown import Group, group, kind_of
+from .confidence import Interval, mean_interval, share_interval, spearman_interval
+from .joining import join
 from .latency_csv import LatencyRow
-
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One network, measured and predicted; `error` is (predicted - measured) / measured."""
+    """One network, measured and predicted; `error` is (predicted - measured) / measured.
+
+    `family` and `kernels` are its `Kind`.
+    """
 
     network: str
     digest: str
     measured_ms: float
     predicted_ms: float
     error: float
+    resolution: int | None
+    classes: int | None
+    family: str
+    kernels: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Confidence of an agreement's figures over networks of the same kind; None for too few of them."""
+
+    mape: Interval | None
+    bias: Interval | None
+    within_5: Interval
+    within_10: Interval
+    spearman: Interval | None
 
 
 @dataclass(frozen=True)
@@ -53,30 +71,38 @@ class Agreement:
     failed: int
     only_measured: int
     only_predicted: int
+    intervals: Intervals
+    families: tuple[Group, ...]
+    kernels: tuple[Group, ...]
     pairs: tuple[Pair, ...]
     """Worst first."""
 
 
 def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Agreement:
-    """Joins on digest, device and setting.
+    """Joins on digest, device and setting; on the network's text as well where texts share a digest.
 
-    UserError for duplicates, mixed settings, empty joins and latencies that are not positive and finite.
+    UserError for duplicates, mixed settings or units, empty joins and latencies that are not positive and
+    finite.
     """
-    truths, guesses = _index(measured, "measured"), _index(predicted, "predicted")
-    keys = [key for key in truths if key in guesses]
-    if not keys:
-        raise UserError(_why_empty(truths, guesses))
-    joined = {(device, setting) for _, device, setting in keys}
-    if len(joined) > 1:
-        names = " and ".join(sorted(f"{device} {setting}" for device, setting in joined))
-        raise UserError(f"the files mix settings ({names}); compare one setting at a time")
+    joined = join(measured, predicted, ("measured", "predicted"))
     pairs, rows, failures = [], [], []
-    for truth, guess in ((truths[key], guesses[key]) for key in keys):
+    for truth, guess in joined.rows:
         if truth.latency_ms is None or guess.latency_ms is None:
             failures.append(truth.error or "no predicted latency")
             continue
         error = (guess.latency_ms - truth.latency_ms) / truth.latency_ms
-        pairs.append(Pair(truth.network, truth.digest, truth.latency_ms, guess.latency_ms, error))
+        pairs.append(
+            Pair(
+                network=truth.network,
+                digest=truth.digest,
+                measured_ms=truth.latency_ms,
+                predicted_ms=guess.latency_ms,
+                error=error,
+                resolution=truth.resolution,
+                classes=truth.classes,
+                **asdict(kind_of(truth)),
+            )
+        )
         rows.append((truth, guess))
     if not pairs:
         raise UserError(f"all {len(failures)} networks in both files failed, the first with: {failures[0]}")
@@ -84,10 +110,9 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
     spearman, kendall = rank_correlations(
         [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
     )
-    ((device, setting),) = joined
     return Agreement(
-        device=device,
-        setting=setting,
+        device=joined.device,
+        setting=joined.setting,
         count=len(pairs),
         mape=fmean(map(abs, errors)),
         bias=fmean(errors),
@@ -101,38 +126,29 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         reference_drift=drift,
         mape_without_drift=None if drift is None else fmean(abs((1 + e) * drift - 1) for e in errors),
         failed=len(failures),
-        only_measured=len(truths) - len(keys),
-        only_predicted=len(guesses) - len(keys),
+        only_measured=len(measured) - len(joined.rows),
+        only_predicted=len(predicted) - len(joined.rows),
+        intervals=_intervals(pairs),
+        families=group((pair.family, pair.error) for pair in pairs),
+        kernels=group((pair.kernels, pair.error) for pair in pairs),
         pairs=tuple(sorted(pairs, key=lambda pair: -abs(pair.error))),
     )
 
 
-def _index(rows: Sequence[LatencyRow], name: str) -> dict[Key, LatencyRow]:
-    found: dict[Key, LatencyRow] = {}
-    for row in rows:
-        key = (row.digest, row.device, row.setting)
-        if key in found:
-            raise UserError(
-                f"the {name} file holds {row.network} ({row.digest}) twice for {row.device} {row.setting}"
-            )
-        if row.latency_ms is not None and not 0 < row.latency_ms < math.inf:
-            raise UserError(
-                f"the {name} latency of {row.network} ({row.digest}) is {row.latency_ms:g} ms; "
-                "it must be more than zero and finite"
-            )
-        found[key] = row
-    return found
-
-
-def _why_empty(truths: dict[Key, LatencyRow], guesses: dict[Key, LatencyRow]) -> str:
-    common = {key[0] for key in truths} & {key[0] for key in guesses}
-    if not common:
-        return "the files have no network in common; predict and measure the same networks"
-    one, other = (
-        ", ".join(sorted({f"{device} {setting}" for digest, device, setting in side if digest in common}))
-        for side in (truths, guesses)
+def _intervals(pairs: Sequence[Pair]) -> Intervals:
+    errors = [pair.error for pair in pairs]
+    within_5, within_10 = (
+        share_interval(_share(abs(error) <= limit for error in errors), len(errors)) for limit in (0.05, 0.10)
     )
-    return f"measured is for {one}, predicted for {other}; latencies of two settings are not comparable"
+    return Intervals(
+        mape=mean_interval([abs(error) for error in errors]),
+        bias=mean_interval(errors),
+        within_5=within_5,
+        within_10=within_10,
+        spearman=spearman_interval(
+            [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
+        ),
+    )
 
 
 def _share(flags: Any) -> float:

@@ -13,7 +13,7 @@ from ..zen.workload import Workload
 class BlockLatency:
     """One workload of a network, which holds it `times`; `ms` is for one of them.
 
-    `share`: of all of them in the plain sum of the network. `source`: measured, learned or modelled.
+    `share`: of all of them in the plain sum of the network. `source`: measured, learned, modelled or fitted.
     """
 
     workload: Workload
@@ -26,7 +26,8 @@ class BlockLatency:
 
 def block_latencies(model: Predictor, network: Network) -> list[BlockLatency]:
     """One entry a different workload, in the network's order."""
-    unmeasured = "learned" if model.table.card.model is None else "modelled"
+    card = model.table.card
+    unmeasured = "learned" if card.model is None else card.provenance
     workloads = network.workloads()
     sum_ms = sum(model.block(workload).ms for workload in workloads)
     found = []

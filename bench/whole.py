@@ -35,7 +35,8 @@ def measure(
     found: dict[str, list[Measurement]] = {subject_of(item).key: [] for item in unique}
     count = 0
     with Meter(device, setting, recipe) as meter:
-        journal.head(new_sitting(device, setting, recipe))
+        sitting = new_sitting(device, setting, recipe)
+        journal.head(sitting)
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
@@ -46,7 +47,9 @@ def measure(
                 count += 1
                 report(count)
     reference_ms = reference_median(one for group in found.values() for one in group)
-    return [_row(item, found[subject_of(item).key], setting, reference_ms) for item in unique]
+    rows = [_row(item, found[subject_of(item).key], setting, reference_ms) for item in unique]
+    versions = ", ".join(f"{name} {version}" for name, version in sitting.versions.items())
+    return [replace(row, versions=versions) for row in rows]
 
 
 def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:

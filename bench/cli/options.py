@@ -13,6 +13,7 @@ from ...devices.registry import device
 from ...errors import UserError
 from ...units import parse_count, parse_duration_ms, parse_share
 from ...zen.proxies.base import READINGS
+from ..foreign_csv import parse_columns
 from ..limits import parse_limit
 from ..networks import Given, read_all
 
@@ -45,6 +46,7 @@ DURATION = _Parsed("duration", parse_duration_ms)
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
 LATENCY_LIMIT = _Parsed("limit", parse_limit)
+COLUMNS = _Parsed("columns", parse_columns)
 TABLE = _Parsed("table", _table_path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)

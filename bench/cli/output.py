@@ -65,7 +65,7 @@ def answer(records: Sequence[Record], columns: Sequence[Column], style: str) -> 
 
 def _cell(value: Any) -> Any:
     """What a CSV cell holds: nested values as JSON."""
-    return json.dumps(value) if isinstance(value, list | dict) else value
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
 
 
 def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool = False) -> None:

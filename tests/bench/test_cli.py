@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from zenbench.bench.cli.main import COMMANDS
 from zenbench.bench.journal import read as read_journal
+from zenbench.bench.latency_csv import read_rows
 from zenbench.zen.families import zoo_names
 
 TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
@@ -99,6 +100,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     assert json.loads((tmp_path / "n.onnx.json").read_text())["relative_error"] < 1e-4
     assert run("predict", "--networks", "list.txt", *device, "--out", "p.csv").code == 0
     assert run("measure", "--networks", "list.txt", *device, "--out", "m.csv").code == 0
+    assert all((row.versions or "").startswith("onnx ") for row in read_rows(tmp_path / "m.csv"))
     (agreement,) = run("compare", "m.csv", "p.csv", "--format", "json").json()
     assert agreement["count"] == 3
     assert run("compare", "m.csv", "p.csv", "--fail-above", "0.0001%").code == 1

@@ -27,6 +27,7 @@ PREFIX = "zoo:"
 class Family(Protocol):
     """A module of this package."""
 
+    __name__: str
     SOURCE: str
     """Where the configurations were published."""
 

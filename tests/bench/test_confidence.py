@@ -1,0 +1,70 @@
+"""Confidence of figures over networks: intervals that hold the truth about as often as they say."""
+
+import random
+from statistics import NormalDist, fmean
+
+import pytest
+from zenbench.bench.confidence import (
+    Interval,
+    mean_interval,
+    median_interval,
+    share_interval,
+    spearman_interval,
+)
+
+TRIALS = 200
+
+
+def share_holding(truth: float, intervals: list[Interval | None]) -> float:
+    return fmean(one is not None and one.low <= truth <= one.high for one in intervals)
+
+
+@pytest.mark.parametrize("count", [10, 40])
+def test_means_of_absolute_errors_are_covered(count: int) -> None:
+    numbers = random.Random(1)
+    found = [mean_interval([abs(numbers.gauss(0, 0.05)) for _ in range(count)]) for _ in range(TRIALS)]
+    assert 0.90 <= share_holding(0.05 * (2 / 3.141592653589793) ** 0.5, found) <= 0.99
+
+
+def test_medians_and_shares_are_covered() -> None:
+    numbers = random.Random(2)
+    medians = [median_interval([numbers.gauss(1.05, 0.03) for _ in range(20)]) for _ in range(TRIALS)]
+    assert share_holding(1.05, medians) >= 0.88, "percentiles hold a median in 92 to 94 %"
+    limit = 2 * NormalDist().cdf(1.5) - 1
+    shares: list[Interval | None] = [
+        share_interval(fmean(abs(numbers.gauss(0, 1)) <= 1.5 for _ in range(30)), 30) for _ in range(TRIALS)
+    ]
+    assert 0.90 <= share_holding(limit, shares) <= 1
+
+
+def test_more_networks_are_surer_and_the_seed_is_fixed() -> None:
+    numbers = random.Random(3)
+    values = [numbers.gauss(0, 0.05) for _ in range(400)]
+    few, many = mean_interval(values[:20]), mean_interval(values)
+    assert few and many and many.high - many.low < 0.5 * (few.high - few.low)
+    assert mean_interval(values[:20]) == few
+
+
+def test_all_within_is_not_certain() -> None:
+    interval = share_interval(1.0, 20)
+    assert interval.high == pytest.approx(1) and 0.8 < interval.low < 0.9
+    assert share_interval(0.0, 20).low == pytest.approx(0)
+    assert share_interval(1.0, 200).low > interval.low
+
+
+def test_ranks() -> None:
+    numbers = random.Random(4)
+    xs = [numbers.uniform(1, 50) for _ in range(30)]
+    close = spearman_interval(xs, [x * numbers.gauss(1, 0.02) for x in xs])
+    loose = spearman_interval(xs, [x * numbers.gauss(1, 0.5) for x in xs])
+    assert close and loose and 0.9 < close.low <= close.high <= 1
+    assert loose.high - loose.low > close.high - close.low
+
+
+def test_too_few_and_equal_values() -> None:
+    assert mean_interval([0.1] * 4) is None and median_interval([0.1] * 4) is None
+    assert mean_interval([0.1] * 5) == Interval(0.1, 0.1)
+    assert spearman_interval([1, 2, 3, 4], [1, 2, 3, 4]) is None
+    assert spearman_interval([1, 2, 3, 4, 5], [1] * 5) is None
+    two_sided = mean_interval([0.1, 0.1, 0.1, 0.1, 0.2])
+    assert two_sided is not None and two_sided.low < 0.12 < two_sided.high
