@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_text
 from ..errors import TableError
+from .csv_reading import CsvFile, Record, read_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,11 @@ class LatencyRow:
     error: str | None = None
 
 
-_TEXT = ("network", "digest", "device", "setting", "verdict", "error")
-_WHOLE = ("resolution", "classes", "rounds", "runs")
+_READ: dict[str, Callable[[CsvFile, Record, str], Any]] = {
+    **dict.fromkeys(("network", "digest", "device", "setting", "verdict", "error"), CsvFile.text),
+    **dict.fromkeys(("resolution", "classes", "rounds", "runs"), CsvFile.whole),
+}
+"""How a column is read; the others hold numbers."""
 _COLUMNS = tuple(f.name for f in fields(LatencyRow))
 _REQUIRED = ("network", "digest", "device", "setting", "latency_ms")
 
@@ -64,60 +67,26 @@ def write_rows(path: Path, rows: Sequence[LatencyRow]) -> None:
 
 def read_rows(path: Path) -> list[LatencyRow]:
     """The rows of a file; unknown columns are left alone, anything else amiss is a TableError."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise TableError(
-            f"there is no file {path}; make one with zenbench predict or measure --out"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"{path} cannot be read: {error}") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        _check_header(reader.fieldnames or (), path)
-        rows = [_row(record, f"{path} line {reader.line_num}") for record in reader]
-    except csv.Error as error:
-        raise TableError(f"{path} line {max(1, reader.line_num)} is not valid CSV: {error}") from None
-    if not rows:
+    file = read_csv(path)
+    file.need(*_REQUIRED)
+    if not file.records:
         raise TableError(f"{path} holds no rows")
-    return rows
+    return [_row(file, record) for record in file.records]
 
 
-def _check_header(names: Sequence[str], path: Path) -> None:
-    missing = [name for name in _REQUIRED if name not in names]
-    if missing:
-        raise TableError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
-    twice = [name for name in _COLUMNS if names.count(name) > 1]
-    if twice:
-        raise TableError(f"{path} has the column {twice[0]} more than once")
-
-
-def _row(record: dict[str, Any], place: str) -> LatencyRow:
-    if None in record or None in record.values():
-        raise TableError(f"{place} has another number of cells than the header")
+def _row(file: CsvFile, record: Record) -> LatencyRow:
     values: dict[str, Any] = {}
     for name in _COLUMNS:
-        cell = record.get(name, "").strip()
-        if cell:
-            values[name] = cell if name in _TEXT else _number(cell, name, place)
+        if file.text(record, name):
+            values[name] = _READ.get(name, CsvFile.number)(file, record, name)
     for name in _REQUIRED:
         if name not in values and not (name == "latency_ms" and "error" in values):
-            raise TableError(f"{place} has no {name}")
+            raise TableError(f"{file.place(record)} has no {name}")
     for name, value in values.items():
         # Only a deviation may be zero; everything else is divided by.
         if name.endswith("_ms") and (value < 0 or (value == 0 and name != "std_ms")):
-            raise TableError(f"{place} has the impossible {name} {value:g}")
+            raise TableError(f"{file.place(record)} has the impossible {name} {value:g}")
     return LatencyRow(**values)
-
-
-def _number(cell: str, name: str, place: str) -> float | int:
-    try:
-        value = int(cell) if name in _WHOLE else float(cell)
-    except ValueError:
-        raise TableError(f"{place}: {name} is '{cell}', not a number") from None
-    if not math.isfinite(value):
-        raise TableError(f"{place}: {name} is {cell}; it must be finite")
-    return value
 
 
 def _cell(value: object) -> str:

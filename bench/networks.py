@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +11,7 @@ from ..errors import NetworkError, UserError
 from ..zen.families import PREFIX, zoo, zoo_names
 from ..zen.families.nas_bench_201 import CELL_PREFIX, cell_network
 from ..zen.network import Network, from_json, parse_text
+from .csv_reading import read_csv
 from .subjects import FileSubject
 
 Given = Network | FileSubject
@@ -120,19 +119,15 @@ def _lines(file: Path) -> Iterator[str]:
 
 def _rows(file: Path) -> list[tuple[str, int | None, int | None]]:
     """The column `network` of a CSV file, with those of the resolution and the classes where it has them."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(_text(file), newline=""), strict=True))
-    except csv.Error as error:
-        raise UserError(f"{file} is not valid CSV: {error}") from None
-    if not rows or "network" not in rows[0]:
+    table = read_csv(file)
+    if "network" not in table.columns or not table.records:
         raise UserError(f"{file} holds no networks; it needs a column 'network' and a row for each")
     found = []
-    for number, row in enumerate(rows, 2):
-        sizes = [row.get(name) or None for name in ("resolution", "classes")]
-        if not row["network"] or not all(size is None or size.isdecimal() for size in sizes):
-            raise UserError(f"{file} row {number} needs a network, its resolution and classes whole numbers")
-        resolution, classes = (int(size) if size else None for size in sizes)
-        found.append((row["network"], resolution, classes))
+    for record in table.records:
+        text = table.text(record, "network")
+        if not text:
+            raise UserError(f"{table.place(record)} names no network")
+        found.append((text, table.whole(record, "resolution"), table.whole(record, "classes")))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ..atomic import write_text
 from ..errors import TableError, UserError, ZenbenchError
 from ..zen.network import Network
 from .agreement import rank_correlations
+from .csv_reading import CsvFile, Record, read_csv
 from .networks import networks_only, read
 
 
@@ -64,15 +64,20 @@ def read_known(
     """
     known: dict[tuple[str, str], Known] = {}
     missing = []
-    for text, cell in _cells(path, network_column, column):
+    file = read_csv(path)
+    file.need(network_column, column)
+    if not file.records:
+        raise TableError(f"{path} holds no networks; it needs a line of names and a line a network")
+    for record in file.records:
+        text = file.text(record, network_column)
         try:
             (network,) = networks_only([read(text, resolution, classes)], "ranked")
-            value = _number(cell, column)
+            value = _value(file, record, column)
         except UserError as error:
             missing.append(Missing(text, str(error)))
             continue
         if _key(network) in known:
-            raise TableError(f"{path} holds {text} twice; keep one of its rows")
+            raise TableError(f"{file.place(record)} holds {text} twice; keep one of its rows")
         known[_key(network)] = Known(network, value)
     return list(known.values()), missing
 
@@ -117,39 +122,14 @@ def write_scores(path: Path, column: str, known: Sequence[Known], rankings: Sequ
     write_text(path, buffer.getvalue())
 
 
-def _cells(path: Path, *columns: str) -> list[tuple[str, ...]]:
+def _value(file: CsvFile, record: Record, column: str) -> float:
     try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise TableError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path} cannot be read: {error}") from None
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise TableError(f"{path} is not valid CSV: {error}") from None
-    if len(rows) < 2:
-        raise TableError(f"{path} holds no networks; it needs a line of names and a line a network")
-    names = rows[0]
-    for column in columns:
-        if names.count(column) != 1:
-            raise TableError(f"{path} has no one column '{column}'; it has {', '.join(names)}")
-    places = [names.index(column) for column in columns]
-    for number, row in enumerate(rows[1:], 2):
-        if row and len(row) != len(names):
-            raise TableError(f"{path} row {number} has {len(row)} cells, the first has {len(names)}")
-    return [tuple(row[place].strip() for place in places) for row in rows[1:] if row]
-
-
-def _number(cell: str, column: str) -> float:
-    if not cell:
+        value = file.number(record, column)
+    except TableError:  # without the line: rows left out for one reason are told in one sentence
+        cell = file.text(record, column)
+        raise UserError(f"its value in the column '{column}' is '{cell}', no number") from None
+    if value is None:
         raise UserError(f"it has no value in the column '{column}'")
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(f"its value in the column '{column}' is '{cell}', no number")
     return value
 
 

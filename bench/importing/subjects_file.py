@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import UserError
 from ...zen.network import Network
 from ...zen.workload import Workload
+from ..csv_reading import CsvFile, Record, read_csv
 from ..networks import networks_only, read
-from .fields import read_text
 from .measured import Given
 
 
@@ -36,28 +34,20 @@ def read_subjects(path: Path) -> list[Given]:
 
     Columns: `file`, `subject`, and `resolution` and `classes` where a network is at others than its own.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
-    try:
-        found = list(_rows(reader, path))
-    except csv.Error as error:
-        raise UserError(f"{path} line {reader.line_num} is not valid CSV: {error}") from None
-    if not found:
+    table = read_csv(path)
+    table.need("file", "subject")
+    if not table.records:
         raise UserError(f"{path} lists no files; it needs the columns file and subject")
-    return found
+    return [_given(table, record) for record in table.records]
 
 
-def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[Given]:
-    if not {"file", "subject"} <= set(reader.fieldnames or ()):
-        raise UserError(f"{path} needs the columns file and subject")
-    for row in reader:
-        place = f"{path} line {reader.line_num}"
-        file, text = (row[name] or "" for name in ("file", "subject"))
-        sizes = [row.get(name) or None for name in ("resolution", "classes")]
-        if not file or not text or not all(size is None or size.isdecimal() for size in sizes):
-            raise UserError(f"{place} needs a file, a subject, and whole numbers for its sizes")
-        resolution, classes = (int(size) if size else None for size in sizes)
-        try:
-            item = subject(text, resolution, classes)
-        except UserError as error:
-            raise UserError(f"{place}: {error}") from None
-        yield Given(path.parent / file, item)
+def _given(table: CsvFile, record: Record) -> Given:
+    file, text = (table.text(record, name) for name in ("file", "subject"))
+    if not file or not text:
+        raise UserError(f"{table.place(record)} needs a file and a subject")
+    resolution, classes = (table.whole(record, name) for name in ("resolution", "classes"))
+    try:
+        item = subject(text, resolution, classes)
+    except UserError as error:
+        raise UserError(f"{table.place(record)}: {error}") from None
+    return Given(table.path.parent / file, item)

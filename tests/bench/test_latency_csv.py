@@ -28,8 +28,9 @@ def test_round_trip(tmp_path: Path) -> None:
         "\ufeff" + HEAD + "n,d,host,s,1.5\n",
         (HEAD + "n,d,host,s,1.5\n").replace("\n", "\r\n"),
         "extra," + HEAD + "9,n,d,host,s, 1.5 \n",
+        HEAD.replace(",", ";") + "n;d;host;s;1,5\n",
     ],
-    ids=["byte-order mark", "windows line ends", "foreign column"],
+    ids=["byte-order mark", "windows line ends", "foreign column", "semicolons and a decimal comma"],
 )
 def test_harmless_differences_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.csv").write_bytes(text.encode())
@@ -52,7 +53,11 @@ def test_harmless_differences_are_read(tmp_path: Path, text: str) -> None:
         (HEAD + "n,d,host\n", "number of cells"),
         (HEAD + "n,d,host,s,1,9\n", "number of cells"),
         (HEAD + 'n,"d,host,s,1\n', "not valid CSV"),
-        (HEAD.replace(",", ";") + "n;d;host;s;1\n", "lacks the columns"),
+        (
+            HEAD.replace(",", ";") + "n;d;host;s;1,234\n",
+            "line 2: latency_ms is '1,234', a number that can be",
+        ),
+        (HEAD + "n,d,host,s,1_000\n", "line 2: latency_ms is '1_000', not a number"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, reason: str) -> None:

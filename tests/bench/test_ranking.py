@@ -103,11 +103,11 @@ def test_a_proxy_that_fails_on_one_network_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "holds no networks"),
+        ("", "lacks the columns network, top1; it has none"),
         ("network,top1\n", "holds no networks"),
-        ("network,accuracy\na,1\n", "no one column 'top1'; it has network, accuracy"),
-        ("network,top1,top1\na,1,2\n", "no one column 'top1'"),
-        ("network,top1\na,1,2\n", "row 2 has 3 cells, the first has 2"),
+        ("network,accuracy\na,1\n", "lacks the column top1; it has network, accuracy"),
+        ("network,top1,top1\na,1,2\n", "the column top1 more than once"),
+        ("network,top1\na,1,2\n", "line 2 has another number of cells than the header: 3, not 2"),
         ('network,top1\n"a,1\n', "not valid CSV"),
         (f"network,top1\n{CELLS[0]},1\n{CELLS[0]},2\n", "twice; keep one"),
     ],
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_table_of_networks_is_refused(tmp_path: Path, text: st
     (tmp_path / "bad.csv").write_text(text)
     with pytest.raises(TableError, match=fault):
         read_known(tmp_path / "bad.csv", "top1")
-    with pytest.raises(TableError, match="cannot be read"):
+    with pytest.raises(TableError, match="there is no file"):
         read_known(tmp_path / "none.csv", "top1")
 
 
@@ -179,7 +179,7 @@ def test_the_command_answers_and_says_what_it_left_out(
     [
         (("--proxies", "magic"), "no proxy 'magic'; known are zen"),
         (("--proxies", ","), "no proxy ''; known are zen"),
-        (("--column", "price"), "no one column 'price'"),
+        (("--column", "price"), "lacks the column price"),
         (("--plot", "plot.txt"), "must end in .png, .svg, .pdf"),
         ((TEXT.format(width=99),), "leaves no network to rank"),
     ],

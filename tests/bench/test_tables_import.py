@@ -66,7 +66,7 @@ def test_a_file_names_the_subject_of_each_file(run, tmp_path: Path) -> None:  # 
     assert list(table.rows) == [Workload.parse(WORKLOAD)]
     (tmp_path / "map.csv").write_text(f"file,subject\n{Path(TIMES).name},zoo:nonsense\n")
     refused = run("tables", "import", "--subjects", "map.csv", *SETTING, "--out", "u.csv")
-    assert refused.code == 2 and "map.csv line 2: no network is called" in refused.err
+    assert refused.code == 2 and "map.csv, line 2: no network is called" in refused.err
 
 
 def test_logs_of_one_network_are_rounds_of_one_row(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -130,7 +130,7 @@ BAD = [
     (("missing.json", *SETTING, *SUBJECT, *OUT), "cannot be read"),
     ((str(DATA / "README.md"), *SETTING, *SUBJECT, *OUT), "looks like none of"),
     ((), "give the files to import"),
-    ((TIMES, "--subjects", TIMES, *SETTING, *OUT), "needs the columns file and subject"),
+    ((TIMES, "--subjects", TIMES, *SETTING, *OUT), "line 2 is not valid CSV"),
 ]
 
 
