@@ -78,7 +78,8 @@ def command(
 
 def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
     records: list[Record] = []
-    unmeasured = "learned" if model.table.card.model is None else "modelled"
+    card = model.table.card
+    unmeasured = "learned" if card.model is None else card.provenance
     for network in networks:
         workloads = network.workloads()
         sum_ms = sum(model.block(workload).ms for workload in workloads)
