@@ -17,11 +17,12 @@ class ModelledTable(AdditiveTable):
 
     def __init__(self, table: LatencyTable) -> None:
         self.record = ModelRecord.from_json(table.card.model)
-        super().__init__(table, self.record.roofline.noise)
+        self._roofline = self.record.roofline
+        super().__init__(table, self._roofline.noise)
         self._batch = table.card.setting.batch
 
     def _unit(self, workload: Workload) -> tuple[float, list[float]]:
-        return self.record.roofline.workload(workload, self._batch)
+        return self._roofline.workload(workload, self._batch)
 
     @property
     def typical_error(self) -> float:
