@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-
 from zenbench.bench.fitting import Columns, fit_table
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting, Wish
@@ -25,7 +24,7 @@ from zenbench.latency_tables.modelled import ModelledTable
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import Card, LatencyTable
 from zenbench.latency_tables.whole_features import features_of
-from zenbench.latency_tables.whole_features_cell import computed
+from zenbench.latency_tables.whole_features_cells import computed
 from zenbench.latency_tables.whole_fit import fit_networks
 from zenbench.zen.budget import Part
 from zenbench.zen.families.nas_bench_201 import cell_network
@@ -58,9 +57,9 @@ class Errors:
     def __str__(self) -> str:
         sizes, deviations = np.abs(self.relative), np.abs(self.deviations)
         return (
-            f"mean {sizes.mean():6.2%}  bias {self.relative.mean():+6.2%}  within 5 % {np.mean(sizes < 0.05):7.2%}"
-            f"  10 % {np.mean(sizes < 0.1):7.2%}  1 std {np.mean(deviations < 1):4.0%}  2 std "
-            f"{np.mean(deviations < 2):4.0%}"
+            f"mean {sizes.mean():6.2%}  bias {self.relative.mean():+6.2%}  "
+            f"within 5 % {np.mean(sizes < 0.05):7.2%}  10 % {np.mean(sizes < 0.1):7.2%}  "
+            f"1 std {np.mean(deviations < 1):4.0%}  2 std {np.mean(deviations < 2):4.0%}"
         )
 
 
@@ -80,9 +79,8 @@ def main() -> None:
 
 
 def cells(device: str, networks: Sequence[Network], truths: Vector, seeds: int) -> None:
-    print(
-        f"\n{device}, NAS-Bench-201, measured; cells that compute the same differ by {repetition(networks, truths):.2%}"
-    )
+    print(f"\n{device}, NAS-Bench-201, measured")
+    print(f"  cells that compute the same differ by {repetition(networks, truths):.2%}")
     orders = [np.random.default_rng(seed).permutation(len(truths)) for seed in range(seeds)]
     whole = [errors("nasbench201", networks, truths, order[:100], order[100:]) for order in orders]
     print(f"  {100:4} networks, {seeds:2} draws, all others:     {Errors.joined(whole)}")
@@ -159,8 +157,8 @@ def speed() -> None:
         )
         workloads = network.workloads()
         print(
-            f"  {space}: {seconds:.2f} s from the file to its table; a prediction from {len(workloads)} cached "
-            f"blocks {prediction_us(model, network):.0f} us"
+            f"  {space}: {seconds:.2f} s from the file to its table; "
+            f"a prediction from {len(workloads)} cached blocks {prediction_us(model, network):.0f} us"
         )
 
 

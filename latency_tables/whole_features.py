@@ -14,10 +14,11 @@ from ..errors import TableError
 from ..zen.network import Network
 from ..zen.space import spaces
 from ..zen.workload import Workload
-from .whole_features_cell import CellFeatures
-from .whole_features_plain import PlainFeatures
+from .whole_features_cells import CellFeatures
+from .whole_features_graph import GraphFeatures
 
-SPACES = (CellFeatures.space, *spaces())
+ANY = "any"
+SPACES = (CellFeatures.space, *spaces(), ANY)
 
 
 class WholeFeatures(Protocol):
@@ -46,5 +47,7 @@ def features_of(space: str) -> WholeFeatures:
     if space == CellFeatures.space:
         return CellFeatures()
     if space in spaces():
-        return PlainFeatures(spaces()[space])
+        return GraphFeatures(space, spaces()[space].kinds)
+    if space == ANY:
+        return GraphFeatures(space, None)
     raise TableError(f"no space is called '{space}'; known are {', '.join(SPACES)}")

@@ -29,7 +29,7 @@ LEAST_NETWORKS = 10
 FOLDS = 10
 _CARRIER_SHARE = 0.5
 """Prior standard deviation of what one carrier explains of a typical network."""
-_CORRECTION_SHARES = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08)
+_CORRECTION_SHARES = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Prior standard deviation of the most that one correction explains of any network."""
 _NOISES = tuple(0.002 * 1.5**step for step in range(13))
 _DIRECTIONS = 8
@@ -42,8 +42,10 @@ _SPREAD = 1e-6
 
 @dataclass(frozen=True)
 class _Fit:
+    """`directions`: what times its transpose is the covariance of the coefficients."""
+
     coefficients: Vector
-    covariance: Vector
+    directions: Vector
 
 
 def fit_networks(
@@ -62,7 +64,7 @@ def fit_networks(
     sums = network_features(networks, features)
     rows = sums / truths[:, None]
     left_out, spreads = _left_out(rows, features.carriers)
-    fit = _regress(rows, features.carriers)
+    fit = _fit(rows, features.carriers)
     # Errors of networks left out, less what uncertain coefficients explain of them.
     noise = sqrt(max(float(np.mean((left_out - 1) ** 2 - spreads**2)), _LEAST_NOISE**2))
     figures = zip(
@@ -72,7 +74,7 @@ def fit_networks(
     return FittedRecord(
         features=features,
         coefficients=fit.coefficients,
-        directions=_directions(rows, fit.covariance),
+        directions=fit.directions,
         unseen=tuple(name for name, column in zip(features.names, sums.T, strict=True) if not column.any()),
         noise=noise,
         resolutions=(min(resolutions), max(resolutions)),
@@ -99,13 +101,13 @@ def _left_out(rows: Vector, carriers: int) -> tuple[Vector, Vector]:
     predicted, spreads = np.empty(len(rows)), np.empty(len(rows))
     order = np.random.default_rng(0).permutation(len(rows))
     for fold in np.array_split(order, FOLDS):
-        fit = _regress(np.delete(rows, fold, axis=0), carriers)
+        fit = _fit(np.delete(rows, fold, axis=0), carriers)
         predicted[fold] = fitted_ms(rows[fold], fit.coefficients, carriers)
-        spreads[fold] = np.sqrt(np.einsum("ij,jk,ik->i", rows[fold], fit.covariance, rows[fold]))
+        spreads[fold] = np.linalg.norm(rows[fold] @ fit.directions, axis=1)
     return predicted, spreads
 
 
-def _regress(rows: Vector, carriers: int) -> _Fit:
+def _fit(rows: Vector, carriers: int) -> _Fit:
     """rows @ coefficients = 1, at the correction share and noise of highest evidence."""
     typical = np.abs(rows).mean(0)
     typical[carriers:] = np.abs(rows[:, carriers:]).max(0, initial=0.0)
@@ -131,7 +133,8 @@ def _regress(rows: Vector, carriers: int) -> _Fit:
             break
         # Work that would take negative time takes none; the others are fitted again without it.
         scaled[worst] = 0.0
-    return _Fit(mean * scaled, scaled[:, None] * np.linalg.inv(inner) * scaled)
+    covariance = scaled[:, None] * np.linalg.inv(inner) * scaled
+    return _Fit(mean * scaled, _directions(rows, covariance))
 
 
 def _posterior(gram: Vector, moment: Vector, scales: Vector, noise: float) -> tuple[Vector, Vector, Vector]:
@@ -142,7 +145,7 @@ def _posterior(gram: Vector, moment: Vector, scales: Vector, noise: float) -> tu
 
 
 def _directions(rows: Vector, covariance: Vector) -> Vector:
-    """A matrix whose product with its transpose is the covariance, but for what matters little to `rows`."""
+    """The columns by which a covariance matters most to `rows`."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     _, _, turned = np.linalg.svd(rows @ root, full_matrices=False)

@@ -1,4 +1,4 @@
-"""PlainFeatures: what the latency of a network of super blocks is explained by."""
+"""GraphFeatures: what the latency of a network of any operations is explained by."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import log2
 
 from ..errors import TableError
-from ..zen.blocks import Block
+from ..zen.blocks import Block, BlockKind
 from ..zen.network import Network
-from ..zen.space import Space
 from ..zen.units.plain import HeadUnit
 from ..zen.workload import Workload
 from .features import TimedOp, timed_ops
@@ -17,8 +16,13 @@ _KINDS = ("image", "dense", "pointwise", "depthwise", "linear")
 _SIZED_KINDS = _KINDS[1:4]
 _SIZES = tuple(2**octave for octave in range(9))
 _KERNELS = (5, 7)
+_GRANULES = (32, 128)
+"""Channels in which machines may work: registers of a CPU, tiles of a GPU. A fit that weighs MACs of plain
+and of rounded channels finds what its machine does in between."""
+_ROUNDED_KINDS = ("dense", "pointwise")
 _CARRIERS = (
     *(f"{kind} 10M MACs" for kind in _KINDS),
+    *(f"{kind} 10M MACs, channels by {granule}" for kind in _ROUNDED_KINDS for granule in _GRANULES),
     "100 kB of activations",
     "100 kB of weights",
     "operations",
@@ -34,19 +38,21 @@ _PLACE = {name: place for place, name in enumerate(_NAMES)}
 _FEW_CHANNELS = 4
 
 
-class PlainFeatures:
+class GraphFeatures:
     """MACs by kind of operation, bytes, and a fixed time an operation and a network; corrected by the
-    octave of the size, and by kernel."""
+    octave of the size, and by kernel. `kinds`: the super blocks of the space, None for any unit at all."""
 
     carriers = len(_CARRIERS)
     names = _NAMES
 
-    def __init__(self, space: Space) -> None:
-        self.space, self._kinds = space.name, ("conv", *space.kinds)
+    def __init__(self, space: str, kinds: Sequence[BlockKind] | None) -> None:
+        self.space, self._kinds = space, kinds
 
     def check(self, network: Network) -> None:
+        if self._kinds is None:
+            return
         for block in network.blocks:
-            if not isinstance(block, Block) or block.kind not in self._kinds:
+            if not isinstance(block, Block) or block.kind not in ("conv", *self._kinds):
                 raise TableError(f"the block {block} is none of the space {self.space}")
 
     def unit(self, workload: Workload) -> Sequence[float]:
@@ -61,6 +67,7 @@ class PlainFeatures:
 
 
 def _amounts(op: TimedOp) -> Sequence[tuple[str, float]]:
+    """What an operation adds to features by name, among them some that are none."""
     size = _SIZES[min(round(log2(op.size)), len(_SIZES) - 1)]
     activations = 4e-5 * (op.channels_in * op.size_in**2 + op.channels_out * op.size**2)
     amounts = [
@@ -78,7 +85,14 @@ def _amounts(op: TimedOp) -> Sequence[tuple[str, float]]:
         (work, macs),
         (f"{work}, size {size}", macs),
         (f"{work}, {op.kernel}x{op.kernel}", macs),
+        *((f"{work}, channels by {granule}", macs * _rounding(op, granule)) for granule in _GRANULES),
     ]
+
+
+def _rounding(op: TimedOp, granule: int) -> float:
+    """Product of rounded channels over that of the channels."""
+    rounded = [-(-channels // granule) * granule for channels in (op.channels_in, op.channels_out)]
+    return rounded[0] * rounded[1] / (op.channels_in * op.channels_out)
 
 
 def _kind(op: TimedOp) -> str:
