@@ -64,8 +64,8 @@ def command(
 ) -> None:
     """Learn a latency table from whole networks that were measured anywhere.
 
-    MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch). What it costs
-    is shown as the error of networks left out of the fit, a tenth at a time.
+    MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch). The errors
+    shown are of networks left out of the fit, a tenth at a time.
     """
     check_new(out)
     wish = Wish(runtime, precision, batch, threads)
