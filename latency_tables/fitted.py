@@ -38,6 +38,12 @@ class FittedTable(AdditiveTable):
         return ms, (features @ record.directions).tolist()
 
     def estimate(self, network: Network) -> Estimate:
+        try:
+            self.record.features.check(network)
+        except TableError as error:
+            raise TableError(
+                f"{error}, to which the table of {self.device} {self.setting} was fitted"
+            ) from None
         least, most = self.record.resolutions
         if not least <= network.resolution <= most:
             fitted_at = f"{least}" if least == most else f"{least} to {most}"

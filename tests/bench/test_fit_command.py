@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -204,8 +205,7 @@ def test_bad_rows_are_named(run, tmp_path: Path, fault: str) -> None:  # type: i
     write(tmp_path / "m.csv", rows)
     refused = fit(run)
     assert refused.code == 2 and not (tmp_path / "t.csv").exists()
-    with pytest.raises(AssertionError, match=expected):
-        raise AssertionError(refused.err)
+    assert re.search(expected, refused.err)
     assert len(refused.err.strip().splitlines()) == 1
 
 

@@ -238,8 +238,10 @@ def test_ten_networks_that_are_almost_alike_give_a_cautious_table() -> None:
 def test_what_no_network_had_is_refused() -> None:
     networks = list(islice(random_networks([spaces()["resnet"]], (224, 192), 1), 30))
     model = fit(networks, np.linspace(1, 2, 30), "resnet")
-    with pytest.raises(TableError, match="depthwise 10M MACs, which none of the networks had"):
+    with pytest.raises(TableError, match="none of the space resnet, to which the table of phone"):
         model.estimate(zoo("mobilenetv2-1.0"))
+    with pytest.raises(TableError, match="depthwise 10M MACs, which none of the networks had"):
+        model.block(zoo("mobilenetv2-1.0").workloads()[1])
     with pytest.raises(TableError, match="192 to 224 pixels and says nothing of 64"):
         model.estimate(parse_text(networks[0].text, 64))
     cells = fit(CELLS[:20], MEASURED["adreno_640_gpu_ms"][:20])
