@@ -25,13 +25,18 @@ class ErrorStatistics:
 
     @staticmethod
     def of(predicted_ms: Vector, observed_ms: Vector) -> ErrorStatistics:
-        from scipy.stats import rankdata
-
         errors = np.abs(predicted_ms / observed_ms - 1)
-        ranks = [rankdata(values) for values in (predicted_ms, observed_ms)]
+        ranks = [_ranks(values) for values in (predicted_ms, observed_ms)]
         ordered = len(errors) > 2 and all(np.ptp(values) > 0 for values in ranks)
-        spearman = float(np.corrcoef(*ranks)[0, 1]) if ordered else None
+        spearman = float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if ordered else None
         return ErrorStatistics(len(errors), float(np.median(errors)), float(errors.mean()), spearman)
+
+
+def _ranks(values: Vector) -> Vector:
+    """Places in order, equal values sharing the mean of theirs. Importing SciPy's takes longer than a fit."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    found: Vector = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return found
 
 
 @dataclass(frozen=True)
