@@ -1,8 +1,8 @@
 """How well tables fitted to whole networks predict others, and how fast.
 
 `python benchmarks/fit.py [--seeds 20]`: NAS-Bench-201 as measured on three phones' processors (see
-tests/data/README.md), networks of super blocks with the latencies of two shipped modelled tables and 2 %
-of noise, and the time of a fit and of a prediction. About two minutes.
+tests/data/README.md), with and without corrections; networks of super blocks with the latencies of two
+shipped modelled tables and 2 % of noise; and the time of a fit and of a prediction. About two minutes.
 """
 
 import argparse
@@ -24,13 +24,14 @@ from zenbench.latency_tables.modelled import ModelledTable
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import Card, LatencyTable
 from zenbench.latency_tables.whole_features import features_of
-from zenbench.latency_tables.whole_features_cells import computed
-from zenbench.latency_tables.whole_fit import fit_networks
+from zenbench.latency_tables.whole_features_cells import CellFeatures, computed
+from zenbench.latency_tables.whole_fit import fit_networks, network_features
 from zenbench.zen.budget import Part
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import Network
 from zenbench.zen.space import spaces
 from zenbench.zen.units.cell import CELL_OPS, CellUnit
+from zenbench.zen.workload import Workload
 
 DATA = Path(__file__).parent.parent / "tests" / "data" / "nasbench201_latency.csv"
 DEVICES = ("cortex_a76_cpu_ms", "adreno_640_gpu_ms", "adreno_630_gpu_ms")
@@ -84,12 +85,33 @@ def cells(device: str, networks: Sequence[Network], truths: Vector, seeds: int) 
     orders = [np.random.default_rng(seed).permutation(len(truths)) for seed in range(seeds)]
     whole = [errors("nasbench201", networks, truths, order[:100], order[100:]) for order in orders]
     print(f"  {100:4} networks, {seeds:2} draws, all others:     {Errors.joined(whole)}")
+    sizes = [np.abs(one.relative) for one in whole]
+    worst = max(one.mean() for one in sizes), min(np.mean(one < 0.1) for one in sizes)
+    print(f"       worst draw:                   mean {worst[0]:6.2%}  within 10 % {worst[1]:7.2%}")
     for count in COUNTS:
-        aside = [
-            errors("nasbench201", networks, truths, order[:count], order[-KEPT_ASIDE:])
-            for order in orders[: seeds // 2]
-        ]
+        halves = [(order[:count], order[-KEPT_ASIDE:]) for order in orders[: seeds // 2]]
+        aside = [errors("nasbench201", networks, truths, known, others) for known, others in halves]
         print(f"  {count:4} networks, {seeds // 2:2} draws, the same {KEPT_ASIDE}:   {Errors.joined(aside)}")
+        counts = [counts_alone(networks, truths, known, others) for known, others in halves]
+        print(f"       without corrections                {np.mean(counts):6.2%}")
+
+
+class _CountsAlone(CellFeatures):
+    """What carries the latency of a cell, without corrections."""
+
+    names = CellFeatures.names[: CellFeatures.carriers]
+
+    def unit(self, workload: Workload) -> Sequence[float]:
+        return super().unit(workload)[: self.carriers]
+
+
+def counts_alone(networks: Sequence[Network], truths: Vector, known: Vector, others: Vector) -> float:
+    """The mean error of a fit to counts of operations."""
+    features = _CountsAlone()
+    learned = [networks[index] for index in known]
+    coefficients = fit_networks(learned, list(map(str, learned)), list(truths[known]), features).coefficients
+    predicted = network_features([networks[index] for index in others], features) @ coefficients
+    return float(np.abs(predicted / truths[others] - 1).mean())
 
 
 def repetition(networks: Sequence[Network], truths: Vector) -> float:
