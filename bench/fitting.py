@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Measured:
-    """Whole networks with their latencies in ms; `setting` where the file says it, as zenbench's own do."""
+    """Whole networks with their latencies in ms; `said`: what of the setting the file says, by name."""
 
     networks: tuple[Network, ...]
     names: tuple[str, ...]
     latencies_ms: tuple[float, ...]
-    setting: Setting | None
+    said: Mapping[str, Any]
 
 
 def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: Columns) -> LatencyTable:
@@ -49,7 +50,7 @@ def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: C
     """
     features = features_of(space)
     measured = read_measured(path, features, columns)
-    setting = _setting(measured.setting, device, wish, path)
+    setting = _setting(measured.said, device, wish, path)
     try:
         record = fit_networks(measured.networks, measured.names, measured.latencies_ms, features)
     except TableError as error:
@@ -78,7 +79,7 @@ def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Meas
     file.need(columns.network, columns.latency)
     lines: dict[str, int] = {}
     networks, names, latencies = [], [], []
-    settings: dict[Setting, int] = {}
+    settings: dict[tuple[str, str], int] = {}
     for record in file.records:
         if file.text(record, "error"):
             continue
@@ -92,15 +93,15 @@ def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Meas
         networks.append(network)
         names.append(network.name or str(network))
         latencies.append(file.latency_ms(record, columns.latency))
-        settings.setdefault(_told(file, record), record.line)
+        settings.setdefault((file.text(record, "device"), file.text(record, "setting")), record.line)
     if len(settings) > 1:
         (one, line), (other, another) = list(settings.items())[:2]
         raise TableError(
-            f"{path}, line {another} was measured on {other.device} {other}, but line {line} on {one.device} "
-            f"{one}; fit one setting at a time"
+            f"{path}, line {another} was measured on {_shown(other)}, but line {line} on "
+            f"{_shown(one)}; fit one setting at a time"
         )
-    told = next(iter(settings), None)
-    return Measured(tuple(networks), tuple(names), tuple(latencies), told if told != _UNTOLD else None)
+    said = [_said(*texts, f"{path}, line {line}") for texts, line in settings.items()]
+    return Measured(tuple(networks), tuple(names), tuple(latencies), said[0] if said else {})
 
 
 def _network(file: CsvFile, record: Record, features: WholeFeatures, columns: Columns) -> Network:
@@ -117,42 +118,38 @@ def _network(file: CsvFile, record: Record, features: WholeFeatures, columns: Co
     return network
 
 
-_UNTOLD = Setting(UNKNOWN, UNKNOWN, UNKNOWN, pinning=UNKNOWN)
-
-
-def _told(file: CsvFile, record: Record) -> Setting:
-    """The setting in a row of zenbench's own files."""
-    device, text = file.text(record, "device"), file.text(record, "setting")
-    if not device or not text:
-        return _UNTOLD
+def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:
+    """What the columns device and setting say, each empty where there is none."""
+    if not setting:
+        return {"device": device} if device else {}
     try:
-        return Setting.parse(device, text)
+        found = asdict(Setting.parse(device or UNKNOWN, setting))
     except UserError as error:
-        raise TableError(f"{file.place(record)}: {error}") from None
+        raise TableError(f"{place}: {error}") from None
+    return {name: value for name, value in found.items() if name != "device" or device}
 
 
-def _setting(told: Setting | None, device: str | None, wish: Wish, path: Path) -> Setting:
-    asked: dict[str, Any] = {
-        "device": device,
-        "runtime": wish.runtime,
-        "precision": wish.precision,
-        "batch": wish.batch,
-        "threads": wish.threads,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    if told is not None:
-        for name, value in given.items():
-            if getattr(told, name) != value:
-                raise UserError(
-                    f"{path} was measured with {name} {getattr(told, name)}, not {value}; "
-                    "leave the option out"
-                )
-        return told
-    setting = replace(_UNTOLD, **given)
+def _setting(said: Mapping[str, Any], device: str | None, wish: Wish, path: Path) -> Setting:
+    """What the file says, else the options, else unknown."""
+    asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
+    given = {name: value for name, value in {"device": device, **asked}.items() if value is not None}
+    for name, value in given.items():
+        if said.get(name, value) != value:
+            raise UserError(
+                f"{path} was measured with {name} {said[name]}, not {value}; leave the option out"
+            )
+    setting = Setting(**{**_UNKNOWN, **given, **said})
     Setting.parse(setting.device, str(setting))
     if not all(character.isalnum() or character in "._-" for character in setting.device):
         raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
     return setting
+
+
+_UNKNOWN: Mapping[str, Any] = dict.fromkeys(("device", "runtime", "precision", "pinning"), UNKNOWN)
+
+
+def _shown(setting: tuple[str, str]) -> str:
+    return " ".join(filter(None, setting)) or "a device that it does not name"
 
 
 def _shorten(text: str, limit: int = 60) -> str:

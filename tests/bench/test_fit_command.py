@@ -164,6 +164,18 @@ def test_the_setting_comes_from_zenbench_s_own_files(run, tmp_path: Path) -> Non
     assert refused.code == 2 and "line 22" in refused.err and "one setting at a time" in refused.err
 
 
+def test_a_foreign_file_s_device_column_counts(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    header = ("network", "device", "latency_ms")
+    rows = [(name, "phone-7", ms) for name, ms in ROWS[:20]]
+    write(tmp_path / "m.csv", rows, header)
+    assert fit(run, "--runtime", "litert").code == 0
+    setting = LatencyTable.load(tmp_path / "t.csv").card.setting
+    assert (setting.device, setting.runtime, setting.precision) == ("phone-7", "litert", "unknown")
+    write(tmp_path / "m.csv", [*rows, (ROWS[20][0], "phone-8", 2.0)], header)
+    refused = run("fit", "m.csv", "--space", "nasbench201", "--out", "other.csv")
+    assert refused.code == 2 and "line 22 was measured on phone-8, but line 2 on phone-7" in refused.err
+
+
 def test_a_table_of_this_computer_knows_it(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     write(tmp_path / "m.csv", ROWS[:20])
     assert fit(run, "--device-name", "host").code == 0
