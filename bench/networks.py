@@ -45,7 +45,10 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     found = spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):
         return found
-    return replace(found, resolution=resolution or found.resolution, classes=classes or found.classes)
+    sizes = (resolution or found.resolution, classes or found.classes)
+    if sizes == (found.resolution, found.classes):
+        return found
+    return replace(found, resolution=sizes[0], classes=sizes[1])
 
 
 def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:

@@ -39,6 +39,11 @@ def calibrate_model(
             f"the table of {table.card.setting.device} {table.card.setting} was measured: "
             "it calibrates itself on the whole networks that zenbench profile times"
         )
+    if table.card.provenance == "fitted":
+        raise TableError(
+            f"the table of {table.card.setting.device} {table.card.setting} was fitted to whole networks; "
+            "fit it again to all that you measured, with zenbench fit"
+        )
     record = ModelRecord.from_json(table.card.model)
     if record.calibration is not None:
         raise TableError(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ..zen.budget import Estimate, LatencyModel
 from ..zen.network import Network
+from .fitted import FittedTable
 from .model import TableModel
 from .modelled import ModelledTable
 from .table import LatencyTable
@@ -31,4 +32,6 @@ class Predictor(LatencyModel, Protocol):
 
 def predictor(table: LatencyTable) -> Predictor:
     """The predictor for a table: its card's model where it has one, else its measured rows."""
-    return TableModel(table) if table.card.model is None else ModelledTable(table)
+    if table.card.model is None:
+        return TableModel(table)
+    return FittedTable(table) if table.card.provenance == "fitted" else ModelledTable(table)

@@ -8,10 +8,10 @@ sure the fit is, and the derivative of a latency by them is at hand with the lat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
-from math import exp, inf, isfinite, log, sqrt
+from math import exp, inf, isfinite, log
 from typing import Any
 
 import numpy as np
@@ -179,8 +179,3 @@ def _covariance(given: Any, size: int) -> Vector:
     if np.abs(found - found.T).max() > _ASYMMETRY or float(np.linalg.eigvalsh(found).min()) < -_ASYMMETRY:
         raise ModelError("its covariance is not that of any coefficients")
     return found
-
-
-def spread(uncertain: Sequence[float], ms: float, noise: float) -> float:
-    """Standard deviation in ms, of coefficients along independent directions and of the model itself."""
-    return sqrt(sum(value * value for value in uncertain) + (noise * ms) ** 2)

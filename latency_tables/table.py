@@ -24,6 +24,7 @@ from ..zen.network import Network, from_json
 from ..zen.workload import Workload
 from .model_record import ModelRecord
 from .roofline import ModelError
+from .whole_record import FittedRecord
 
 SCHEMA = "zenbench-table/1"
 Provenance = Literal["measured", "fitted", "modelled"]
@@ -59,8 +60,8 @@ class Card:
     """What makes a table's numbers mean something.
 
     `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what
-    other tools measured. `recipe` is empty where it is not known. A `modelled` table has neither, and no
-    rows but a `model`: see `ModelRecord`.
+    other tools measured. `recipe` is empty where it is not known. A `modelled` or `fitted` table has
+    neither, and no rows but a `model`: see `ModelRecord` and `FittedRecord`.
     """
 
     setting: Setting
@@ -91,8 +92,11 @@ class LatencyTable:
     def merged_with(self, other: LatencyTable) -> LatencyTable:
         """Both tables' rows, the same workload averaged by rounds; raises TableError for other settings."""
         mine, theirs = self.card, other.card
-        if "modelled" in (mine.provenance, theirs.provenance):
-            raise TableError("a modelled table does not merge: it has no rows; give measured tables only")
+        for card in (mine, theirs):
+            if card.model is not None:
+                raise TableError(
+                    f"a {card.provenance} table does not merge: it has no rows; give measured tables only"
+                )
         if mine.setting != theirs.setting:
             raise TableError(f"tables of two settings do not merge: {mine.setting} and {theirs.setting}")
         if dict(mine.identity) != dict(theirs.identity):
@@ -140,7 +144,7 @@ class LatencyTable:
         networks, judges = _networks_from_csv(texts[1], path)
         card = _card(card_data, path)
         if card.model is not None and (rows or networks or judges):
-            raise TableError(f"table {path} has a model and rows, but a modelled table has no rows")
+            raise TableError(f"table {path} has a model and rows, but a {card.provenance} table has no rows")
         return LatencyTable(card, rows, networks, judges)
 
 
@@ -282,7 +286,8 @@ def _card(data: dict[str, Any], path: Path) -> Card:
         )
     try:
         if card.model is not None:
-            ModelRecord.from_json(card.model)
+            record_type = FittedRecord if card.provenance == "fitted" else ModelRecord
+            record_type.from_json(card.model)
     except ModelError as error:
         raise TableError(
             f"card {card_path(path)} holds a damaged model: {error}; "
@@ -293,9 +298,9 @@ def _card(data: dict[str, Any], path: Path) -> Card:
 
 def _has_basis(card: Card) -> bool:
     """Whether a card says what its numbers rest on: measured rounds, or a model and nothing measured."""
-    if card.provenance == "modelled":
+    if card.provenance in ("modelled", "fitted"):
         return card.model is not None and card.reference is None and card.reference_ms is None
-    return card.provenance in ("measured", "fitted") and card.model is None and _has_reference(card)
+    return card.provenance == "measured" and card.model is None and _has_reference(card)
 
 
 def _has_reference(card: Card) -> bool:

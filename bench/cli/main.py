@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "Latency of networks, from a table.",
     "export": "Write a network as an ONNX or TFLite file and check it.",
     "measure": "Latency of whole networks, measured on a device.",
+    "fit": "Learn a latency table from whole networks that were measured anywhere.",
     "calibrate": "Improve a modelled table with whole networks that you measured.",
     "compare": "Hold predictions against measurements.",
     "report": "One page that shows a run: a self-contained HTML file.",

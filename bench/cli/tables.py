@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ...errors import TableError, UserError
+from ...latency_tables.additive import AdditiveTable
 from ...latency_tables.model import TableModel
-from ...latency_tables.modelled import ModelledTable
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
@@ -85,4 +85,4 @@ def _errors(model: Predictor) -> Record:
         calibration = model.calibration
         error = calibration.noise if calibration.networks else None
         return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
-    return {"left_out_error": model.record.typical_error} if isinstance(model, ModelledTable) else {}
+    return {"left_out_error": model.typical_error} if isinstance(model, AdditiveTable) else {}

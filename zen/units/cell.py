@@ -7,6 +7,7 @@ Source: NAS-Bench-201 (arXiv 2001.00326), section 2.1 and figure 1. Convolutions
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from ...errors import NetworkError
@@ -82,17 +83,7 @@ class CellUnit(Unit):
 
     def live(self) -> tuple[tuple[int, int, str], ...]:
         """(source, target, operation) of every operation that the output depends on."""
-        edges = [
-            (*edge, op) for edge, op in zip(CELL_EDGES, self.ops.split("."), strict=True) if op != "none"
-        ]
-        fed, needed = {0}, {_OUTPUT}
-        for source, target, _ in edges:
-            if source in fed:
-                fed.add(target)
-        for source, target, _ in reversed(edges):
-            if target in needed:
-                needed.add(source)
-        return tuple(edge for edge in edges if edge[0] in fed and edge[1] in needed)
+        return _live(self.ops)
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         live, nodes = self.live(), {0: x}
@@ -122,6 +113,20 @@ class CellUnit(Unit):
             raise NetworkError(f"the cell {self.ops} passes nothing from its input to its output")
         if self.is_identity:
             raise NetworkError(f"the cell {self.ops} only hands its input on; leave it out")
+
+
+# A network asks it of fifteen equal cells, several times.
+@lru_cache(maxsize=1024)
+def _live(ops: str) -> tuple[tuple[int, int, str], ...]:
+    edges = [(*edge, op) for edge, op in zip(CELL_EDGES, ops.split("."), strict=True) if op != "none"]
+    fed, needed = {0}, {_OUTPUT}
+    for source, target, _ in edges:
+        if source in fed:
+            fed.add(target)
+    for source, target, _ in reversed(edges):
+        if target in needed:
+            needed.add(source)
+    return tuple(edge for edge in edges if edge[0] in fed and edge[1] in needed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""`zenbench fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ...devices.base import Wish
+from ...latency_tables.fitted import FittedTable
+from ...latency_tables.whole_features import SPACES
+from ..fitting import UNKNOWN, Columns, fit_table
+from ..importing.measured import check_new
+from .options import FILE, TABLE, format_option
+from .output import Column, answer, say
+
+COLUMNS = (
+    Column("networks", "networks"),
+    Column("mean_error", "mean error", lambda v: f"{v:.1%}"),
+    Column("median_error", "median", lambda v: f"{v:.1%}"),
+    Column("within_5", "within 5 %", lambda v: f"{v:.1%}"),
+    Column("within_10", "within 10 %", lambda v: f"{v:.1%}"),
+    Column("bias", "bias", lambda v: f"{v:+.1%}"),
+    Column("spearman", "rank correlation", lambda v: f"{v:.3f}"),
+)
+
+
+@click.command("fit")
+@click.argument("measured", type=FILE)
+@click.option("--space", type=click.Choice(SPACES), required=True, help="What the networks are.")
+@click.option("--out", type=TABLE, required=True, help="The new table's .csv.")
+@click.option(
+    "--network-column", default="network", show_default=True, help="The column that names networks."
+)
+@click.option(
+    "--latency-column",
+    default="latency_ms",
+    show_default=True,
+    help="The column of latencies; its name ends in its unit: _us, _ms or _s.",
+)
+@click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width of the networks.")
+@click.option("--classes", type=click.IntRange(1), help="Outputs of their classifiers.")
+@click.option("--device-name", help=f"The device that was measured; default {UNKNOWN}.")
+@click.option("--runtime", help=f"The runtime it ran in, such as litert; default {UNKNOWN}.")
+@click.option("--precision", help=f"fp32, fp16 or int8; default {UNKNOWN}.")
+@click.option("--batch", type=click.IntRange(1), help="Images a run; default 1.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; default 1.")
+@format_option
+def command(
+    measured: Path,
+    space: str,
+    out: Path,
+    network_column: str,
+    latency_column: str,
+    resolution: int | None,
+    classes: int | None,
+    device_name: str | None,
+    runtime: str | None,
+    precision: str | None,
+    batch: int | None,
+    threads: int | None,
+    style: str,
+) -> None:
+    """Learn a latency table from whole networks that were measured anywhere.
+
+    MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch). The errors
+    shown are of networks left out of the fit, a tenth at a time.
+    """
+    check_new(out)
+    wish = Wish(runtime, precision, batch, threads)
+    columns = Columns(network_column, latency_column, resolution, classes)
+    table = fit_table(measured, space, device_name, wish, columns)
+    table.save(out)
+    model = FittedTable(table)
+    error = model.record.error
+    errors = np.array([one.left_out_ms / one.latency_ms - 1 for one in model.record.trained_on])
+    summary = {
+        "table": str(out),
+        "space": space,
+        "device": model.device,
+        "setting": model.setting,
+        "networks": error.networks,
+        "mean_error": error.mean,
+        "median_error": error.median,
+        "within_5": float(np.mean(np.abs(errors) <= 0.05)),
+        "within_10": float(np.mean(np.abs(errors) <= 0.10)),
+        "bias": float(errors.mean()),
+        "spearman": error.spearman,
+    }
+    answer([summary], COLUMNS, style)
+    say(
+        f"{out}: {model.device} {model.setting}, fitted to {error.networks} networks of {space}; "
+        "the errors are of networks left out, a tenth at a time"
+    )

@@ -1,0 +1,156 @@
+"""Fitting a table to whole networks that anyone measured: from a CSV file to a `fitted` table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..devices import host_cpu
+from ..devices.base import Setting, Wish
+from ..devices.card import cards
+from ..errors import TableError, UserError
+from ..latency_tables.table import Card, LatencyTable
+from ..latency_tables.whole_features import WholeFeatures, features_of
+from ..latency_tables.whole_fit import fit_networks
+from ..zen.network import Network
+from .csv_reading import CsvFile, Record, read_csv
+from .networks import networks_only, read
+from .profiling import utc_now
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a file holds what, and the resolution and classes of networks whose rows do not say."""
+
+    network: str = "network"
+    latency: str = "latency_ms"
+    resolution: int | None = None
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Whole networks with their latencies in ms; `said`: what of the setting the file says, by name."""
+
+    networks: tuple[Network, ...]
+    names: tuple[str, ...]
+    latencies_ms: tuple[float, ...]
+    said: Mapping[str, Any]
+
+
+def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: Columns) -> LatencyTable:
+    """The table fitted to a file; raises TableError with file, line and reason for what cannot be used.
+
+    What neither the file nor the wish says of the setting is `unknown`, one image and one thread.
+    """
+    features = features_of(space)
+    measured = read_measured(path, features, columns)
+    setting = _setting(measured.said, device, wish, path)
+    try:
+        record = fit_networks(measured.networks, measured.names, measured.latencies_ms, features)
+    except TableError as error:
+        raise TableError(f"{path}: {error}") from None
+    known = cards().get(setting.device)
+    card = Card(
+        setting=setting,
+        provenance="fitted",
+        # A table of this computer holds on its CPU model only.
+        identity=host_cpu.identity() if known is not None and known.local else {},
+        versions={},
+        recipe={},
+        reference=None,
+        reference_ms=None,
+        created=utc_now(),
+        source=f"fitted to the column {columns.latency} of {path.name} "
+        f"(sha256 {hashlib.sha256(path.read_bytes()).hexdigest()})",
+        model=record.to_json(),
+    )
+    return LatencyTable(card, {})
+
+
+def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Measured:
+    """The networks of a file, each once and of the features' space; rows that hold an error are left out."""
+    file = read_csv(path)
+    file.need(columns.network, columns.latency)
+    lines: dict[str, int] = {}
+    networks, names, latencies = [], [], []
+    settings: dict[tuple[str, str], int] = {}
+    for record in file.records:
+        if file.text(record, "error"):
+            continue
+        network = _network(file, record, features, columns)
+        if network.digest in lines:
+            raise TableError(
+                f"{file.place(record)} measures {_shorten(file.text(record, columns.network))} again, as "
+                f"line {lines[network.digest]} does; keep one of them"
+            )
+        lines[network.digest] = record.line
+        networks.append(network)
+        names.append(network.name or str(network))
+        latencies.append(file.latency_ms(record, columns.latency))
+        settings.setdefault((file.text(record, "device"), file.text(record, "setting")), record.line)
+    if len(settings) > 1:
+        (one, line), (other, another) = list(settings.items())[:2]
+        raise TableError(
+            f"{path}, line {another} was measured on {_shown(other)}, but line {line} on "
+            f"{_shown(one)}; fit one setting at a time"
+        )
+    said = [_said(*texts, f"{path}, line {line}") for texts, line in settings.items()]
+    return Measured(tuple(networks), tuple(names), tuple(latencies), said[0] if said else {})
+
+
+def _network(file: CsvFile, record: Record, features: WholeFeatures, columns: Columns) -> Network:
+    text = file.text(record, columns.network)
+    if not text:
+        raise TableError(f"{file.place(record)} names no network")
+    resolution = columns.resolution or file.whole(record, "resolution")
+    classes = columns.classes or file.whole(record, "classes")
+    try:
+        (network,) = networks_only([read(text, resolution, classes)], "used for a fit")
+        features.check(network)
+    except UserError as error:
+        raise TableError(f"{file.place(record)}: {error}") from None
+    return network
+
+
+def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:
+    """What the columns device and setting say, each empty where there is none."""
+    if not setting:
+        return {"device": device} if device else {}
+    try:
+        found = asdict(Setting.parse(device or UNKNOWN, setting))
+    except UserError as error:
+        raise TableError(f"{place}: {error}") from None
+    return {name: value for name, value in found.items() if name != "device" or device}
+
+
+def _setting(said: Mapping[str, Any], device: str | None, wish: Wish, path: Path) -> Setting:
+    """What the file says, else the options, else unknown."""
+    asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
+    given = {name: value for name, value in {"device": device, **asked}.items() if value is not None}
+    for name, value in given.items():
+        if said.get(name, value) != value:
+            raise UserError(
+                f"{path} was measured with {name} {said[name]}, not {value}; leave the option out"
+            )
+    setting = Setting(**{**_UNKNOWN, **given, **said})
+    Setting.parse(setting.device, str(setting))
+    if not all(character.isalnum() or character in "._-" for character in setting.device):
+        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+    return setting
+
+
+_UNKNOWN: Mapping[str, Any] = dict.fromkeys(("device", "runtime", "precision", "pinning"), UNKNOWN)
+
+
+def _shown(setting: tuple[str, str]) -> str:
+    return " ".join(filter(None, setting)) or "a device that it does not name"
+
+
+def _shorten(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,74 @@
+"""FittedTable: a table without measured rows, whose model was fitted to latencies of whole networks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import TableError
+from ..zen.budget import Estimate
+from ..zen.network import Network
+from ..zen.workload import Workload
+from .additive import AdditiveTable
+from .table import LatencyTable
+from .whole_record import FittedRecord, fitted_ms
+
+
+class FittedTable(AdditiveTable):
+    """The model that `zenbench fit` wrote, as the port that searches and predictions ask.
+
+    Raises TableError for units and resolutions that the networks fitted to say nothing of.
+    """
+
+    def __init__(self, table: LatencyTable) -> None:
+        self.record = FittedRecord.from_json(table.card.model)
+        super().__init__(table, self.record.noise)
+        carriers = self.record.features.names[: self.record.features.carriers]
+        self._unseen = [(carriers.index(name), name) for name in self.record.unseen if name in carriers]
+
+    def _unit(self, workload: Workload) -> tuple[float, list[float]]:
+        record = self.record
+        features = np.asarray(record.features.unit(workload))
+        for place, name in self._unseen:
+            if features[place]:
+                raise TableError(
+                    f"{workload.label} has {name}, which none of the networks had that the table of "
+                    f"{self.device} {self.setting} was fitted to; fit one to networks that have it"
+                )
+        ms = float(fitted_ms(features, record.coefficients, record.features.carriers))
+        return ms, (features @ record.directions).tolist()
+
+    def estimate(self, network: Network) -> Estimate:
+        try:
+            self.record.features.check(network)
+        except TableError as error:
+            raise TableError(
+                f"{error}, to which the table of {self.device} {self.setting} was fitted"
+            ) from None
+        least, most = self.record.resolutions
+        if not least <= network.resolution <= most:
+            fitted_at = f"{least}" if least == most else f"{least} to {most}"
+            raise TableError(
+                f"the table of {self.device} {self.setting} was fitted to networks at {fitted_at} pixels and "
+                f"says nothing of {network.resolution}; give --resolution, or fit one to such networks"
+            )
+        return super().estimate(network)
+
+    @property
+    def typical_error(self) -> float:
+        return self.record.error.median
+
+    @property
+    def notice(self) -> str:
+        return (
+            f"{self.device} {self.setting} is fitted to {self.record.error.networks} whole networks of "
+            f"{self.record.features.space}, mean error {self.record.error.mean:.1%} on those left out"
+        )
+
+    @property
+    def summary(self) -> str:
+        error = self.record.error
+        rank = "" if error.spearman is None else f", rank correlation {error.spearman:.3f}"
+        return (
+            f"left out of the fit a tenth at a time, {error.networks} networks have a median error of "
+            f"{error.median:.1%} and a mean of {error.mean:.1%}{rank}"
+        )

@@ -1,0 +1,53 @@
+"""What a whole network's latency is explained by, unit by unit: one set of features a space.
+
+Features add up over units, so a fit to whole networks predicts every unit. The first of them carry a
+network's latency and cannot be negative: so much work of a kind. The rest are corrections: where in a cell
+or at which size the work is done, and how operations of one cell meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..errors import TableError
+from ..zen.network import Network
+from ..zen.space import spaces
+from ..zen.workload import Workload
+from .whole_features_cells import CellFeatures
+from .whole_features_graph import GraphFeatures
+
+ANY = "any"
+SPACES = (CellFeatures.space, *spaces(), ANY)
+
+
+class WholeFeatures(Protocol):
+    """The features of one space's units; `names` of all, of which the first `carriers` carry the latency."""
+
+    @property
+    def space(self) -> str: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def carriers(self) -> int: ...
+
+    def check(self, network: Network) -> None:
+        """Raises TableError where a network is none of this space."""
+        ...
+
+    def unit(self, workload: Workload) -> Sequence[float]:
+        """One value a name; raises TableError where a unit is none of this space."""
+        ...
+
+
+def features_of(space: str) -> WholeFeatures:
+    """The features of a space by its name."""
+    if space == CellFeatures.space:
+        return CellFeatures()
+    if space in spaces():
+        return GraphFeatures(space, spaces()[space].kinds)
+    if space == ANY:
+        return GraphFeatures(space, None)
+    raise TableError(f"no space is called '{space}'; known are {', '.join(SPACES)}")

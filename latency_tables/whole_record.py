@@ -1,0 +1,117 @@
+"""FittedRecord: the model in a fitted table's card: coefficients, what they were fitted to, and its error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+
+from ..errors import TableError
+from .features import Vector
+from .model_record import ErrorStatistics, Trained, read_statistics, read_trained, rounded
+from .roofline import ModelError
+from .whole_features import WholeFeatures, features_of
+
+KIND = "whole-network"
+VERSION = 1
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRecord:
+    """A space's features with the ms that one unit of each takes.
+
+    `directions`: a column for each independent direction in which the coefficients are uncertain. `unseen`:
+    features that no network had. `noise`: relative error of a network at coefficients known exactly.
+    `resolutions`: the least and the most of the networks. `error`: of networks left out, a tenth at a time.
+    """
+
+    features: WholeFeatures
+    coefficients: Vector
+    directions: Vector
+    unseen: tuple[str, ...]
+    noise: float
+    resolutions: tuple[int, int]
+    error: ErrorStatistics
+    trained_on: tuple[Trained, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "version": VERSION,
+            "space": self.features.space,
+            "coefficients": {
+                name: {"ms": _short(ms), "directions": [_short(value) for value in direction]}
+                for name, ms, direction in zip(
+                    self.features.names, self.coefficients.tolist(), self.directions.tolist(), strict=True
+                )
+            },
+            "unseen": list(self.unseen),
+            "noise": _short(self.noise),
+            "resolutions": list(self.resolutions),
+            "left_out_error": rounded(asdict(self.error)),
+            "trained_on": [rounded(asdict(one)) for one in self.trained_on],
+        }
+
+    @staticmethod
+    def from_json(record: Any) -> FittedRecord:
+        """The record that `to_json` wrote; raises ModelError for anything else."""
+        if not isinstance(record, Mapping) or record.get("kind") != KIND:
+            raise ModelError(f"it is no model of the kind {KIND}")
+        if record.get("version") != VERSION:
+            raise ModelError(f"its version is {record.get('version')!r}; this zenbench reads {VERSION}")
+        try:
+            features = features_of(str(record.get("space")))
+        except TableError as error:
+            raise ModelError(str(error)) from None
+        coefficients, directions = _coefficients(record.get("coefficients"), features.names)
+        noise, resolutions, unseen = record.get("noise"), record.get("resolutions"), record.get("unseen")
+        if not isinstance(noise, float) or not 0 < noise < inf:
+            raise ModelError(f"its noise is {noise!r}, not a number above 0")
+        if not isinstance(unseen, list) or not set(map(str, unseen)) <= set(features.names):
+            raise ModelError("its unseen must be names of coefficients")
+        if (
+            not isinstance(resolutions, list)
+            or [type(one) for one in resolutions] != [int, int]
+            or not 1 <= resolutions[0] <= resolutions[1]
+        ):
+            raise ModelError("its resolutions must be the least and the most")
+        return FittedRecord(
+            features=features,
+            coefficients=coefficients,
+            directions=directions,
+            unseen=tuple(unseen),
+            noise=noise,
+            resolutions=(resolutions[0], resolutions[1]),
+            error=read_statistics(record.get("left_out_error"), "left_out_error"),
+            trained_on=read_trained(record.get("trained_on")),
+        )
+
+
+def fitted_ms(features: Vector, coefficients: Vector, carriers: int) -> Vector:
+    """Latencies of rows of features. Corrections, which are linear, never take more than half of what they
+    correct: far from what was measured they would turn it upside down."""
+    shares = features * coefficients
+    carried = shares[..., :carriers].sum(-1)
+    found: Vector = np.maximum(shares.sum(-1), _LEAST_SHARE * carried)
+    return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.7g}")
+
+
+def _coefficients(given: Any, names: tuple[str, ...]) -> tuple[Vector, Vector]:
+    if not isinstance(given, Mapping) or set(given) != set(names):
+        raise ModelError(f"its coefficients must be {', '.join(names)}")
+    try:
+        ms = np.array([given[name]["ms"] for name in names], dtype=float)
+        directions = np.array([given[name]["directions"] for name in names], dtype=float)
+    except (TypeError, KeyError, ValueError):
+        raise ModelError("every coefficient must have ms and directions, which are numbers") from None
+    if directions.ndim != 2 or not all(map(isfinite, [*ms.tolist(), *directions.ravel().tolist()])):
+        raise ModelError("every coefficient must have ms and as many directions, which are finite")
+    return ms, directions
