@@ -59,12 +59,33 @@ def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
         if measurement.subject in history.judging:
             found.setdefault(measurement.subject, []).append(measurement)
     setting = history.sittings[-1].setting
-    return [_row(history.networks[key], rounds, setting, reference_ms) for key, rounds in found.items()]
+    return [
+        _row(history.networks[key], rounds, setting, reference_ms, _visits) for key, rounds in found.items()
+    ]
+
+
+_Halves = tuple[list[Measurement], list[Measurement]]
+
+
+def _every_other(rounds: list[Measurement]) -> _Halves:
+    """So that both halves see the whole sitting."""
+    return rounds[::2], rounds[1::2]
+
+
+def _visits(rounds: list[Measurement]) -> _Halves:
+    """So that each half is a network loaded anew."""
+    middle = (len(rounds) + 1) // 2
+    return rounds[:middle], rounds[middle:]
 
 
 def _row(
-    item: Given, measurements: list[Measurement], setting: Setting, reference_ms: float | None
+    item: Given,
+    measurements: list[Measurement],
+    setting: Setting,
+    reference_ms: float | None,
+    halves_of: Callable[[list[Measurement]], _Halves] = _every_other,
 ) -> LatencyRow:
+    """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
     network = item if isinstance(item, Network) else item.network
     row = LatencyRow(
         network=str(item),
@@ -79,10 +100,7 @@ def _row(
     if errors or not rounds:
         return replace(row, error=errors[0] if errors else "not measured")
     whole = row_of(rounds, reference_ms)
-    # Every other round, so that both halves see the whole sitting: how well it repeats itself.
-    halves = [
-        row_of(rounds[start::2], reference_ms).latency_ms if rounds[start::2] else None for start in (0, 1)
-    ]
+    halves = [row_of(half, reference_ms).latency_ms if half else None for half in halves_of(rounds)]
     return replace(
         row,
         latency_ms=whole.latency_ms,

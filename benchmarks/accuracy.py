@@ -20,13 +20,15 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from zenbench.bench.agreement import Agreement, agree
+from zenbench.bench.agreement import agree
+from zenbench.bench.cli.compare import SHOWN, show_agreement
 from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
 from zenbench.bench.journal import read
-from zenbench.bench.latency_csv import LatencyRow, read_rows, write_rows
+from zenbench.bench.latency_csv import read_rows, write_rows
 from zenbench.bench.planning import plan, random_networks
 from zenbench.bench.prediction import predict
 from zenbench.bench.profiling import journal_path
+from zenbench.bench.shares import shares_of_worst
 from zenbench.bench.tally import Limits
 from zenbench.bench.whole import judged
 from zenbench.devices.base import Access, Wish
@@ -34,7 +36,6 @@ from zenbench.devices.registry import device
 from zenbench.latency_tables.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.units import parse_duration_ms
-from zenbench.zen.graph import Conv
 from zenbench.zen.network import Network
 from zenbench.zen.space import spaces
 
@@ -117,17 +118,10 @@ def write_results(table: Path) -> None:
 
 
 def show(table: Path) -> Result:
-    """Prints the errors by the kind of the largest kernel, and gives the line of the summary."""
+    """Prints what `zenbench compare` says, and gives the line of the summary."""
     loaded, history = LatencyTable.load(table), read(journal_path(table))
-    measured, predicted = (read_rows(table.parent / name) for name in ("measured.csv", "predicted.csv"))
-    found = agree(measured, predicted)
-    print(f"{found.device} {found.setting}")
-    kinds = {network.digest: largest_kernel(network) for network in history.networks.values()}
-    for kind in sorted({kinds[row.digest] for row in measured}):
-        group = of_kind(kind, kinds, measured, predicted)
-        print(f"  {kind}: {group.count} networks, mean error {group.mape:.1%}, bias {group.bias:+.1%}")
-    for pair in found.pairs[:3]:
-        print(f"  {pair.error:+.1%}: {pair.digest}, {pair.measured_ms:.3g} ms, {kinds[pair.digest]}")
+    found = agree(*(read_rows(table.parent / name) for name in ("measured.csv", "predicted.csv")))
+    show_agreement(found, "table", shares_of_worst(found, found.pairs[:SHOWN], table))
     return Result(
         f"{found.device} {found.setting}",
         len(loaded.rows),
@@ -143,20 +137,6 @@ def show(table: Path) -> Result:
         found.spearman,
         (history.seconds("calibrating") + history.seconds("judging")) / 60,
     )
-
-
-def of_kind(
-    kind: str, kinds: dict[str, str], measured: list[LatencyRow], predicted: list[LatencyRow]
-) -> Agreement:
-    return agree(*([row for row in rows if kinds[row.digest] == kind] for rows in (measured, predicted)))
-
-
-def largest_kernel(network: Network) -> str:
-    """The kind of a network whose latency a runtime may treat apart."""
-    convolutions = [op for op in network.graph().ops if isinstance(op, Conv)]
-    depthwise = [op.kernel for op in convolutions if op.groups == op.in_channels > 1]
-    kind, kernels = ("depthwise", depthwise) if depthwise else ("dense", [op.kernel for op in convolutions])
-    return f"{kind}, up to {max(kernels)}x{max(kernels)}"
 
 
 def write_summary(path: Path, results: list[Result]) -> None:
