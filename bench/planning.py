@@ -30,9 +30,9 @@ from .subjects import is_network_key
 
 NETWORK_EVERY = 12
 DRAWN_EVERY = 4
-_LEAST_KNOWN = 24
+LEAST_KNOWN = 24
 """Workloads drawn before any is chosen."""
-_GROWTH = 0.5
+GROWTH = 0.5
 """A lap of choices is this share of what is known: choosing takes a second, a few more rows change little."""
 _NETWORKS_A_LAP = 24
 _GAINING_NETWORKS = 60
@@ -72,13 +72,13 @@ def _workloads(
     while True:
         rows, _ = rows_of(history)
         known = {Workload.parse(key): row.latency_ms for key, row in rows.items() if not is_network_key(key)}
-        if len(known) < _LEAST_KNOWN:
-            lap = next_drawn(_LEAST_KNOWN)
+        if len(known) < LEAST_KNOWN:
+            lap = next_drawn(LEAST_KNOWN)
         else:
             fill_in = FillIn(list(known), list(known.values()))
             wholes = [network.workloads() for network in islice(gaining, _GAINING_NETWORKS)]
             candidates = [unit for unit in dict.fromkeys(chain(*wholes)) if unit not in planned]
-            drawn_now = next_drawn(ceil(_GROWTH * len(known) / DRAWN_EVERY))
+            drawn_now = next_drawn(ceil(GROWTH * len(known) / DRAWN_EVERY))
             count = (DRAWN_EVERY - 1) * len(drawn_now)
             chosen = most_informative(fill_in, list(known), candidates, wholes, count)
             planned.update(dict.fromkeys(chosen))
