@@ -52,12 +52,13 @@ def system_versions() -> dict[str, str]:
     }
 
 
-def quiet_cores(setting: Setting, realtime: bool = False) -> ExitStack:
-    """As the setting's pinning says; threads started inside inherit the cores."""
+def quiet_cores(setting: Setting) -> ExitStack:
+    """As the setting's pinning says; threads started inside inherit cores and priority, so that no worker
+    waits for an ordinary program while the others wait for it."""
     stack = ExitStack()
     if setting.pinning != "free":
         stack.enter_context(host_cpu.pinned(setting.threads))
-    if realtime and setting.pinning.endswith("realtime"):
+    if setting.pinning.endswith("realtime"):
         stack.enter_context(host_cpu.realtime())
     return stack
 
@@ -65,7 +66,7 @@ def quiet_cores(setting: Setting, realtime: bool = False) -> ExitStack:
 def timed(run: Callable[[], Any], runs: int, setting: Setting) -> Sequence[Sample]:
     """Calls `run` in a row on quiet cores; the monotonic clock is read between calls."""
     marks = [0] * (runs + 1)
-    with quiet_cores(setting, realtime=True):
+    with quiet_cores(setting):
         marks[0] = perf_counter_ns()
         for index in range(1, runs + 1):
             run()

@@ -63,7 +63,7 @@ class LiteRTSession:
         kernels = module.OpResolverType
         chosen = kernels.AUTO if setting.runtime == _XNNPACK else kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            # Worker threads inherit the cores of the thread that starts them, at the latest in a first run.
+            # Workers are started in a first run at the latest.
             with quiet_cores(setting), silenced():
                 # Not by its path: LiteRT verifies only what it is given as bytes, and a cut file crashes it.
                 self._interpreter = module.Interpreter(

@@ -41,8 +41,10 @@ class OnnxRuntimeSession:
         options.intra_op_num_threads = setting.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Else its idle workers go on spinning for a while, on the cores that the next session is timed on:
+        # most rounds with two threads took as long as with one.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
-            # Worker threads inherit the cores of the thread that starts them.
             with quiet_cores(setting):
                 self._session = onnxruntime.InferenceSession(
                     str(artifact.path), options, providers=["CPUExecutionProvider"]

@@ -57,7 +57,7 @@ def test_onnxruntime_still_runs_fp32_alone() -> None:
         device("host").setting(Wish(precision="int8"))
 
 
-def test_workers_stay_on_the_cores_of_the_setting_and_are_not_realtime(tmp_path: Path) -> None:
+def test_workers_have_the_cores_and_the_priority_of_the_setting(tmp_path: Path) -> None:
     tasks = Path("/proc/self/task")
     host = device("host", "litert-builtin")
     threads = min(2, len(host_cpu.usable_cores()) or 1)
@@ -66,7 +66,8 @@ def test_workers_stay_on_the_cores_of_the_setting_and_are_not_realtime(tmp_path:
     with closing(host.open(artifact(tmp_path), setting)) as session:
         session.time(5)
         for worker in set(tasks.iterdir()) - before:
-            assert os.sched_getscheduler(int(worker.name)) == os.SCHED_OTHER
+            expected = os.SCHED_FIFO if setting.pinning.endswith("realtime") else os.SCHED_OTHER
+            assert os.sched_getscheduler(int(worker.name)) == expected
             if setting.pinning != "free":
                 assert os.sched_getaffinity(int(worker.name)) <= set(host_cpu.usable_cores()[-threads:])
 
