@@ -38,7 +38,9 @@ KINDS = ("image", "dense", "pointwise", "depthwise", "linear", "elementwise")
 CHANNEL_GRANULE = 16
 """Kernels work on whole vectors of channels: 16 fp32 values fill an AVX-512 register. Rounding is a
 feature beside the plain width, so a device with another granule is fitted, only with more noise."""
-
+TILE = 32
+"""Matrix kernels work on tiles of so many output channels where the registers allow it (XNNPACK's on AVX-512
+do); what does not fill the last tile costs as much."""
 
 _FEW_CHANNELS = 4
 _LARGEST_TUNED = 5
@@ -54,8 +56,9 @@ class OpFeatures:
 
     `kind`: its place in KINDS. `work`: the columns of the roofline (see `ROOFLINE`), in units that keep
     them near one. `point`: coordinates in which its efficiency varies smoothly: octaves of input channels,
-    output channels, output size and (twice) kernel, the stride, what rounding wastes of the channels, and
-    (in twice the octaves) what padding wastes of the taps: some runtimes compute those too.
+    output channels, output size and (twice) kernel, the stride, what rounding wastes of the channels,
+    (in twice the octaves) what padding wastes of the taps: some runtimes compute those too; and what the last
+    tile of output channels wastes.
     """
 
     kind: int
@@ -189,6 +192,7 @@ def op_features(op: TimedOp) -> OpFeatures:
         2 * (rounded_out / channels_out - 1),
         2 * (_rounded(channels_in) / channels_in - 1),
         2 * log2(padded),
+        2 * (_rounded(channels_out, TILE) / channels_out - 1),
     )
     return OpFeatures(kind, tuple(work), point)
 
@@ -204,5 +208,5 @@ def _boundary(found: Outline) -> Polynomial:
     return polynomial(prod(found.graph.input_shape) + prod(found.graph.output_shape))
 
 
-def _rounded(channels: int) -> int:
-    return -(-channels // CHANNEL_GRANULE) * CHANNEL_GRANULE
+def _rounded(channels: int, granule: int = CHANNEL_GRANULE) -> int:
+    return -(-channels // granule) * granule

@@ -30,7 +30,7 @@ from .process import KIND_GAP, LEAST_MS, Kernel, Points, Process, Units
 MIN_ROWS = 8
 _LENGTHS = (1.5, 2.0, 3.0, 4.5)
 _AMPLITUDES = (0.25, 0.5)
-_NOISES = (0.02, 0.04, 0.08)
+_NOISES = (0.02, 0.04, 0.08, 0.16)
 _ROWS_FOR_HYPER = 400
 _MOST_KEPT = 32_768
 """So many operations are kept, so that memory stays bounded."""

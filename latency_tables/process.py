@@ -21,7 +21,7 @@ from .features import OpFeatures, Vector
 KIND_GAP = 1e3
 """Distance between two kinds of operation: their covariance is nought."""
 LEAST_MS = 1e-6
-_PER_KIND = 48
+_PER_KIND = 96
 _JITTER = 1e-6
 _UNKNOWN = 1e-3
 """A direction of which the units tell less than this share of the prior variance is left out."""
@@ -147,12 +147,17 @@ class Process:
         posterior_root = solve_triangular(root, identity, lower=True)
         weights = posterior_root.T @ (posterior_root @ (scaled.T @ departures))
         self.mean = projection.whiten.T @ weights
-        learned, axes = np.linalg.eigh(identity - posterior_root.T @ posterior_root)
-        known = learned > _UNKNOWN
-        self.explained_root = projection.whiten.T @ (axes[:, known] * np.sqrt(learned[known]))
+        self._whiten, self._learned = projection.whiten, identity - posterior_root.T @ posterior_root
         misfit = float(departures @ (departures / variances) - departures @ (scaled @ weights))
         log_determinant = 2 * np.log(np.diag(root)).sum() + np.log(variances).sum()
         self.evidence = -0.5 * (misfit + float(log_determinant))
+
+    @cached_property
+    def explained_root(self) -> Vector:
+        learned, axes = np.linalg.eigh(self._learned)
+        known = learned > _UNKNOWN
+        root: Vector = self._whiten.T @ (axes[:, known] * np.sqrt(learned[known]))
+        return root
 
 
 def _spread_out(points: Vector) -> Vector:

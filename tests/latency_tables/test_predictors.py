@@ -1,13 +1,14 @@
 """Fill-in, calibration and model, on a made-up machine whose truth is known."""
 
 import random
+import re
 from dataclasses import replace
 from statistics import mean
 
 import numpy as np
 import pytest
 from zenbench.devices.base import Setting
-from zenbench.errors import TableError
+from zenbench.errors import NetworkError, TableError
 from zenbench.latency_tables.calibration import calibrate, cut_terms
 from zenbench.latency_tables.features import KINDS, workload_features
 from zenbench.latency_tables.fill_in import FillIn
@@ -149,6 +150,26 @@ def test_fill_in_is_less_sure_far_from_what_it_saw() -> None:
     )
     relative = [fill_in.predict(w)[1] ** 0.5 / fill_in.predict(w)[0] for w in (near, far)]
     assert relative[1] > 1.5 * relative[0]
+
+
+def test_more_channels_at_the_same_alignment_are_not_predicted_faster() -> None:
+    rng = random.Random(0)
+    seen = some_workloads(150, seed=1)
+    fill_in = FillIn(seen, [truth_ms(w) * rng.gauss(1, 0.05) for w in seen])
+    compared = 0
+    for workload in some_workloads(60, seed=2):
+        for name in ("in_channels", "hidden_channels", "out_channels"):
+            found = re.search(rf"{name}=(\d+)", str(workload))
+            if found is None or int(found[1]) % 16:
+                continue
+            wider = str(workload).replace(found[0], f"{name}={int(found[1]) + 32}")
+            try:
+                ms = fill_in.predict(Workload.parse(wider))[0]
+            except NetworkError:
+                continue  # a depthwise unit or one without a projection fixes some of its widths
+            compared += 1
+            assert ms > (1 - fill_in.noise) * fill_in.predict(workload)[0]
+    assert compared > 30
 
 
 def test_fill_in_is_deterministic() -> None:
