@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ..devices.base import Artifact, Device, DeviceState, Session, Setting
 from ..errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from ..zen.workload import Workload
+from .pace import RECENT, Pace
 from .rounds import rounds_of
 from .subjects import Subject, WorkloadSubject
 from .timing import REFERENCE, Measurement, Recipe
@@ -19,7 +20,7 @@ from .timing import REFERENCE, Measurement, Recipe
 
 @dataclass(frozen=True)
 class Task:
-    """A subject, how many rounds it still needs, and how many it may take where the device throttles."""
+    """A subject, how many rounds it still needs, and how many it may take where they are not good."""
 
     subject: Subject
     rounds: int
@@ -37,8 +38,12 @@ class _Open:
 class Meter:
     """A device set up for one setting, with the reference workload loaded; closed by `with`."""
 
-    def __init__(self, device: Device, setting: Setting, recipe: Recipe) -> None:
+    def __init__(
+        self, device: Device, setting: Setting, recipe: Recipe, earlier: Sequence[Measurement] = ()
+    ) -> None:
+        """`earlier` ones of the same setting tell its pace from the start."""
         self._device, self._setting, self.recipe = device, setting, recipe
+        self._pace = Pace(earlier, RECENT)
         self._rounds = rounds_of(device, setting)
         self._resources = ExitStack()
         self._resources.callback(self._rounds.close)
@@ -62,7 +67,7 @@ class Meter:
     def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
         """Measures the tasks together, a round of each in turn; a failure is yielded once.
 
-        A round in which the device throttled is yielded too, and taken again.
+        A round in which the device throttled or was disturbed is yielded too, and taken again.
         """
         with ExitStack() as resources:
             folder = Path(resources.enter_context(_folder()))
@@ -93,7 +98,7 @@ class Meter:
                         measurement = self._failed(entry.subject, error)
                         entry.rounds = 0
                     entry.most_rounds -= 1
-                    entry.rounds -= not measurement.throttled
+                    entry.rounds -= measurement.good
                     if entry.rounds <= 0 or entry.most_rounds <= 0:
                         waiting.remove(entry)
                     yield measurement
@@ -109,7 +114,9 @@ class Meter:
 
     def _round(self, entry: _Open) -> Measurement:
         before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe)
-        return Measurement(entry.subject.key, timing, None, before, after, _now())
+        measurement = Measurement(entry.subject.key, timing, None, before, after, _now())
+        self._pace.see(measurement)
+        return replace(measurement, disturbed=self._pace.disturbed(measurement))
 
     def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
         unknown = DeviceState()

@@ -17,12 +17,15 @@ from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
 from .measuring import Meter
+from .pace import Pace
 from .subjects import subject_of
 from .tally import FIRST_VISITS, Limits, Progress, Tally, Visits
 from .timing import REFERENCE, Measurement, Recipe
 
 NOISY_SPREAD = 0.10
 """Relative deviation of rounds from which a row is called noisy."""
+_FEWEST_QUIET = 3
+"""Fewer rounds tell too little of their spread."""
 THROTTLED_RATIO = 1.25
 """Slow-down of the reference, against its median over the table, from which a row is called throttled."""
 
@@ -56,7 +59,7 @@ def profile(
     waiting = (item for item in items if tally.wants(item))
     if tally.reached() and not visits:
         return
-    with Meter(device, setting, recipe) as meter:
+    with Meter(device, setting, recipe, journal.history.measurements) as meter:
         journal.head(new_sitting(device, setting, recipe))
         ended = tally.reached()
         while visits or not ended:
@@ -133,7 +136,8 @@ def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
     for measurement in history.measurements:
         if measurement.timing is not None:
             groups.setdefault(measurement.subject, []).append(measurement)
-    groups = {subject: undisturbed(group) for subject, group in groups.items()}
+    pace = Pace(history.measurements)
+    groups = {subject: undisturbed(group, pace) for subject, group in groups.items()}
     reference_ms = reference_median(one for group in groups.values() for one in group)
     return {subject: row_of(group, reference_ms) for subject, group in groups.items()}, reference_ms
 
@@ -171,10 +175,15 @@ def _drift(round_ms: float | None, table_ms: float | None) -> float:
     return 1.0 if round_ms is None or table_ms is None else round_ms / table_ms
 
 
-def undisturbed(measurements: list[Measurement]) -> list[Measurement]:
-    """The rounds in which the device did not throttle, or all that were timed where it always did."""
+def undisturbed(measurements: list[Measurement], pace: Pace) -> list[Measurement]:
+    """The rounds in which the device did not throttle and kept its pace, or what comes nearest to that.
+
+    The whole sitting's pace tells more than what was known when a round was taken.
+    """
     timed = [one for one in measurements if one.timing is not None]
-    return [one for one in timed if not one.throttled] or timed
+    cool = [one for one in timed if not one.throttled] or timed
+    quiet = [one for one in cool if not one.disturbed and not pace.disturbed(one)]
+    return quiet if len(quiet) >= _FEWEST_QUIET else cool
 
 
 def _relative_deviation(values: list[float]) -> float:

@@ -66,7 +66,7 @@ class Tally:
             self._failed.add(measurement.subject)
         else:
             self._taken[measurement.subject] += 1
-            self._good[measurement.subject] += not measurement.throttled
+            self._good[measurement.subject] += measurement.good
 
     def role(self, key: str) -> Role:
         return "judging" if key in self._judging else "calibrating"
@@ -83,7 +83,7 @@ class Tally:
         return Task(subject, rounds, self._most(key) - self._taken[key])
 
     def missing(self, key: str) -> bool:
-        """Whether a subject needs more rounds; not once it has failed or throttled all the time."""
+        """Whether a subject needs more rounds; not once it has failed or was never quiet."""
         if key in self._failed or self._taken[key] >= self._most(key):
             return False
         return self._good[key] < self._wanted(key)

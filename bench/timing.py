@@ -28,8 +28,8 @@ class Recipe:
     """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
     subjects are open at a time with their rounds interleaved.
 
-    A round in which the device throttled is measured again, as long as a subject has had no more than
-    `most_rounds` in all.
+    A round in which the device throttled or was disturbed is measured again, as long as a subject has had no
+    more than `most_rounds` in all.
     """
 
     rounds: int = 5
@@ -88,6 +88,12 @@ class Measurement:
     before: DeviceState
     after: DeviceState
     time: str
+    disturbed: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing speaks against the round."""
+        return not self.throttled and not self.disturbed
 
     @property
     def throttled(self) -> bool:
@@ -104,6 +110,8 @@ class Measurement:
             }
         else:
             data["error"] = self.error
+        if self.disturbed:
+            data["disturbed"] = True
         for name, state in (("before", self.before), ("after", self.after)):
             data[name] = {key: value for key, value in asdict(state).items() if value is not None}
         return data
@@ -124,7 +132,13 @@ class Measurement:
                 )
             before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
             found = Measurement(
-                str(data["subject"]), timing, data.get("error"), before, after, str(data["time"])
+                str(data["subject"]),
+                timing,
+                data.get("error"),
+                before,
+                after,
+                str(data["time"]),
+                bool(data.get("disturbed")),
             )
         except (KeyError, TypeError, ValueError):
             raise TableError("not a measurement") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from ..devices.base import Device, Setting
 from ..zen.network import Network
@@ -11,6 +12,7 @@ from .journal import History, Journal
 from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
+from .pace import Pace
 from .profiling import new_sitting, reference_median, row_of, undisturbed
 from .subjects import subject_of
 from .timing import Measurement, Recipe
@@ -47,7 +49,8 @@ def measure(
                 count += 1
                 report(count)
     reference_ms = reference_median(one for group in found.values() for one in group)
-    rows = [_row(item, found[subject_of(item).key], setting, reference_ms) for item in unique]
+    pace = Pace(chain(*found.values()))
+    rows = [_row(item, found[subject_of(item).key], setting, reference_ms, pace) for item in unique]
     versions = ", ".join(f"{name} {version}" for name, version in sitting.versions.items())
     return [replace(row, versions=versions) for row in rows]
 
@@ -58,9 +61,10 @@ def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
     for measurement in history.measurements:
         if measurement.subject in history.judging:
             found.setdefault(measurement.subject, []).append(measurement)
-    setting = history.sittings[-1].setting
+    setting, pace = history.sittings[-1].setting, Pace(history.measurements)
     return [
-        _row(history.networks[key], rounds, setting, reference_ms, _visits) for key, rounds in found.items()
+        _row(history.networks[key], rounds, setting, reference_ms, pace, _visits)
+        for key, rounds in found.items()
     ]
 
 
@@ -83,6 +87,7 @@ def _row(
     measurements: list[Measurement],
     setting: Setting,
     reference_ms: float | None,
+    pace: Pace,
     halves_of: Callable[[list[Measurement]], _Halves] = _every_other,
 ) -> LatencyRow:
     """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
@@ -95,7 +100,7 @@ def _row(
         device=setting.device,
         setting=str(setting),
     )
-    rounds = undisturbed(measurements)
+    rounds = undisturbed(measurements, pace)
     errors = [one.error for one in measurements if one.error is not None]
     if errors or not rounds:
         return replace(row, error=errors[0] if errors else "not measured")
