@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..devices import host_cpu
-from ..devices.base import Wish
+from ..devices.base import Wish, profile_command
 from ..devices.card import card, cards
 from ..errors import TableError
 from ..latency_tables.predictor import Predictor, predictor
@@ -25,8 +25,7 @@ def open_table(device: str, wish: Wish, path: Path | None = None) -> LatencyTabl
     if known is not None and known.local and dict(owner.identity) != dict(host_cpu.identity()):
         raise TableError(
             f"this table belongs to {owner.identity.get('cpu', 'another machine')} and does not hold on "
-            f"{host_cpu.identity()['cpu']}; build one here with: "
-            f"zenbench profile --device {owner.setting.device}"
+            f"{host_cpu.identity()['cpu']}; build one here with: {profile_command(owner.setting)}"
         )
     return table
 
