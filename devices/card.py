@@ -54,6 +54,10 @@ class Card:
         return Setting(self.name, pinning=pinning, **values)
 
 
+THIS_COMPUTER = "host"
+"""The device where none is named."""
+
+
 def cards() -> dict[str, Card]:
     """Every card by name; a user's own replaces the shipped one of its name."""
     shipped = Path(str(files(__package__))) / "cards"

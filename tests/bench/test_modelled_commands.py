@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from zenbench.devices.base import Setting
-from zenbench.latency_tables.store import user_path
+from zenbench.latency_tables.store import shipped, user_path
 from zenbench.latency_tables.table import Card, LatencyTable, Row
 from zenbench.zen.families import zoo
 
@@ -155,3 +155,40 @@ def test_a_measured_table_is_neither_calibrated_nor_overwritten(run, tmp_path: P
         user_path(setting).with_suffix(suffix).rename(tmp_path / f"own{suffix}")
     refused = run("calibrate", "m.csv", "--device", "t4", "--table", "own.csv")
     assert refused.code == 2 and "it calibrates itself" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "held"),
+    [
+        (("--device", "v100"), "device t4, not v100"),
+        (("--precision", "int8"), "precision fp16, not int8"),
+        (("--batch", "1"), "batch 64, not 1"),
+        (("--runtime", "tensorrt-graph"), "runtime tensorrt, not tensorrt-graph"),
+        (("--threads", "2"), "threads 1, not 2"),
+    ],
+)
+def test_an_option_does_not_contradict_the_table_beside_it(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, asked: tuple[str, str], held: str
+) -> None:
+    shipped(Setting("t4", "tensorrt", "fp16", 64)).save(tmp_path / "t.csv")
+    table = ("--table", "t.csv")
+    (tmp_path / "m.csv").write_text("network,latency_ms\nzoo:resnet-18,5\nzoo:resnet-50,9\n")
+    for command in (
+        ("predict", "zoo:resnet-18"),
+        ("search", "--latency", "11ms", *SMALL, "--out", "s"),
+        ("calibrate", "m.csv"),
+    ):
+        refused = run(*command, *table, *asked)
+        assert refused.code == 2
+        assert f"t.csv is a table of t4 tensorrt/fp16/b64/t1/free: {held}; leave --table out" in refused.err
+        assert len(refused.err.splitlines()) == 1
+    # What the table is of may be said.
+    assert run("predict", "zoo:resnet-18", *table, "--device", "t4", "--precision", "fp16").code == 0
+
+
+def test_a_limit_on_another_device_than_the_table_s_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shipped(Setting("t4", "tensorrt", "fp16", 64)).save(tmp_path / "t.csv")
+    for limit in ("pixel2=60ms", "t4/int8=11ms"):
+        refused = run("search", "--latency", limit, *SMALL, "--table", "t.csv", "--out", "s")
+        assert refused.code == 2 and "t.csv is a table of t4 tensorrt/fp16" in refused.err
+    assert run("search", "--latency", "t4/fp16=11ms", *SMALL, "--table", "t.csv", "--out", "s").code == 0
