@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ def _table_path(text: str) -> Path:
 
 
 DURATION = _Parsed("duration", parse_duration_ms)
+DURATION_OR_NONE = _Parsed("duration", partial(parse_duration_ms, zero=True))
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
 LATENCY_LIMIT = _Parsed("limit", parse_limit)

@@ -27,7 +27,7 @@ from ..importing.measured import (
 )
 from ..importing.subjects_file import all_with, read_subjects
 from ..importing.trtexec import WARMUP_MS, Trace, read_profile, read_times
-from .options import DURATION, FILE, TABLE, format_option
+from .options import DURATION_OR_NONE, FILE, TABLE, format_option
 from .output import Column, Record, answer, label, say
 
 UNITS_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
@@ -74,7 +74,9 @@ _USED_BY: dict[str, tuple[Format, ...]] = {
 @click.option("--subjects", type=FILE, help="Instead of FILE and --subject: a CSV file with both as columns.")
 @click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width of the subject.")
 @click.option("--classes", type=click.IntRange(1), help="Outputs of the subject's classifier.")
-@click.option("--warmup", type=DURATION, help="trtexec's --warmUp; default its own, 200ms.")
+@click.option(
+    "--warmup", type=DURATION_OR_NONE, help="trtexec's --warmUp, as in 0ms; default its own, 200ms."
+)
 @click.option(
     "--activation",
     type=click.Choice(get_args(Function)),
