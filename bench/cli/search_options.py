@@ -73,7 +73,7 @@ def repeated_task(path: Path, table: Path | None) -> Task:
     """The task of a result.json, its tables as they are today."""
     try:
         record = json.loads(path.read_text("utf-8"))["task"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         raise UserError(f"{path} is no result.json of a search by this version") from None
 
     def opened(setting: Setting) -> Predictor:

@@ -179,6 +179,7 @@ def test_a_saved_table_predicts_the_same_in_plain_numbers(tmp_path: Path) -> Non
         ("space", "elsewhere"),
         ("noise", 0.0),
         ("noise", None),
+        ("noise", 1e300),
         ("unseen", ["elsewhere"]),
         ("resolutions", [32]),
         ("resolutions", [64, 32]),
@@ -198,7 +199,7 @@ def test_damaged_models_do_not_load(tmp_path: Path, entry: str, value: Any) -> N
 
 
 @pytest.mark.parametrize(
-    "damage", [{"ms": None}, {"ms": float("inf")}, {"directions": [1.0]}, {"directions": 3}]
+    "damage", [{"ms": None}, {"ms": float("inf")}, {"ms": 1e300}, {"directions": [1.0]}, {"directions": 3}]
 )
 def test_damaged_coefficients_do_not_load(tmp_path: Path, damage: dict[str, Any]) -> None:
     path = tmp_path / "t.csv"

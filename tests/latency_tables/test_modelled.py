@@ -198,6 +198,8 @@ def coefficient(model: dict[str, Any], name: str, entry: str, value: object) -> 
         (lambda model: coefficient(model, "dense", "value", float("nan")), "coefficient dense is nan"),
         (lambda model: coefficient(model, "dense", "value", "37"), "coefficient dense is '37'"),
         (lambda model: coefficient(model, "dense", "value", -1), "coefficient dense is -1"),
+        (lambda model: coefficient(model, "dense", "value", 1e300), "coefficient dense is 1e+300"),
+        (lambda model: coefficient(model, "dense", "value", 10**400), "coefficient dense is inf"),
         (lambda model: coefficient(model, "dense", "unit", "GMAC/s"), "value in TMAC/s"),
         (lambda model: model["covariance"].pop(), "covariance must be"),
         (lambda model: model["covariance"][0].__setitem__(0, float("inf")), "covariance must be"),
