@@ -105,6 +105,7 @@ def run_profile(
     target_error: float | None = None,
 ) -> None:
     """Profiles with a progress display; the table is written however the profile ends."""
+    recipe = Recipe().adapted(card(driver.name).recipe)
     say(f"profiling {setting.device} {setting}")
     with Journal(journal_path(path)) as journal:
         try:
@@ -119,7 +120,6 @@ def run_profile(
                     )
 
                 enough = Target(target_error).met if target_error is not None else None
-                recipe = Recipe().adapted(card(driver.name).recipe)
                 profile(
                     driver, setting, planned(journal.history), journal, recipe, limits, report, judges, enough
                 )
