@@ -71,8 +71,8 @@ def command(
     wish = Wish(runtime, precision, batch, threads)
     columns = Columns(network_column, latency_column, resolution, classes)
     table = fit_table(measured, space, device_name, wish, columns)
-    table.save(out)
     model = FittedTable(table)
+    table.save(out)
     error = model.record.error
     errors = np.array([one.left_out_ms / one.latency_ms - 1 for one in model.record.trained_on])
     summary = {
