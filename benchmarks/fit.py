@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from zenbench.bench.fitting import Columns, fit_table
+from zenbench.bench.fitting import fit_table
+from zenbench.bench.measured_csv import Columns
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting, Wish
 from zenbench.latency_tables.features import Vector

@@ -10,8 +10,9 @@ import numpy as np
 from ...devices.base import Wish
 from ...latency_tables.fitted import FittedTable
 from ...latency_tables.whole_features import SPACES
-from ..fitting import UNKNOWN, Columns, fit_table
+from ..fitting import UNKNOWN, fit_table
 from ..importing.measured import check_new
+from ..measured_csv import Columns
 from .options import FILE, TABLE, format_option
 from .output import Column, answer, say
 

@@ -19,6 +19,7 @@ from ..importing.fields import read_text
 from ..importing.formats import FORMATS, Format, format_of
 from ..importing.measured import (
     Given,
+    check_named,
     check_new,
     import_blocks,
     import_timings,
@@ -139,9 +140,7 @@ def _setting(options: dict[str, Any]) -> Setting:
         options["threads"] or 1,
         PINNING,
     )
-    Setting.parse(setting.device, str(setting))
-    if not all(character.isalnum() or character in "._-" for character in setting.device):
-        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+    check_named(setting)
     return setting
 
 
