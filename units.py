@@ -7,19 +7,22 @@ import re
 
 from .errors import UserError
 
+SHORTEST_MS, LONGEST_MS = 1e-9, 1e9
+"""A picosecond and eleven days: no latency is outside."""
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "min": 6e4, "h": 3.6e6}
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-zµ%]*)\s*", re.IGNORECASE)
 
 
-def parse_duration_ms(text: str) -> float:
-    """Milliseconds in `11ms`, `0.5s`, `300us`, `3m` or `1h`; a unit is required, zero and less refused."""
+def parse_duration_ms(text: str, *, zero: bool = False) -> float:
+    """Milliseconds in `11ms`, `0.5s`, `300us`, `3m` or `1h`; a unit is required, less than zero refused, and
+    zero too unless it is allowed."""
     value, unit = _split(text, "a duration", "11ms, 0.5s or 3m")
     factor = _MILLISECONDS.get(unit.lower().replace("µs", "us"))
     if factor is None:
         problem = "has no unit" if not unit else f"has the unknown unit '{unit}'"
         raise UserError(f"duration '{text}' {problem}; write it like 11ms, 0.5s or 3m")
-    return _positive(value * factor, text)
+    return 0.0 if zero and value == 0 else _positive(value * factor, text)
 
 
 def parse_count(text: str) -> int:

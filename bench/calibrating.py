@@ -7,9 +7,8 @@ from pathlib import Path
 from ..devices.base import Setting
 from ..errors import TableError, UserError
 from ..latency_tables.roofline_fit import Observation
-from ..zen.network import Network
 from .csv_reading import CsvFile, Record, read_csv
-from .networks import networks_only, read
+from .measured_csv import Columns, measured_networks
 
 
 def read_measurements(path: Path, setting: Setting) -> tuple[list[str], list[Observation]]:
@@ -21,22 +20,11 @@ def read_measurements(path: Path, setting: Setting) -> tuple[list[str], list[Obs
     """
     names: list[str] = []
     observations: list[Observation] = []
-    lines: dict[str, int] = {}
     file = read_csv(path)
-    file.need("network", "latency_ms")
-    for record in file.records:
-        if file.text(record, "error"):
-            continue
+    for record, network, latency_ms in measured_networks(file, Columns(), "used for calibration"):
         _check_setting(file, record, setting)
-        network = _network(file, record)
-        if network.digest in lines:
-            raise TableError(
-                f"{file.place(record)} measures {file.text(record, 'network')[:60]} again, "
-                f"as line {lines[network.digest]} does; keep one of them"
-            )
-        lines[network.digest] = record.line
         names.append(network.name or str(network))
-        observations.append(Observation(network, file.latency_ms(record, "latency_ms")))
+        observations.append(Observation(network, latency_ms))
     if not observations:
         raise TableError(f"{path} holds no measured network")
     return names, observations
@@ -55,15 +43,3 @@ def _check_setting(file: CsvFile, record: Record, setting: Setting) -> None:
             f"{place} was measured on {device} {text}, but the table is of {setting.device} {setting}; "
             "choose its table with --device, --runtime, --precision, --batch and --threads"
         )
-
-
-def _network(file: CsvFile, record: Record) -> Network:
-    text = file.text(record, "network")
-    resolution, classes = (file.whole(record, name) for name in ("resolution", "classes"))
-    if not text:
-        raise TableError(f"{file.place(record)} names no network")
-    try:
-        (network,) = networks_only([read(text, resolution, classes)], "used for calibration")
-    except UserError as error:
-        raise TableError(f"{file.place(record)}: {error}") from None
-    return network

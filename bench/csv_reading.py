@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TableError
-from ..units import parse_duration_ms
+from ..units import LONGEST_MS, SHORTEST_MS, parse_duration_ms
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -99,12 +99,14 @@ class CsvFile:
         value = self.number(record, column)
         if value is None:
             raise TableError(f"{self.place(record)} has no {column}")
-        if value <= 0:
+        ms = value * parse_duration_ms(f"1{unit}")
+        if not SHORTEST_MS <= ms <= LONGEST_MS:
+            possible = "above 0" if ms <= 0 else "from a picosecond to eleven days"
             raise TableError(
                 f"{self.place(record)}: {column} is {self.text(record, column)}, an impossible latency; "
-                "it must be above 0"
+                f"it must be {possible}"
             )
-        return value * parse_duration_ms(f"1{unit}")
+        return ms
 
 
 def unit_of(column: str) -> str | None:

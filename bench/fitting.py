@@ -16,21 +16,12 @@ from ..latency_tables.table import Card, LatencyTable
 from ..latency_tables.whole_features import WholeFeatures, features_of
 from ..latency_tables.whole_fit import fit_networks
 from ..zen.network import Network
-from .csv_reading import CsvFile, Record, read_csv
-from .networks import networks_only, read
+from .csv_reading import read_csv
+from .importing.measured import check_named
+from .measured_csv import Columns, measured_networks
 from .profiling import utc_now
 
 UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where a file holds what, and the resolution and classes of networks whose rows do not say."""
-
-    network: str = "network"
-    latency: str = "latency_ms"
-    resolution: int | None = None
-    classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,23 +67,16 @@ def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: C
 def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Measured:
     """The networks of a file, each once and of the features' space; rows that hold an error are left out."""
     file = read_csv(path)
-    file.need(columns.network, columns.latency)
-    lines: dict[str, int] = {}
     networks, names, latencies = [], [], []
     settings: dict[tuple[str, str], int] = {}
-    for record in file.records:
-        if file.text(record, "error"):
-            continue
-        network = _network(file, record, features, columns)
-        if network.digest in lines:
-            raise TableError(
-                f"{file.place(record)} measures {_shorten(file.text(record, columns.network))} again, as "
-                f"line {lines[network.digest]} does; keep one of them"
-            )
-        lines[network.digest] = record.line
+    for record, network, latency_ms in measured_networks(file, columns, "used for a fit"):
+        try:
+            features.check(network)
+        except TableError as error:
+            raise TableError(f"{file.place(record)}: {error}") from None
         networks.append(network)
         names.append(network.name or str(network))
-        latencies.append(file.latency_ms(record, columns.latency))
+        latencies.append(latency_ms)
         settings.setdefault((file.text(record, "device"), file.text(record, "setting")), record.line)
     if len(settings) > 1:
         (one, line), (other, another) = list(settings.items())[:2]
@@ -102,20 +86,6 @@ def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Meas
         )
     said = [_said(*texts, f"{path}, line {line}") for texts, line in settings.items()]
     return Measured(tuple(networks), tuple(names), tuple(latencies), said[0] if said else {})
-
-
-def _network(file: CsvFile, record: Record, features: WholeFeatures, columns: Columns) -> Network:
-    text = file.text(record, columns.network)
-    if not text:
-        raise TableError(f"{file.place(record)} names no network")
-    resolution = columns.resolution or file.whole(record, "resolution")
-    classes = columns.classes or file.whole(record, "classes")
-    try:
-        (network,) = networks_only([read(text, resolution, classes)], "used for a fit")
-        features.check(network)
-    except UserError as error:
-        raise TableError(f"{file.place(record)}: {error}") from None
-    return network
 
 
 def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:
@@ -139,9 +109,7 @@ def _setting(said: Mapping[str, Any], device: str | None, wish: Wish, path: Path
                 f"{path} was measured with {name} {said[name]}, not {value}; leave the option out"
             )
     setting = Setting(**{**_UNKNOWN, **given, **said})
-    Setting.parse(setting.device, str(setting))
-    if not all(character.isalnum() or character in "._-" for character in setting.device):
-        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+    check_named(setting)
     return setting
 
 
@@ -150,7 +118,3 @@ _UNKNOWN: Mapping[str, Any] = dict.fromkeys(("device", "runtime", "precision", "
 
 def _shown(setting: tuple[str, str]) -> str:
     return " ".join(filter(None, setting)) or "a device that it does not name"
-
-
-def _shorten(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

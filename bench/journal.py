@@ -143,7 +143,7 @@ def read(path: Path) -> History:
     for number, line in enumerate(lines[:-1], 1):
         try:
             _take(json.loads(line), history)
-        except (ValueError, AttributeError, TableError) as error:
+        except (ValueError, RecursionError, AttributeError, TableError) as error:
             reason = error if isinstance(error, TableError) else "not valid JSON"
             raise TableError(
                 f"journal {path} is damaged at line {number} ({reason}); delete that line to keep the rest"

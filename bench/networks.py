@@ -105,7 +105,7 @@ def _read_file(path: Path) -> Given:
 def _from_json_text(text: str) -> Network:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NetworkError(f"not valid JSON ({error})") from None
     if "score" not in data or not isinstance(data.get("network"), str):
         return from_json(data)

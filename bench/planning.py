@@ -7,7 +7,8 @@ further random networks, by what the predictions of these networks gain; the res
 mistake of the predictor hides a part of the space from it. One item in NETWORK_EVERY is a whole network for
 calibration, spread over the sitting so that both see the same machine.
 
-An interrupted profile goes on with what it has begun.
+What a journal holds is planned first, workloads and networks, so an interrupted profile goes on with what it
+has begun, and one with another seed or space adds networks only as it adds workloads.
 """
 
 from __future__ import annotations
@@ -50,10 +51,23 @@ def plan(
     `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
     """
     workloads = _workloads(spaces, resolutions, seed, history)
-    networks = random_networks(spaces, resolutions, seed + 1)
+    begun = [network for key, network in history.networks.items() if key not in history.judging]
+    networks = chain(begun, _others(random_networks(spaces, resolutions, seed + 1), begun))
     while group := list(islice(workloads, NETWORK_EVERY - 1)):
         yield from group
-        yield next(networks)
+        yield from islice(networks, 1)
+
+
+def _others(networks: Iterator[Network], known: Sequence[Network]) -> Iterator[Network]:
+    """Networks that are not known, none twice; ends when a small space has no more."""
+    seen, again = set(known), 0
+    for network in networks:
+        if network not in seen:
+            seen.add(network)
+            again = 0
+            yield network
+        elif (again := again + 1) > _LAPS_WITHOUT * (len(seen) + _NETWORKS_A_LAP):
+            return
 
 
 def _workloads(

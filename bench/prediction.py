@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..devices import host_cpu
-from ..devices.base import Wish
-from ..devices.card import card, cards
-from ..errors import TableError
+from ..devices.base import Wish, profile_command
+from ..devices.card import THIS_COMPUTER, card, cards
+from ..errors import TableError, UserError
 from ..latency_tables.predictor import Predictor, predictor
 from ..latency_tables.store import find
 from ..latency_tables.table import LatencyTable
@@ -16,22 +16,42 @@ from ..zen.network import Network
 from .latency_csv import LatencyRow
 
 
-def open_table(device: str, wish: Wish, path: Path | None = None) -> LatencyTable:
-    """The table at `path`, else the one for the device and wish; refused on another machine than its own."""
-    # The pinning is part of a setting but not of the choice between tables.
-    table = LatencyTable.load(path) if path else find(card(device).setting(wish, pinning="free"))
+def open_table(device: str | None, wish: Wish, path: Path | None = None) -> LatencyTable:
+    """The table at `path`, else the one for the device (by default this computer) and wish.
+
+    Raises UserError where the one at `path` is not of a device or setting that was asked for, TableError on
+    another machine than a table's own.
+    """
+    if path:
+        table = LatencyTable.load(path)
+        check_asked(table, path, device, wish)
+    else:
+        # The pinning is part of a setting but not of the choice between tables.
+        table = find(card(device or THIS_COMPUTER).setting(wish, pinning="free"))
     owner = table.card
     known = cards().get(owner.setting.device)  # what others measured may be on a device without a card
     if known is not None and known.local and dict(owner.identity) != dict(host_cpu.identity()):
         raise TableError(
             f"this table belongs to {owner.identity.get('cpu', 'another machine')} and does not hold on "
-            f"{host_cpu.identity()['cpu']}; build one here with: "
-            f"zenbench profile --device {owner.setting.device}"
+            f"{host_cpu.identity()['cpu']}; build one here with: {profile_command(owner.setting)}"
         )
     return table
 
 
-def open_model(device: str, wish: Wish, path: Path | None = None) -> Predictor:
+def check_asked(table: LatencyTable, path: Path, device: str | None, wish: Wish) -> None:
+    """Raises UserError where what was asked contradicts the table that was named beside it."""
+    setting = table.card.setting
+    asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
+    for name, value in {"device": device, **asked}.items():
+        held = getattr(setting, name)
+        if value is not None and value != held:
+            raise UserError(
+                f"{path} is a table of {setting.device} {setting}: {name} {held}, not {value}; "
+                "leave --table out, or ask for what it holds"
+            )
+
+
+def open_model(device: str | None, wish: Wish, path: Path | None = None) -> Predictor:
     """The latency model of `open_table`'s table."""
     return predictor(open_table(device, wish, path))
 

@@ -44,8 +44,9 @@ def profile(
     report: Callable[[Progress], None] = lambda progress: None,
     judges: Sequence[Network] = (),
     enough: Callable[[History], bool] | None = None,
-) -> None:
-    """Measures the items in order, window by window, skipping what the journal holds already.
+) -> bool:
+    """Measures the items in order, window by window, skipping what the journal holds already; whether they
+    ended before the limits.
 
     The judges are spread over the run, and all are measured, after its limit where that comes first; what
     the journal holds to be learned from cannot judge and is left out of them. Where `enough` may end the run
@@ -57,14 +58,16 @@ def profile(
     tally = Tally(journal.history, recipe, limits, judges)
     visits = Visits(judges, tally)
     waiting = (item for item in items if tally.wants(item))
-    if tally.reached() and not visits:
-        return
+    # A verdict waits for its judges.
+    ended = tally.reached() or bool(enough and not visits and enough(journal.history))
+    exhausted = False
+    if ended and not visits:
+        return exhausted
     with Meter(device, setting, recipe, journal.history.measurements) as meter:
         journal.head(new_sitting(device, setting, recipe))
-        ended = tally.reached()
         while visits or not ended:
             # Judges have windows of their own, and the limit is free of the time that they take.
-            share = max(tally.share(), FIRST_VISITS if enough else 0.0)
+            share = max(tally.progress().share, FIRST_VISITS if enough else 0.0)
             judging = visits.due(1.0 if ended else share)
             learning = islice(waiting, 0 if ended else tally.window_size())
             window: Sequence[Workload | Network] = judging or list(learning)
@@ -78,7 +81,10 @@ def profile(
                 report(tally.progress())
             if judging:
                 tally.judging_seconds += monotonic() - started
-            ended = ended or tally.reached() or not window or bool(enough and enough(journal.history))
+            elif not ended:
+                exhausted = not window
+                ended = exhausted or tally.reached() or bool(enough and enough(journal.history))
+    return exhausted
 
 
 def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:

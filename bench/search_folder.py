@@ -39,7 +39,7 @@ class SearchFolder:
             data = json.loads(file.read_text("utf-8"))
             same, state = data["task"] == _plain(self._task), SearchState.from_json(data["state"])
             whole = data["format"] == FORMAT and len(state.islands) == data["task"]["islands"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, NetworkError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, NetworkError):
             whole = same = False
         if not whole:
             raise UserError(f"{file} holds no search that could go on; remove it or choose another --out")
@@ -90,7 +90,7 @@ def _interrupted(task: dict[str, Any]) -> Path | None:
     for file in sorted(RUNS.glob(f"*/{STATE}"), reverse=True):
         try:
             data = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if (
             isinstance(data, dict)

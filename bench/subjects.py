@@ -96,7 +96,7 @@ class FileSubject:
                 raise NetworkError(
                     f"input '{spec.name}' of {path} has no fixed shape; export it with fixed extents"
                 )
-        network = from_json(json.loads(text)) if text else None
+        network = _network(text, path) if text else None
         digest = hashlib.sha256(data).hexdigest()
         return FileSubject(path, path.suffix[1:], digest, inputs, network, precision)
 
@@ -134,6 +134,13 @@ class FileSubject:
                 "give --precision accordingly"
             )
         return Artifact(self.format, self.path, self.sha256, self.inputs, setting.batch, setting.precision)
+
+
+def _network(text: str, path: Path) -> Network:
+    try:
+        return from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise NetworkError(f"{path} holds a damaged network: {error}") from None
 
 
 _FileText = tuple[tuple[TensorSpec, ...], str | None, str | None]

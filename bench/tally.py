@@ -28,21 +28,33 @@ class Progress:
     """How far a profile is: counts of what has all its rounds, and of failures, in the whole journal.
 
     `judges` are those visited once at least. `seconds`: how long this run has taken, without its judging.
+    `share`: how much of the limits is used up; from 1 on the profile ends.
     """
 
     workloads: int
     networks: int
     failed: int
+    judges: int
     seconds: float
-    judges: int = 0
+    share: float
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a profile stops: at so many workloads in the journal, or after so long; None is free."""
+    """Where a profile stops: at so many workloads in the journal, failed ones too, or after so long; None is
+    free."""
 
     workloads: int | None = None
     seconds: float | None = None
+
+    def share(self, workloads: int, seconds: float) -> float:
+        """How much of them is used up."""
+        shares = [0.0]
+        if self.seconds is not None:
+            shares.append(seconds / self.seconds if self.seconds > 0 else 1.0)
+        if self.workloads is not None:
+            shares.append(workloads / self.workloads)
+        return max(shares)
 
 
 class Tally:
@@ -110,26 +122,24 @@ class Tally:
             return self._recipe.window
         return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
 
-    def share(self) -> float:
-        """How much of the limits is used up; from 1 on the profile ends."""
-        progress, limits = self.progress(), self._limits
-        shares = [0.0]
-        if limits.seconds is not None:
-            shares.append(progress.seconds / limits.seconds if limits.seconds > 0 else 1.0)
-        if limits.workloads is not None:
-            shares.append((progress.workloads + progress.failed) / limits.workloads)
-        return max(shares)
-
     def reached(self) -> bool:
-        return self.share() >= 1
+        return self.progress().share >= 1
 
     def progress(self) -> Progress:
         whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
-        networks = sum(is_network_key(key) and key not in self._judging for key in whole)
         workloads = sum(not is_network_key(key) for key in whole)
         judges = sum(self._good[key] >= self._recipe.rounds for key in self._judging)
         seconds = monotonic() - self._started - self.judging_seconds
-        return Progress(workloads, networks, len(self._failed), seconds, judges)
+        # A network that failed is no workload less to learn from.
+        failed_workloads = sum(not is_network_key(key) for key in self._failed)
+        return Progress(
+            workloads=workloads,
+            networks=sum(is_network_key(key) and key not in self._judging for key in whole),
+            failed=len(self._failed),
+            judges=judges,
+            seconds=seconds,
+            share=self._limits.share(workloads + failed_workloads, seconds),
+        )
 
 
 class Visits:

@@ -44,12 +44,21 @@ class Recipe:
 
     def adapted(self, changes: Mapping[str, Any]) -> Recipe:
         """With what a device's card asks for; raises UserError for what is no recipe."""
-        try:
-            return replace(self, **changes)
-        except TypeError:
-            raise UserError(
-                f"a device card's recipe has no {', '.join(changes.keys() - asdict(self).keys())}"
-            ) from None
+        usual = asdict(self)
+        for name, value in changes.items():
+            if name not in usual:
+                raise UserError(f"a device card's recipe has no {name}; it may have {', '.join(usual)}")
+            kinds, kind = ((int,), "whole number") if type(usual[name]) is int else ((int, float), "number")
+            if type(value) not in kinds or not 0 < value <= _MOST:
+                raise UserError(
+                    f"a device card's recipe has {name} = {value!r}; it must be a {kind} above 0, "
+                    f"{_MOST:,} at the most"
+                )
+        return replace(self, **changes)
+
+
+_MOST = 100_000
+"""Of rounds, runs, subjects and ms, so many and no more make sense in a recipe."""
 
 
 @dataclass(frozen=True, slots=True)

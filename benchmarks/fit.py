@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from zenbench.bench.fitting import Columns, fit_table
+from zenbench.bench.fitting import fit_table
+from zenbench.bench.measured_csv import Columns
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting, Wish
 from zenbench.latency_tables.features import Vector
@@ -68,6 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     seeds = parser.parse_args().seeds
+    if seeds < 4:
+        parser.error("the parts draw a half and a quarter of --seeds, so 4 at least")
     with DATA.open(newline="") as file:
         rows = list(csv.DictReader(file))
     networks = [cell_network(row["arch"]) for row in rows]

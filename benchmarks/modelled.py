@@ -3,7 +3,9 @@
 `python benchmarks/modelled.py 2026-11-25 > docs/modelled.md` (the date goes into the cards; half a minute)
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,12 @@ FORMS = {"added (power 1)": 1, "power 2": 2, "power 4": 4, "power 16, nearly the
 PAGE = Path(__file__).with_name("modelled.md")
 
 
-def main(created: str) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("date", type=iso_date, help="of the fit, as in 2026-11-25")
+    created = parser.parse_args(arguments).date
     sections, models = [], {}
     for publication in PUBLICATIONS:
         table = modelled_table(publication, created)
@@ -36,6 +43,13 @@ def main(created: str) -> None:
         sections.append(section(publication, ModelledTable(table)))
     page = PAGE.read_text("utf-8")
     print(page.rstrip(), *sections, checks(models), sep="\n\n")
+
+
+def iso_date(text: str) -> str:
+    """The date as it was given; raises ValueError, which argparse tells, for what is none."""
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError
+    return text
 
 
 def section(publication: Publication, model: ModelledTable) -> str:
@@ -130,4 +144,4 @@ def check(setting: str, network: str, stack: str, theirs: float, modelled: float
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -218,3 +218,15 @@ class RemoteDevice(Device, Protocol):
     def close(self) -> None:
         """Lets go of the device and leaves nothing of ours on it."""
         ...
+
+
+def profile_command(setting: Setting) -> str:
+    """The `zenbench profile` that measures a setting, with what differs from the defaults of its device's
+    card."""
+    from .card import cards  # which builds on this module; latency tables may know this one alone
+
+    known = cards().get(setting.device)
+    defaults = known.defaults if known else {}
+    asked = {name: getattr(setting, name) for name in ("runtime", "precision", "batch", "threads")}
+    options = [f" --{name} {value}" for name, value in asked.items() if defaults.get(name) != value]
+    return f"zenbench profile --device {setting.device}{''.join(options)}"

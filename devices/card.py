@@ -54,6 +54,10 @@ class Card:
         return Setting(self.name, pinning=pinning, **values)
 
 
+THIS_COMPUTER = "host"
+"""The device where none is named."""
+
+
 def cards() -> dict[str, Card]:
     """Every card by name; a user's own replaces the shipped one of its name."""
     shipped = Path(str(files(__package__))) / "cards"
@@ -71,7 +75,7 @@ def card(name: str) -> Card:
     return known[name]
 
 
-_KEYS = {"name": str, "description": str, "runtimes": dict, "defaults": dict, "local": bool}
+_KEYS = {"name": str, "description": str, "runtimes": dict, "defaults": dict, "local": bool, "recipe": dict}
 _DEFAULTS = {"runtime": str, "precision": str, "batch": int, "threads": int}
 
 
@@ -79,8 +83,9 @@ def read_card(path: Path) -> Card:
     """Raises UserError, naming file and key, for what is no card."""
     try:
         data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"the device card {path} cannot be read: {error}") from None
+    data.setdefault("recipe", {})
     for place, table, keys in (("", data, _KEYS), ("defaults.", data.get("defaults"), _DEFAULTS)):
         for key, kind in keys.items():
             value = table.get(key) if isinstance(table, dict) else None
@@ -89,7 +94,7 @@ def read_card(path: Path) -> Card:
     if data["defaults"]["runtime"] not in data["runtimes"]:
         raise UserError(f"the device card {path} has no runtime '{data['defaults']['runtime']}', its default")
     known = {key: data.pop(key) for key in _KEYS}
-    return Card(**known, recipe=data.pop("recipe", {}), details=data)
+    return Card(**known, details=data)
 
 
 _NAMES = {str: "text", dict: "table", bool: "true or false", int: "whole number"}

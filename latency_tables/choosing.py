@@ -43,15 +43,15 @@ def most_informative(
     sums, _ = projection.design(wholes, inducing.squared_distances(wholes.points))
     observed, possible = design[: len(known)], design[len(known) :]
     precision = observed.T @ (observed / variances[: len(known), None]) + np.eye(design.shape[1])
-    covariance = np.linalg.inv(precision)
     noise = variances[len(known) :]
+    # Covariance of each candidate with the normals, given all that is counted as known.
+    reach = possible @ np.linalg.inv(precision)
     chosen: list[int] = []
     for _ in range(min(count, len(candidates))):
-        with_all = possible @ covariance
-        own = noise + np.einsum("ij,ij->i", with_all, possible)
-        gains = np.square(with_all @ sums.T).mean(1) / own
+        own = noise + np.einsum("ij,ij->i", reach, possible)
+        gains = np.square(reach @ sums.T).mean(1) / own
         gains[chosen] = -1.0
         best = int(gains.argmax())
         chosen.append(best)
-        covariance -= np.outer(with_all[best], with_all[best]) / own[best]
+        reach -= np.outer(possible @ reach[best], reach[best]) / own[best]
     return [candidates[index] for index in chosen]

@@ -57,7 +57,7 @@ class FillIn:
             kernel = Kernel(length, amplitude)
             return Process(kernel, noise, inducing, few, squared[: len(few.base)], departures[:count])
 
-        # A plan's rows come in random order, so the first ones speak for all.
+        # The first rows of a plan are drawn or chosen from all of its space, so they speak for the rest.
         hypers = product(_LENGTHS, _AMPLITUDES, _NOISES)
         chosen = max(hypers, key=lambda hyper: fit(hyper, _ROWS_FOR_HYPER).evidence)
         best = fit(chosen, len(times))

@@ -51,7 +51,13 @@ class FittedTable(AdditiveTable):
                 f"the table of {self.device} {self.setting} was fitted to networks at {fitted_at} pixels and "
                 f"says nothing of {network.resolution}; give --resolution, or fit one to such networks"
             )
-        return super().estimate(network)
+        found = super().estimate(network)
+        if found.ms <= 0:
+            raise TableError(
+                f"the table of {self.device} {self.setting} gives {network} no time at all, which no network "
+                "takes; fit one to networks that are more like it"
+            )
+        return found
 
     @property
     def typical_error(self) -> float:

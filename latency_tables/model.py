@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..devices.base import profile_command
 from ..errors import TableError
 from ..zen.budget import Estimate, Part
 from ..zen.network import Network
@@ -48,7 +49,7 @@ class TableModel:
         if self.fill_in is None:
             raise TableError(
                 f"the table holds {len(self.table.rows)} workloads, too few to predict others (at least "
-                f"{MIN_ROWS}); measure more with zenbench profile --device {self.device}"
+                f"{MIN_ROWS}); measure more with: {profile_command(self.table.card.setting)}"
             )
         ms, variance = self.fill_in.predict(workload)
         return Part(ms, variance, 0.0, cut_terms(workload))

@@ -6,6 +6,7 @@ the model was fitted to, which are of whole networks.
 
 from __future__ import annotations
 
+from ..devices.base import profile_command
 from ..zen.workload import Workload
 from .additive import AdditiveTable
 from .model_record import ModelRecord
@@ -34,7 +35,7 @@ class ModelledTable(AdditiveTable):
         measured = f" and calibrated on {len(calibration.trained_on)} networks" if calibration else ""
         return (
             f"{self.device} {self.setting} is modelled from published figures{measured}, typical error "
-            f"{100 * self.typical_error:.0f} %; measure with: zenbench profile --device {self.device}"
+            f"{100 * self.typical_error:.0f} %; measure with: {profile_command(self.table.card.setting)}"
         )
 
     @property

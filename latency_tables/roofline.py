@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
-from math import exp, inf, isfinite, log
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ VERSION = 1
 SHARPNESS = 4
 """Power of the soft maximum. 1 would add what overlaps, infinity take the longest: see docs/modelled.md."""
 _MOST_KEPT = 65_536
+MOST = 1e15
+"""No rate or time of a machine, in its unit, is larger, or smaller than its inverse."""
 _ASYMMETRY = 1e-9
 
 
@@ -164,8 +166,8 @@ def _machine(machine_type: Any, given: Any) -> Machine:
 
 
 def _number(value: Any, what: str) -> float:
-    if type(value) not in (int, float) or not 0 < value < inf:
-        raise ModelError(f"its {what} is {value!r}, not a number above 0")
+    if type(value) not in (int, float) or not 1 / MOST < value < MOST:
+        raise ModelError(f"its {what} is {value!r}, no possible number")
     return float(value)
 
 
@@ -174,7 +176,7 @@ def _covariance(given: Any, size: int) -> Vector:
         found = np.array(given, dtype=float)
     except (TypeError, ValueError):
         found = np.empty(0)
-    if found.shape != (size, size) or not all(map(isfinite, found.ravel().tolist())):
+    if found.shape != (size, size) or not np.all(np.abs(found) < MOST):
         raise ModelError(f"its covariance must be {size} rows of {size} numbers")
     if np.abs(found - found.T).max() > _ASYMMETRY or float(np.linalg.eigvalsh(found).min()) < -_ASYMMETRY:
         raise ModelError("its covariance is not that of any coefficients")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from ..devices.base import Setting
+from ..devices.base import Setting, profile_command
 from ..errors import TableError
 from ..home import home
 from .table import LatencyTable, card_path
@@ -38,7 +38,7 @@ def shipped(setting: Setting) -> LatencyTable:
         return LatencyTable.load(path)
     raise TableError(
         f"there is no latency table for {setting.device} {setting.file_stem}; "
-        f"build one with: zenbench profile --device {setting.device} --runtime {setting.runtime}"
+        f"build one with: {profile_command(setting)}"
     )
 
 

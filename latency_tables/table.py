@@ -20,6 +20,7 @@ from typing import Any, Literal
 from ..atomic import json_text, write_text
 from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
+from ..units import LONGEST_MS, SHORTEST_MS
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
 from .model_record import ModelRecord
@@ -27,6 +28,7 @@ from .roofline import ModelError
 from .whole_record import FittedRecord
 
 SCHEMA = "zenbench-table/1"
+_WIDEST, _MOST_RUNS = 1e6, 10**9
 Provenance = Literal["measured", "fitted", "modelled"]
 Verdict = Literal["quiet", "noisy", "throttled"]
 Role = Literal["calibrating", "judging"]
@@ -198,7 +200,10 @@ def _to_csv(keys: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Row]]) 
 
 
 def _from_csv(text: str, keys: int, path: Path) -> Iterable[tuple[list[str], Row]]:
-    lines = list(csv.reader(io.StringIO(text)))
+    try:
+        lines = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise TableError(f"{path} is not valid CSV: {error}") from None
     if not lines or tuple(lines[0][keys:]) != _COLUMNS:
         raise TableError(f"{path} lacks the columns of a latency table: {', '.join(_COLUMNS)}")
     for number, cells in enumerate(lines[1:], 2):
@@ -224,8 +229,10 @@ def _row(cells: list[str], place: str) -> Row:
         row = Row(float(latency), float(median), float(spread), int(rounds), int(runs), verdict)  # type: ignore[arg-type]
     except ValueError:
         raise TableError(f"{place} is no table row") from None
-    plausible = 0 < row.latency_ms < math.inf and 0 < row.median_ms < math.inf and 0 <= row.spread < math.inf
-    if not plausible or row.rounds < 1 or row.runs < 1 or verdict not in ("quiet", "noisy", "throttled"):
+    times, counts = (row.latency_ms, row.median_ms), (row.rounds, row.runs)
+    plausible = all(SHORTEST_MS <= ms <= LONGEST_MS for ms in times) and 0 <= row.spread <= _WIDEST
+    plausible = plausible and all(1 <= count <= _MOST_RUNS for count in counts)
+    if not plausible or verdict not in ("quiet", "noisy", "throttled"):
         raise TableError(f"{place} holds an impossible value")
     return row
 
@@ -244,7 +251,7 @@ def _workload(key: str, path: Path) -> Workload:
 def _network(text: str, path: Path) -> Network:
     try:
         return from_json(json.loads(text))
-    except (ValueError, NetworkError) as error:
+    except (ValueError, RecursionError, NetworkError) as error:
         raise TableError(f"{networks_path(path)}: {error}") from None
 
 
@@ -264,20 +271,29 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise TableError(f"there is no table {path}; build one with zenbench profile --table {path}")
     try:
-        data = json.loads(_read(file))
-    except ValueError:
+        data = json.loads(_read(file), parse_int=_whole)
+    except (ValueError, RecursionError):
         raise TableError(f"card {file} is not valid JSON; run zenbench profile again to rebuild it") from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
         raise TableError(f"card {file} is not of the form {SCHEMA}; run zenbench profile again to rebuild it")
     return data
 
 
+def _whole(digits: str) -> float:
+    """An integer of a card; infinite, which every check refuses, where floats might not hold it."""
+    return int(digits) if len(digits) < _DIGITS else math.inf
+
+
+_DIGITS = 19
+
+
 def _card(data: dict[str, Any], path: Path) -> Card:
     try:
         setting = Setting(**data.pop("setting"))
         card = Card(setting=setting, **data)
-        Setting.parse(setting.device, str(setting))
-        usable = _has_basis(card)
+        # Read back from its text, a setting has entries of the right types.
+        whole = Setting.parse(setting.device, str(setting)) == setting
+        usable = whole and _has_types(card) and _has_basis(card)
     except (TypeError, ValueError, KeyError, AttributeError, UserError):
         usable = False
     if not usable:
@@ -296,6 +312,13 @@ def _card(data: dict[str, Any], path: Path) -> Card:
     return card
 
 
+def _has_types(card: Card) -> bool:
+    """Whether a card's entries are of their types, as far as anything relies on it."""
+    texts = (card.setting.device, card.created, card.source)
+    groups = (card.identity, card.versions, card.recipe)
+    return all(isinstance(one, str) for one in texts) and all(isinstance(one, dict) for one in groups)
+
+
 def _has_basis(card: Card) -> bool:
     """Whether a card says what its numbers rest on: measured rounds, or a model and nothing measured."""
     if card.provenance in ("modelled", "fitted"):
@@ -307,7 +330,7 @@ def _has_reference(card: Card) -> bool:
     """Whether a card names its reference workload with a time, or neither."""
     if card.reference is None or card.reference_ms is None:
         return card.reference is None and card.reference_ms is None
-    return float(card.reference_ms) > 0
+    return type(card.reference_ms) in (int, float) and 0 < card.reference_ms < math.inf
 
 
 def _digests(*texts: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from ..errors import TableError
 from .features import Vector
 from .model_record import ErrorStatistics, Trained, read_statistics, read_trained, rounded
-from .roofline import ModelError
+from .roofline import MOST, ModelError
 from .whole_features import WholeFeatures, features_of
 
 KIND = "whole-network"
@@ -69,8 +68,8 @@ class FittedRecord:
             raise ModelError(str(error)) from None
         coefficients, directions = _coefficients(record.get("coefficients"), features.names)
         noise, resolutions, unseen = record.get("noise"), record.get("resolutions"), record.get("unseen")
-        if not isinstance(noise, float) or not 0 < noise < inf:
-            raise ModelError(f"its noise is {noise!r}, not a number above 0")
+        if not isinstance(noise, float) or not 0 < noise < MOST:
+            raise ModelError(f"its noise is {noise!r}, no possible number")
         if not isinstance(unseen, list) or not set(map(str, unseen)) <= set(features.names):
             raise ModelError("its unseen must be names of coefficients")
         if (
@@ -112,6 +111,6 @@ def _coefficients(given: Any, names: tuple[str, ...]) -> tuple[Vector, Vector]:
         directions = np.array([given[name]["directions"] for name in names], dtype=float)
     except (TypeError, KeyError, ValueError):
         raise ModelError("every coefficient must have ms and directions, which are numbers") from None
-    if directions.ndim != 2 or not all(map(isfinite, [*ms.tolist(), *directions.ravel().tolist()])):
-        raise ModelError("every coefficient must have ms and as many directions, which are finite")
+    if directions.ndim != 2 or not (np.all(np.abs(ms) < MOST) and np.all(np.abs(directions) < MOST)):
+        raise ModelError("every coefficient must have ms and as many directions, of possible sizes")
     return ms, directions

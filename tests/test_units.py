@@ -92,6 +92,12 @@ def test_counts_are_shown_with_four_digits(count: float, text: str) -> None:
     assert format_count(count) == text
 
 
+def test_zero_is_a_duration_only_where_it_is_allowed() -> None:
+    assert parse_duration_ms("0ms", zero=True) == 0
+    with pytest.raises(UserError, match="no unit"):
+        parse_duration_ms("0", zero=True)
+
+
 @given(st.floats(1e-4, 9e5))
 def test_a_shown_duration_reads_back_within_its_digits(ms: float) -> None:
     assert parse_duration_ms(format_ms(ms)) == pytest.approx(ms, rel=6e-3)

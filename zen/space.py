@@ -131,7 +131,7 @@ def parse_space(text: str, file: str) -> Space:
     """The space that a TOML text describes; raises UserError with the file and what is wrong in it."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"the space {file} is no TOML: {error}") from error
     return space_from(data, file)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...devices.card import card
+from ...devices.card import THIS_COMPUTER, card
 from ...errors import TableError
 from ...latency_tables.model_calibration import calibrate_model
 from ...latency_tables.model_record import ErrorStatistics, ModelRecord
@@ -16,8 +16,9 @@ from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
 from ..calibrating import read_measurements
+from ..prediction import check_asked
 from ..profiling import utc_now
-from .options import FILE, format_option, measuring_options, table_option, wish
+from .options import FILE, format_option, setting_options, wish
 from .output import Column, answer, say
 
 COLUMNS = (
@@ -32,17 +33,21 @@ COLUMNS = (
 
 @click.command("calibrate")
 @click.argument("measured", type=FILE)
-@measuring_options
-@table_option
+@setting_options
 @format_option
-def command(measured: Path, device: str, table: Path | None, style: str, **options: Any) -> None:
+def command(measured: Path, device: str | None, table: Path | None, style: str, **options: Any) -> None:
     """Improve a modelled table with whole networks that you measured.
 
     MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch), or the
     measured.csv of zenbench measure. The published fit moves towards your figures: its speed as a whole
     from two networks on, its coefficients the more there are. The calibrated table is kept as your own.
     """
-    published = LatencyTable.load(table) if table else shipped(card(device).setting(wish(options), "free"))
+    asked = wish(options)
+    if table:
+        published = LatencyTable.load(table)
+        check_asked(published, table, device, asked)
+    else:
+        published = shipped(card(device or THIS_COMPUTER).setting(asked, "free"))
     setting = published.card.setting
     path = user_path(setting)
     if path.exists() and LatencyTable.load(path).card.provenance != "modelled":

@@ -10,8 +10,9 @@ import numpy as np
 from ...devices.base import Wish
 from ...latency_tables.fitted import FittedTable
 from ...latency_tables.whole_features import SPACES
-from ..fitting import UNKNOWN, Columns, fit_table
+from ..fitting import UNKNOWN, fit_table
 from ..importing.measured import check_new
+from ..measured_csv import Columns
 from .options import FILE, TABLE, format_option
 from .output import Column, answer, say
 
@@ -71,8 +72,8 @@ def command(
     wish = Wish(runtime, precision, batch, threads)
     columns = Columns(network_column, latency_column, resolution, classes)
     table = fit_table(measured, space, device_name, wish, columns)
-    table.save(out)
     model = FittedTable(table)
+    table.save(out)
     error = model.record.error
     errors = np.array([one.left_out_ms / one.latency_ms - 1 for one in model.record.trained_on])
     summary = {

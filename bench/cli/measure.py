@@ -97,9 +97,9 @@ def _layers(record: Record) -> Iterator[Record]:
 
 def run_measure(driver: Device, setting: Setting, given: Sequence[Given], out: Path) -> list[LatencyRow]:
     """Measures with a progress display and writes the rows."""
+    recipe = RECIPE.adapted(card(driver.name).recipe)
     say(f"measuring {len(given)} networks on {setting.device} {setting}")
-    with Journal(journal_path(out)) as journal, progress("measure", len(given) * RECIPE.rounds) as meter:
-        recipe = RECIPE.adapted(card(driver.name).recipe)
+    with Journal(journal_path(out)) as journal, progress("measure", len(given) * recipe.rounds) as meter:
 
         def report(rounds: int) -> None:
             meter(rounds, f"{rounds} rounds")

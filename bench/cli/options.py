@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from ...devices.base import Access, Device, Setting, Wish
+from ...devices.card import THIS_COMPUTER
 from ...devices.registry import device
 from ...errors import UserError
 from ...units import parse_count, parse_duration_ms, parse_share
@@ -43,6 +45,7 @@ def _table_path(text: str) -> Path:
 
 
 DURATION = _Parsed("duration", parse_duration_ms)
+DURATION_OR_NONE = _Parsed("duration", partial(parse_duration_ms, zero=True))
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
 LATENCY_LIMIT = _Parsed("limit", parse_limit)
@@ -89,16 +92,16 @@ _reaching = (
 )
 
 measuring_options = _stack(
-    click.option("--device", default="host", show_default=True, help="See zenbench devices."),
+    click.option("--device", default=THIS_COMPUTER, show_default=True, help="See zenbench devices."),
     *_setting,
     *_reaching,
 )
-predicting_options = _stack(
-    click.option("--device", default="host", show_default=True, help="See zenbench devices."),
+setting_options = _stack(
+    click.option("--device", help=f"See zenbench devices; default {THIS_COMPUTER}, or what a --table is of."),
     *_setting,
-    _per_image,
     _table,
 )
+predicting_options = _stack(setting_options, _per_image)
 per_image_option = _per_image
 table_option = _table
 

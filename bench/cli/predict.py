@@ -45,7 +45,7 @@ BLOCK_COLUMNS = (
 @click.option("--out", type=FILE, help="Also write predicted.csv here.")
 @format_option
 def command(
-    device: str,
+    device: str | None,
     per_image: bool,
     table: Path | None,
     by_block: bool,

@@ -20,11 +20,20 @@ from .opening import opened_model
 from .options import wish
 from .output import say
 
+_OF_A_SETTING = ("device", "runtime", "precision", "batch", "threads")
+
 
 def asked_task(options: dict[str, Any]) -> Task:
     """The task that the options describe."""
     written: tuple[WrittenLimit, ...] = options["latencies"]
     check_distinct(written)
+    named = [limit.device for limit in written if limit.device]
+    idle = [name for name in _OF_A_SETTING if options[name] is not None]
+    if idle and named and len(named) == len(written):
+        raise UserError(
+            f"--{idle[0]} is for a latency limit that names no device; write it into the limit, "
+            f"as in {named[0]}/int8/b64=11ms"
+        )
     if options["table"] and len(written) > 1:
         raise UserError("--table answers for one latency limit; profile the devices so that each has its own")
     confidence = options["confidence"]
@@ -73,7 +82,7 @@ def repeated_task(path: Path, table: Path | None) -> Task:
     """The task of a result.json, its tables as they are today."""
     try:
         record = json.loads(path.read_text("utf-8"))["task"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         raise UserError(f"{path} is no result.json of a search by this version") from None
 
     def opened(setting: Setting) -> Predictor:

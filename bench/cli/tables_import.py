@@ -19,6 +19,7 @@ from ..importing.fields import read_text
 from ..importing.formats import FORMATS, Format, format_of
 from ..importing.measured import (
     Given,
+    check_named,
     check_new,
     import_blocks,
     import_timings,
@@ -27,7 +28,7 @@ from ..importing.measured import (
 )
 from ..importing.subjects_file import all_with, read_subjects
 from ..importing.trtexec import WARMUP_MS, Trace, read_profile, read_times
-from .options import DURATION, FILE, TABLE, format_option
+from .options import DURATION_OR_NONE, FILE, TABLE, format_option
 from .output import Column, Record, answer, label, say
 
 UNITS_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
@@ -74,7 +75,9 @@ _USED_BY: dict[str, tuple[Format, ...]] = {
 @click.option("--subjects", type=FILE, help="Instead of FILE and --subject: a CSV file with both as columns.")
 @click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width of the subject.")
 @click.option("--classes", type=click.IntRange(1), help="Outputs of the subject's classifier.")
-@click.option("--warmup", type=DURATION, help="trtexec's --warmUp; default its own, 200ms.")
+@click.option(
+    "--warmup", type=DURATION_OR_NONE, help="trtexec's --warmUp, as in 0ms; default its own, 200ms."
+)
 @click.option(
     "--activation",
     type=click.Choice(get_args(Function)),
@@ -137,9 +140,7 @@ def _setting(options: dict[str, Any]) -> Setting:
         options["threads"] or 1,
         PINNING,
     )
-    Setting.parse(setting.device, str(setting))
-    if not all(character.isalnum() or character in "._-" for character in setting.device):
-        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+    check_named(setting)
     return setting
 
 

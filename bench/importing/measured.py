@@ -108,6 +108,13 @@ def import_blocks(blocks: BlockTable, path: Path, setting: Setting, out: Path) -
     return table
 
 
+def check_named(setting: Setting) -> None:
+    """Raises UserError for names that a setting's text or a device's folder cannot hold."""
+    Setting.parse(setting.device, str(setting))
+    if not all(character.isalnum() or character in "._-" for character in setting.device):
+        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+
+
 def check_new(out: Path) -> None:
     """Raises UserError where a table, or a part of one, is there already."""
     for path in (out, card_path(out), networks_path(out), journal_path(out)):

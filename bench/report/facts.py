@@ -103,7 +103,7 @@ def _table_paths(folder: Path) -> list[Path]:
 def _is_card(path: Path) -> bool:
     try:
         data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.get("schema") == SCHEMA
 

@@ -119,7 +119,7 @@ def read_search(folder: Path) -> Search | None:
             seconds=_number(record["seconds"]),
             command=" ".join(map(str, record["command"])),
         )
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, AttributeError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{folder} holds no whole result of zenbench search: {reason}") from None
 

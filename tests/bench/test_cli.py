@@ -299,3 +299,17 @@ def test_a_card_with_a_batch_of_nothing_is_refused(run, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps(card))
     result = run("predict", TEXT, "--table", "t.csv", "--device", "simulated")
     assert result.code == 2 and "missing or unknown entries" in result.err
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [("\n[recipe]\nwindow = 0\n", "recipe has window = 0"), ("", "needs recipe, a table")],
+)
+def test_a_card_s_impossible_recipe_is_refused(run, tmp_path: Path, entry: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    shipped = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    start = "" if entry else "recipe = 5\n"
+    (tmp_path / "home/cards").mkdir(parents=True)
+    (tmp_path / "home/cards/own.toml").write_text(start + shipped.replace('"simulated"', '"own"', 1) + entry)
+    for command in (("profile", "--blocks", "1"), ("measure", TEXT)):
+        refused = run(*command, "--device", "own")
+        assert refused.code == 2 and said in refused.err and len(refused.err.splitlines()) == 1

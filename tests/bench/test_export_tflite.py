@@ -1,46 +1,29 @@
-"""TFLite files: every block kind computes what torch computes, in few operators, at every precision."""
+"""TFLite files: every block kind and operation computes what torch computes, in few operators."""
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from zenbench.bench.export.export import export_onnx, export_tflite
-from zenbench.bench.export.parity import LIMITS, check_tflite, gaussian, run_tflite
-from zenbench.bench.export.quantise import gaussian_batches, quantise, read_batches
+from tflite_cases import BLOCKS, TINY, build
+from zenbench.bench.export.export import export_tflite
+from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
-from zenbench.bench.subjects import FileSubject, seeded_weights, state_arrays
-from zenbench.devices.base import Setting
-from zenbench.errors import DeviceError, NetworkError, UserError
+from zenbench.bench.subjects import seeded_weights, state_arrays
+from zenbench.errors import UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode
 from zenbench.zen.module import initialise
 from zenbench.zen.network import Network, parse_text
 
-BLOCKS = [
-    *(f"SuperResK{k}K{k}(8,16,{s},8,2)" for k in (3, 5, 7) for s in (1, 2)),
-    *(f"SuperResK1K{k}K1(8,16,{s},8,1)" for k in (3, 5, 7) for s in (1, 2)),
-    *(f"SuperResIDWE{e}K{k}(8,24,2,16,1)" for e in (1, 2, 4, 6) for k in (3, 5, 7)),
-    *(f"SuperConvK{k}BNRELU(8,16,2,2)" for k in (1, 3, 5, 7)),
-]
-TINY = parse_text("SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)", 16, 10)
-
 
 def operators(path: Path) -> Counter[str]:
     return Counter(read_contents(path.read_bytes()).operators)
-
-
-def build(make: Callable[[GraphBuilder], str], size: int = 8, channels: int = 3) -> GraphBuilder:
-    builder = GraphBuilder((channels, size, size))
-    make(builder)
-    return builder
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -237,182 +220,3 @@ def test_weights_past_two_gib_are_refused_before_they_are_written() -> None:
     model.tensors[name] = replace(model.tensors[name], values=values)
     with pytest.raises(UserError, match="less than 2 GiB"):
         model_bytes(model)
-
-
-def test_fp16_halves_the_file_and_keeps_the_answer(tmp_path: Path) -> None:
-    network = zoo("zennet-cifar-0.5m")
-    whole, _ = export_tflite(network, tmp_path / "32.tflite")
-    half, parity = export_tflite(network, tmp_path / "16.tflite", precision="fp16")
-    assert 0.5 < half.path.stat().st_size / whole.path.stat().st_size < 0.53
-    assert 1e-5 < parity.relative_error < LIMITS["fp16"] and parity.holds
-    assert half.inputs[0].dtype == "float32"
-    assert FileSubject.read(half.path).precision == "fp16"
-
-
-def test_int8_quarters_the_file_and_takes_and_gives_bytes(tmp_path: Path) -> None:
-    network = zoo("resnet-18")
-    whole, exact = export_tflite(replace(network, resolution=64), tmp_path / "32.tflite")
-    small, parity = export_tflite(replace(network, resolution=64), tmp_path / "8.tflite", precision="int8")
-    assert small.path.stat().st_size < 0.27 * whole.path.stat().st_size
-    assert small.inputs[0].dtype == "int8"
-    contents = read_contents(small.path.read_bytes())
-    assert contents.inputs[0][1].dtype == "int8"
-    assert contents.dtypes == {"int8", "int32"}, "nothing is left in fp32"
-    assert parity.snr_db is not None and 20 < parity.snr_db < 60
-    assert exact.snr_db is not None and exact.snr_db > 100
-
-
-@pytest.mark.parametrize("block", BLOCKS[::3])
-def test_int8_blocks_keep_most_of_the_signal(tmp_path: Path, block: str) -> None:
-    network = Network(parse_text(f"SuperConvK3BNRELU(3,8,1,1){block}").blocks, 16, 10, "Conv" not in block)
-    _, parity = export_tflite(network, tmp_path / "n.tflite", precision="int8")
-    assert parity.holds and parity.snr_db is not None and parity.snr_db > 12
-
-
-def test_int8_weights_have_a_scale_a_channel() -> None:
-    graph = TINY.graph()
-    data = quantise(model_bytes(lower(graph, seeded_weights(graph), 1)), gaussian_batches((1, 16, 16, 3)))
-    model = schema().Model.GetRootAs(data)
-    tensors = [model.Subgraphs(0).Tensors(n) for n in range(model.Subgraphs(0).TensorsLength())]
-    weights = [tensor for tensor in tensors if tensor.Name().endswith(b"conv1.weight")]
-    assert len(weights) > 1
-    for tensor in weights:
-        assert tensor.Quantization().ScaleLength() == tensor.Shape(0) > 1
-
-
-def test_what_the_quantizer_cannot_do_is_told_in_one_line(tmp_path: Path) -> None:
-    graph = build(lambda b: b.conv(INPUT, 2100, 1), size=2, channels=4100).graph()  # 34 MB of weights
-    with pytest.raises(DeviceError, match=r"^ai-edge-quantizer failed: .*conv1\.weight") as caught:
-        write_tflite(graph, seeded_weights(graph), tmp_path / "g.tflite", precision="int8")
-    assert "\n" not in str(caught.value)
-
-
-def test_given_images_set_the_ranges(tmp_path: Path) -> None:
-    images = 20 * np.random.default_rng(0).standard_normal((9, 3, 16, 16), dtype=np.float32)
-    np.save(tmp_path / "i.npy", images)
-    np.savez(tmp_path / "i.npz", images=images)
-    narrow = export_tflite(TINY, tmp_path / "n.tflite", precision="int8")[0]
-    wide, parity = export_tflite(
-        TINY, tmp_path / "w.tflite", precision="int8", batch=2, calibrate=tmp_path / "i.npy"
-    )
-    again = export_tflite(
-        TINY, tmp_path / "z.tflite", precision="int8", batch=2, calibrate=tmp_path / "i.npz"
-    )
-    assert parity.snr_db is not None and parity.snr_db > 15
-    assert again[0].sha256 == wide.sha256
-    loud = images[:1]
-    with torch.no_grad():
-        truth = initialise(TINY.graph())(torch.from_numpy(loud)).numpy()
-    error = np.linalg.norm(run_tflite(narrow.path, loud) - truth) / np.linalg.norm(truth)
-    assert error > 4 * parity.relative_error, "ranges of N(0,1) cut such images off"
-
-
-@pytest.mark.parametrize(
-    ("images", "sentence"),
-    [
-        (np.zeros((4, 16, 16, 3), np.float32), r"\(K, 3, 16, 16\)"),
-        (np.zeros((4, 3, 16, 16), np.int64), "holds int64"),
-        (np.zeros((1, 3, 16, 16), np.float32), "give at least 2"),
-        (np.full((4, 3, 16, 16), np.nan, np.float32), "no numbers"),
-        (np.array(None), "cannot be read"),
-    ],
-)
-def test_images_that_will_not_do(tmp_path: Path, images: np.ndarray, sentence: str) -> None:  # type: ignore[type-arg]
-    np.save(tmp_path / "i.npy", images, allow_pickle=True)
-    with pytest.raises(UserError, match=sentence):
-        read_batches(tmp_path / "i.npy", 1, (3, 16, 16))
-
-
-def test_a_file_can_be_read_back(tmp_path: Path, run: Callable[..., Any]) -> None:
-    network = Network(TINY.blocks[:1], 16, 10, squeeze_excite=False)
-    for precision in ("fp32", "fp16", "int8"):
-        path = export_tflite(network, tmp_path / f"{precision}.tflite", precision=precision)[0].path
-        subject = FileSubject.read(path)
-        assert subject.network == network and subject.precision == precision
-        (row,) = run("cost", str(path), "--format", "json").json()
-        assert row["digest"] == network.digest
-
-
-def test_a_foreign_file_is_no_network(tmp_path: Path, run: Callable[..., Any]) -> None:
-    graph = TINY.graph()
-    write_tflite(graph, seeded_weights(graph), tmp_path / "f.tflite")
-    subject = FileSubject.read(tmp_path / "f.tflite")
-    assert subject.network is None and subject.inputs[0].shape == (1, 16, 16, 3)
-    for command in ("cost", "score"):
-        refused = run(command, "f.tflite")
-        assert refused.code == 2 and "was not written by zenbench" in refused.err
-        assert refused.err.count("\n") == 1
-
-
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x1c\0\0\0TFL3" + b"\xff" * 64, b"\x40\0\0\0TFL3"])
-def test_files_that_are_no_tflite(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.tflite").write_bytes(content)
-    with pytest.raises(NetworkError, match=r"x\.tflite is (not|a damaged) "):
-        FileSubject.read(tmp_path / "x.tflite")
-
-
-def test_a_file_is_measured_in_its_own_precision_and_batch(tmp_path: Path) -> None:
-    path = export_tflite(TINY, tmp_path / "n.tflite", precision="int8", batch=2)[0].path
-    subject = FileSubject.read(path)
-    setting = Setting("host", "litert", "int8", batch=2)
-    assert subject.artifact(tmp_path, setting, "tflite").inputs[0].dtype == "int8"
-    with pytest.raises(UserError, match="is int8, the setting asks for fp32"):
-        subject.artifact(tmp_path, replace(setting, precision="fp32"), "tflite")
-    with pytest.raises(UserError, match="--batch"):
-        subject.artifact(tmp_path, replace(setting, batch=1), "tflite")
-
-
-def test_export_writes_both_files_and_keeps_their_checks(tmp_path: Path, run: Callable[..., Any]) -> None:
-    done = run(
-        "export",
-        "zoo:zennet-cifar-0.5m",
-        "--onnx",
-        "n.onnx",
-        "--tflite",
-        "n.tflite",
-        "--int8",
-        "--format",
-        "json",
-    )
-    assert done.code == 0
-    onnx, tflite = done.json()
-    assert (onnx["precision"], tflite["precision"]) == ("int8", "int8")
-    kept = json.loads((tmp_path / "n.tflite.json").read_text())
-    assert kept == tflite and kept["snr_db"] > 10
-    shown = run("export", "zoo:zennet-cifar-0.5m", "--tflite", "n.tflite", "--int8")
-    assert " dB" in shown.out and "int8" in shown.out and shown.err == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ((), "--onnx FILE, --tflite FILE or both"),
-        (("--tflite", "n.onnx"), "should end in .tflite"),
-        (("--onnx", "n.onnx", "--fp16", "--int8"), "not both"),
-        (("--tflite", "n.tflite", "--calibrate", "i.npy"), "give --int8 too"),
-        (
-            ("--onnx", "n.onnx", "--int8", "--calibrate", "i.npy"),
-            "i.npy cannot be read: No such",
-        ),
-    ],
-)
-def test_options_that_do_not_go_together(
-    run: Callable[..., Any], arguments: tuple[str, ...], sentence: str
-) -> None:
-    refused = run("export", "zoo:zennet-cifar-0.5m", *arguments)
-    assert refused.code == 2 and sentence in refused.err
-
-
-def test_without_its_packages_one_sentence_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schema.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "ai_edge_litert", None)
-        with pytest.raises(UserError, match="pip install ai-edge-litert"):
-            export_tflite(TINY, tmp_path / "n.tflite")
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "ai_edge_quantizer", None)
-        with pytest.raises(UserError, match="pip install ai-edge-quantizer"):
-            export_tflite(TINY, tmp_path / "n.tflite", precision="int8")
-    assert export_onnx(TINY, tmp_path / "n.onnx")[1].holds

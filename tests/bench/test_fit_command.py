@@ -202,6 +202,8 @@ BAD = {
     "NaN": ([*GOOD, (ROWS[20][0], "nan")], "line 17: latency_ms is nan; it must be finite"),
     "zero": ([*GOOD, (ROWS[20][0], 0)], "line 17: latency_ms is 0, an impossible latency"),
     "negative": ([*GOOD, (ROWS[20][0], -3)], "line 17: latency_ms is -3, an impossible latency"),
+    "too short": ([*GOOD, (ROWS[20][0], 1e-200)], "line 17: latency_ms is 1e-200, .* from a picosecond"),
+    "too long": ([*GOOD, (ROWS[20][0], 1e200)], r"line 17: latency_ms is 1e\+200, .* to eleven days"),
     "empty": ([*GOOD, (ROWS[20][0], "")], "line 17 has no latency_ms"),
     "text": ([*GOOD, (ROWS[20][0], "fast")], "line 17: latency_ms is 'fast', not a number"),
     "ragged": ([*GOOD, (ROWS[20][0],)], "line 17 has another number of cells"),

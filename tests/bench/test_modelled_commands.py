@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from zenbench.devices.base import Setting
-from zenbench.latency_tables.store import user_path
+from zenbench.latency_tables.store import shipped, user_path
 from zenbench.latency_tables.table import Card, LatencyTable, Row
 from zenbench.zen.families import zoo
 
@@ -13,13 +13,25 @@ NOTICE = "is modelled from published figures"
 SMALL = ("--layers", "6", "--resolution", "32", "--evaluations", "200", "--population", "16", "--macs", "20M")
 
 
-@pytest.mark.parametrize("device", ["t4", "v100", "pixel2"])
-def test_predict_says_once_what_it_rests_on(run, device: str) -> None:  # type: ignore[no-untyped-def]
-    result = run("predict", "zoo:resnet-18", "zoo:resnet-50", "--device", device, "--format", "json")
+@pytest.mark.parametrize(
+    ("device", "options", "more"),
+    [
+        ("t4", (), ""),
+        ("t4", ("--precision", "fp16"), " --precision fp16"),
+        ("v100", (), ""),
+        ("pixel2", (), ""),
+    ],
+)
+def test_predict_says_once_what_it_rests_on_and_how_to_measure(  # type: ignore[no-untyped-def]
+    run, device: str, options: tuple[str, ...], more: str
+) -> None:
+    result = run(
+        "predict", "zoo:resnet-18", "zoo:resnet-50", "--device", device, *options, "--format", "json"
+    )
     small, large = result.json()
     assert large["latency_ms"] > small["latency_ms"] > 0 and small["coverage"] == 0
     assert result.err.count(NOTICE) == 1
-    assert f"measure with: zenbench profile --device {device}" in result.err
+    assert f"measure with: zenbench profile --device {device}{more}\n" in result.err
     assert str(small["setting"]) in result.err
 
 
@@ -32,6 +44,7 @@ def test_precision_chooses_the_table(run) -> None:  # type: ignore[no-untyped-de
     assert int8["latency_ms"] < fp16["latency_ms"]  # type: ignore[operator]
     refused = run("predict", "zoo:resnet-50", "--device", "t4", "--precision", "fp32")
     assert refused.code == 2 and "there is no latency table for t4 tensorrt-fp32-b64-t1" in refused.err
+    assert refused.err.endswith("build one with: zenbench profile --device t4 --precision fp32\n")
 
 
 def test_by_block_calls_its_rows_modelled(run) -> None:  # type: ignore[no-untyped-def]
@@ -142,3 +155,40 @@ def test_a_measured_table_is_neither_calibrated_nor_overwritten(run, tmp_path: P
         user_path(setting).with_suffix(suffix).rename(tmp_path / f"own{suffix}")
     refused = run("calibrate", "m.csv", "--device", "t4", "--table", "own.csv")
     assert refused.code == 2 and "it calibrates itself" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "held"),
+    [
+        (("--device", "v100"), "device t4, not v100"),
+        (("--precision", "int8"), "precision fp16, not int8"),
+        (("--batch", "1"), "batch 64, not 1"),
+        (("--runtime", "tensorrt-graph"), "runtime tensorrt, not tensorrt-graph"),
+        (("--threads", "2"), "threads 1, not 2"),
+    ],
+)
+def test_an_option_does_not_contradict_the_table_beside_it(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, asked: tuple[str, str], held: str
+) -> None:
+    shipped(Setting("t4", "tensorrt", "fp16", 64)).save(tmp_path / "t.csv")
+    table = ("--table", "t.csv")
+    (tmp_path / "m.csv").write_text("network,latency_ms\nzoo:resnet-18,5\nzoo:resnet-50,9\n")
+    for command in (
+        ("predict", "zoo:resnet-18"),
+        ("search", "--latency", "11ms", *SMALL, "--out", "s"),
+        ("calibrate", "m.csv"),
+    ):
+        refused = run(*command, *table, *asked)
+        assert refused.code == 2
+        assert f"t.csv is a table of t4 tensorrt/fp16/b64/t1/free: {held}; leave --table out" in refused.err
+        assert len(refused.err.splitlines()) == 1
+    # What the table is of may be said.
+    assert run("predict", "zoo:resnet-18", *table, "--device", "t4", "--precision", "fp16").code == 0
+
+
+def test_a_limit_on_another_device_than_the_table_s_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shipped(Setting("t4", "tensorrt", "fp16", 64)).save(tmp_path / "t.csv")
+    for limit in ("pixel2=60ms", "t4/int8=11ms"):
+        refused = run("search", "--latency", limit, *SMALL, "--table", "t.csv", "--out", "s")
+        assert refused.code == 2 and "t.csv is a table of t4 tensorrt/fp16" in refused.err
+    assert run("search", "--latency", "t4/fp16=11ms", *SMALL, "--table", "t.csv", "--out", "s").code == 0

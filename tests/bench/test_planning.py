@@ -4,9 +4,11 @@ from itertools import chain, islice
 from pathlib import Path
 from statistics import mean
 
-from zenbench.bench.journal import Journal
-from zenbench.bench.planning import DRAWN_EVERY, plan, random_networks, stratified_workloads
+from tiny_space import TINY
+from zenbench.bench.journal import History, Journal
+from zenbench.bench.planning import DRAWN_EVERY, NETWORK_EVERY, plan, random_networks, stratified_workloads
 from zenbench.bench.profiling import profile
+from zenbench.bench.subjects import subject_of
 from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
 from zenbench.devices.base import Wish
@@ -15,7 +17,8 @@ from zenbench.devices.simulated import SimulatedDevice
 from zenbench.latency_tables.choosing import most_informative
 from zenbench.latency_tables.fill_in import FillIn
 from zenbench.zen.cost import workload_counts
-from zenbench.zen.space import spaces
+from zenbench.zen.network import Network
+from zenbench.zen.space import parse_space, spaces
 from zenbench.zen.workload import Workload
 
 RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
@@ -57,3 +60,30 @@ def test_chosen_workloads_tell_more_of_networks_than_drawn_ones() -> None:
     chosen = most_informative(fill_in, known, candidates, wholes, 16)
     assert len(set(chosen)) == 16 and set(chosen) <= set(candidates)
     assert left(chosen) < left(candidates[:16])
+
+
+def test_another_seed_adds_networks_only_as_it_adds_workloads(tmp_path: Path) -> None:
+    device = SimulatedDevice(cards()["simulated"])
+    with Journal(tmp_path / "j.jsonl") as journal:
+        items = plan(SPACE, [32], 0, journal.history)
+        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=36))
+        begun = {one.subject for one in journal.history.measurements}
+        planned = list(islice(plan(SPACE, [32], 1, journal.history), 36 + 3 + 2 * NETWORK_EVERY))
+    new = [item for item in planned if subject_of(item).key not in begun]
+    assert sum(isinstance(item, Network) for item in new) <= 2 and isinstance(new[0], Workload)
+
+
+def test_a_space_that_has_no_more_ends_its_plan(tmp_path: Path) -> None:
+    space = parse_space(TINY, "tiny.toml")
+    first = list(plan([space], [32], 0, History()))
+    workloads = [item for item in first if isinstance(item, Workload)]
+    assert 3 <= len(workloads) == len(set(workloads)) < 24 and len(workloads) < len(first)
+    device = SimulatedDevice(cards()["simulated"])
+    with Journal(tmp_path / "j.jsonl") as journal:
+        items = plan([space], [32], 0, journal.history)
+        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=500))
+        assert {str(workload) for workload in workloads} <= {
+            one.subject for one in journal.history.measurements
+        }
+        again = list(plan([space], [32], 1, journal.history))
+    assert {item for item in again if isinstance(item, Workload)} == set(workloads)

@@ -171,6 +171,11 @@ def test_an_interrupted_front_goes_on(run, monkeypatch: pytest.MonkeyPatch) -> N
         (("--front", "macs"), "a front along macs needs the limit where it ends: give --macs"),
         (("--front", "params", "--algorithm", "paper"), "--front has an algorithm of its own"),
         (("--latency", "nokia=1ms"), "no device is called 'nokia'"),
+        (
+            ("--latency", "t4=11ms", "--precision", "fp16"),
+            "--precision is for a latency limit that names no device",
+        ),
+        (("--latency", "t4=11ms", "--device", "pixel2"), "as in t4/int8/b64=11ms"),
         (("--latency", "simulated=1ms", "--latency", "simulated=2ms"), "two latency limits"),
         (("--confidence", "0.9"), "--confidence is about latency limits"),
         (("--latency", "simulated=1ms", "--confidence", "0.4"), "must be from 0.5 to less than 1"),

@@ -55,6 +55,15 @@ def test_a_workload_can_be_the_subject(run) -> None:  # type: ignore[no-untyped-
     assert row.runs == sum(r["startComputeMs"] >= 100 for r in json.loads(Path(TIMES_8).read_text()))
 
 
+def test_all_runs_count_where_there_was_no_warm_up(run) -> None:  # type: ignore[no-untyped-def]
+    subject = ("--subject", WORKLOAD, "--warmup", "0ms", "--out", "t.csv")
+    done = run("tables", "import", TIMES_8, *SETTING, *subject)
+    assert done.code == 0 and "of the warm-up" not in done.err
+    assert LatencyTable.load(Path("t.csv")).rows[Workload.parse(WORKLOAD)].runs == len(
+        json.loads(Path(TIMES_8).read_text())
+    )
+
+
 def test_a_file_names_the_subject_of_each_file(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for path in (TIMES, TIMES_8):
         (tmp_path / Path(path).name).write_bytes(Path(path).read_bytes())

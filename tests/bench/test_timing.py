@@ -18,6 +18,25 @@ def test_a_card_adapts_the_recipe_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [
+        {"window": 0},
+        {"rounds": -1},
+        {"rounds": 2.5},
+        {"min_runs": True},
+        {"max_runs": "20"},
+        {"round_ms": 0.0},
+        {"round_ms": float("nan")},
+        {"rounds": 10**30},
+    ],
+)
+def test_a_card_asks_for_what_can_be_repeated(entry: dict[str, object]) -> None:
+    (name,) = entry
+    with pytest.raises(UserError, match=f"recipe has {name} = .*; it must be a .*number above 0"):
+        Recipe().adapted(entry)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         {},

@@ -10,8 +10,14 @@ from types import SimpleNamespace
 import pytest
 from fake_torch import FakeTorch, Gpu
 from loopback_phone import LoopbackPhone
+from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.timing import REFERENCE
 from zenbench.devices.adb import Adb
 from zenbench.devices.adb_keys import signer
+from zenbench.devices.android import AndroidPhone
+from zenbench.devices.base import Access, Artifact, Wish
+from zenbench.devices.card import card
+from zenbench.zen.workload import Workload
 
 
 @pytest.fixture
@@ -37,6 +43,21 @@ def adb(known_phone: LoopbackPhone) -> Iterator[Adb]:
     adb = Adb.connect(known_phone.address)
     yield adb
     adb.close()
+
+
+@pytest.fixture
+def pixel2(own_phone: LoopbackPhone, runner: Path) -> Iterator[AndroidPhone]:
+    """The phone by its card, with its runner."""
+    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    """The reference workload as a file for that phone."""
+    setting = card("pixel2").setting(Wish(), "mask-f0")
+    return WorkloadSubject(Workload.parse(REFERENCE)).artifact(tmp_path, setting, "tflite")
 
 
 FAKES = Path(__file__).parent / "fake_nvidia"

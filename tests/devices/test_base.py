@@ -1,9 +1,9 @@
-"""Settings as text: what is written is read back, whatever the parts."""
+"""Settings as text: what is written is read back, whatever the parts; and the command that measures one."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zenbench.devices.base import Setting
+from zenbench.devices.base import Setting, profile_command
 from zenbench.errors import UserError
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,9}", fullmatch=True)
@@ -48,3 +48,20 @@ def test_tables_of_different_settings_have_different_files() -> None:
 def test_other_texts_are_refused_with_an_example(text: str) -> None:
     with pytest.raises(UserError, match="reads like onnxruntime/fp32/b1/t1/pinned"):
         Setting.parse("host", text)
+
+
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [
+        (Setting("t4", "tensorrt", "int8", 64), ""),
+        (Setting("t4", "tensorrt", "fp16", 64), " --precision fp16"),
+        (Setting("t4", "tensorrt-graph", "int8", 1), " --runtime tensorrt-graph --batch 1"),
+        (Setting("pixel2", "litert", threads=4, pinning="mask-f0"), " --threads 4"),
+        (
+            Setting("toaster", "litert"),
+            " --runtime litert --precision fp32 --batch 1 --threads 1",
+        ),
+    ],
+)
+def test_a_profile_is_asked_for_what_differs_from_the_card(setting: Setting, options: str) -> None:
+    assert profile_command(setting) == f"zenbench profile --device {setting.device}{options}"

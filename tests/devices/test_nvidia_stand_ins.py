@@ -1,4 +1,4 @@
-"""The stand-ins of NVIDIA's libraries hold nothing that the real ones do not.
+"""The stand-ins of NVIDIA's libraries hold nothing that the real ones do not, and fail on wrong use.
 
 tests/data/nvidia_api.json holds names and arguments read from the real packages, TensorRT in three versions.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 API = json.loads((Path(__file__).parents[1] / "data/nvidia_api.json").read_text())
@@ -112,3 +113,40 @@ def test_the_drivers_call_nothing_else(nvidia: SimpleNamespace) -> None:
     known = {*dir(runtime), *dir(nvidia.nvml), *dir(runtime.cudaError_t)}
     known |= {*dir(runtime.cudaMemcpyKind), *dir(runtime.cudaStreamCaptureMode)}
     assert {call for call in calls if call[4:5].isupper()} - {"cudaErrorStreamCapture"} <= known, "a prefix"
+
+
+def cuda(nvidia: SimpleNamespace) -> Any:
+    from cuda.bindings import runtime
+
+    runtime.cudaSetDevice(0)
+    return runtime
+
+
+def test_the_stand_in_fails_on_what_hardware_would_let_pass(nvidia: SimpleNamespace) -> None:
+    runtime = cuda(nvidia)
+    _, stream = runtime.cudaStreamCreateWithFlags(1)
+    _, start = runtime.cudaEventCreate()
+    _, end = runtime.cudaEventCreate()
+    runtime.cudaEventRecord(start, stream)
+    runtime.cudaEventRecord(end, stream)
+    assert runtime.cudaEventElapsedTime(start, end)[0] == runtime.cudaError_t.cudaErrorNotReady
+    with pytest.raises(AssertionError, match="before it came by"):
+        runtime.cudaEventRecord(start, stream)
+    runtime.cudaStreamSynchronize(stream)
+    with pytest.raises(AssertionError, match="nobody has read"):
+        runtime.cudaEventRecord(start, stream)
+    _, address = runtime.cudaMalloc(64)
+    values = np.ones(16, np.float32)
+    kind = runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+    runtime.cudaMemcpyAsync(address, values.ctypes.data, 64, kind, stream)
+    with pytest.raises(AssertionError, match="under way"):
+        runtime.cudaFree(address)
+    runtime.cudaStreamSynchronize(stream)
+    runtime.cudaFree(address)
+    with pytest.raises(AssertionError, match="freed twice"):
+        runtime.cudaFree(address)
+    with pytest.raises(AssertionError, match="not a stream of ours"):
+        runtime.cudaStreamSynchronize(0)
+    for event in (start, end):
+        runtime.cudaEventDestroy(event)
+    runtime.cudaStreamDestroy(stream)

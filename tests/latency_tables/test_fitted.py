@@ -179,6 +179,7 @@ def test_a_saved_table_predicts_the_same_in_plain_numbers(tmp_path: Path) -> Non
         ("space", "elsewhere"),
         ("noise", 0.0),
         ("noise", None),
+        ("noise", 1e300),
         ("unseen", ["elsewhere"]),
         ("resolutions", [32]),
         ("resolutions", [64, 32]),
@@ -198,7 +199,7 @@ def test_damaged_models_do_not_load(tmp_path: Path, entry: str, value: Any) -> N
 
 
 @pytest.mark.parametrize(
-    "damage", [{"ms": None}, {"ms": float("inf")}, {"directions": [1.0]}, {"directions": 3}]
+    "damage", [{"ms": None}, {"ms": float("inf")}, {"ms": 1e300}, {"directions": [1.0]}, {"directions": 3}]
 )
 def test_damaged_coefficients_do_not_load(tmp_path: Path, damage: dict[str, Any]) -> None:
     path = tmp_path / "t.csv"
@@ -208,6 +209,18 @@ def test_damaged_coefficients_do_not_load(tmp_path: Path, damage: dict[str, Any]
     card_path(path).write_text(json.dumps(card))
     with pytest.raises(TableError, match="damaged model"):
         LatencyTable.load(path)
+
+
+def test_no_network_is_predicted_to_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    fit(CELLS[:20], MEASURED["adreno_640_gpu_ms"][:20]).table.save(path)
+    card = json.loads(card_path(path).read_text())
+    for coefficient in card["model"]["coefficients"].values():
+        coefficient["ms"] = 0.0  # as non-negative ones may be for a network like no other
+    card["model"]["trained_on"][0]["left_out_ms"] = 0.0
+    card_path(path).write_text(json.dumps(card))
+    with pytest.raises(TableError, match="no time at all"):
+        predictor(LatencyTable.load(path)).estimate(CELLS[70])
 
 
 def test_a_fitted_table_needs_its_model_and_no_reference(tmp_path: Path) -> None:

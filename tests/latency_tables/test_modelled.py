@@ -1,5 +1,6 @@
 """Modelled tables: physical in every direction, as good on networks left out as promised, strict on disk."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,8 @@ def coefficient(model: dict[str, Any], name: str, entry: str, value: object) -> 
         (lambda model: coefficient(model, "dense", "value", float("nan")), "coefficient dense is nan"),
         (lambda model: coefficient(model, "dense", "value", "37"), "coefficient dense is '37'"),
         (lambda model: coefficient(model, "dense", "value", -1), "coefficient dense is -1"),
+        (lambda model: coefficient(model, "dense", "value", 1e300), "coefficient dense is 1e+300"),
+        (lambda model: coefficient(model, "dense", "value", 10**400), "coefficient dense is inf"),
         (lambda model: coefficient(model, "dense", "unit", "GMAC/s"), "value in TMAC/s"),
         (lambda model: model["covariance"].pop(), "covariance must be"),
         (lambda model: model["covariance"][0].__setitem__(0, float("inf")), "covariance must be"),
@@ -233,3 +236,19 @@ def test_a_card_says_what_its_numbers_rest_on(tmp_path: Path, entries: dict[str,
     card_path(path).write_text(json.dumps({**card, **entries}))
     with pytest.raises(TableError, match="missing or unknown entries"):
         LatencyTable.load(path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["yesterday"], ["2026-13-01"], ["20261125"]])
+def test_the_tables_are_refitted_with_a_date_and_not_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "modelled.py"
+    spec = importlib.util.spec_from_file_location("modelled", script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.TABLES = tmp_path
+    with pytest.raises(SystemExit) as ended:
+        module.main(arguments)
+    assert ended.value.code == (0 if arguments == ["--help"] else 2)
+    assert list(tmp_path.iterdir()) == [] and "date" in "".join(capsys.readouterr())

@@ -1,9 +1,10 @@
 """Tables on disk: round trip, merging, and damage answered in one sentence."""
 
+import csv
 import hashlib
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def test_a_card_that_json_cannot_hold_leaves_no_file(tmp_path: Path) -> None:
 
 
 JUDGE = zoo("zennet-cifar-1m")
+SETTING = asdict(Setting("host", "onnxruntime", pinning="pinned"))
 
 
 def test_judging_networks_come_back_apart_and_old_files_without_roles_are_read(tmp_path: Path) -> None:
@@ -124,6 +126,14 @@ def test_hand_damaged_files_do_not_match_their_card(tmp_path: Path, damage: str)
         ("setting", "host"),
         ("provenance", "guessed"),
         ("reference_ms", -1),
+        ("reference_ms", 10**400),
+        ("reference_ms", "0.3"),
+        ("setting", SETTING | {"batch": "1"}),
+        ("setting", SETTING | {"batch": 10**30}),
+        ("setting", SETTING | {"threads": 1.0}),
+        ("setting", SETTING | {"device": ["host"]}),
+        ("identity", [1]),
+        ("source", None),
         ("surprise", 1),
     ],
 )
@@ -140,6 +150,48 @@ def test_damaged_card(tmp_path: Path, entry: str, value: object) -> None:
 def test_card_that_is_not_json(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     make_table().save(path)
-    card_path(path).write_text("{")
-    with pytest.raises(TableError, match="not valid JSON"):
+    for text in ("{", '{"schema": ' + 100_000 * "["):
+        card_path(path).write_text(text)
+        with pytest.raises(TableError, match="not valid JSON"):
+            LatencyTable.load(path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "reason"),
+    [
+        (1, "1e300", "line 2 holds an impossible value"),
+        (1, "1e-300", "line 2 holds an impossible value"),
+        (3, "1e200", "line 2 holds an impossible value"),
+        (4, "9" * 400, "line 2 holds an impossible value"),
+        (4, "9" * 5000, "line 2 is no table row"),
+        (0, "x" * 200_000, "is not valid CSV"),
+    ],
+    ids=["too long", "too short", "too wide", "too many", "too many digits", "too large a cell"],
+)
+def test_rows_that_cannot_be(tmp_path: Path, cell: int, value: str, reason: str) -> None:
+    path = tmp_path / "t.csv"
+    make_table().save(path)
+    edit(path, path, cell, value)
+    with pytest.raises(TableError, match=reason):
         LatencyTable.load(path)
+
+
+def test_a_network_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    make_table().save(path)
+    edit(path, networks_path(path), 0, 100_000 * "[")
+    with pytest.raises(TableError, match="recursion"):
+        LatencyTable.load(path)
+
+
+def edit(path: Path, file: Path, cell: int, value: str) -> None:
+    """Writes a cell into the first row of one of a table's files, and the digests of what they hold now."""
+    with file.open(newline="") as source:
+        rows = list(csv.reader(source))
+    rows[1][cell] = value
+    with file.open("w", newline="") as target:
+        csv.writer(target, lineterminator="\n").writerows(rows)
+    card = json.loads(card_path(path).read_text())
+    files = {"rows": path, "networks": networks_path(path)}
+    card["sha256"] = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    card_path(path).write_text(json.dumps(card))
