@@ -176,7 +176,7 @@ def test_a_front_is_drawn(run, tmp_path: Path) -> None:  # type: ignore[no-untyp
 
 
 def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\x01\x1b[31m"
     for name in ("measured.csv", "predicted.csv"):
         path = folder / name
         row = LatencyRow(evil, "0" * 16, "simulated", "simulated/fp32/b1/t1/free", latency_ms=1.0)
@@ -190,6 +190,7 @@ def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[
     assert evil in values(page.charts["measured-against-predicted"], "network")
     for path in (folder / "figures").glob("*.svg"):
         assert "<script" not in path.read_text("utf-8")
+        ElementTree.fromstring(path.read_text("utf-8"))  # noqa: S314
 
 
 def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
