@@ -14,11 +14,11 @@ from zenbench.bench.agreement import agree
 from zenbench.bench.block_latencies import BlockLatency
 from zenbench.bench.journal import read as read_journal
 from zenbench.bench.latency_csv import LatencyRow, read_rows, write_rows
-from zenbench.bench.report.accuracy_charts import error_distribution
+from zenbench.bench.report.accuracy_charts import error_distribution, measured_against_predicted
 from zenbench.bench.report.drift import read_drift
 from zenbench.bench.report.facts import Blocks, gather
 from zenbench.bench.report.search_charts import latency_by_block
-from zenbench.bench.report.style import LIGHT, Chart, spread_scale
+from zenbench.bench.report.style import LIGHT, Chart, chart_svg, spread_scale
 from zenbench.bench.report.verdict import verdict
 from zenbench.latency_tables.store import all_paths
 from zenbench.latency_tables.table import card_path
@@ -424,3 +424,24 @@ def test_a_table_without_rows_claims_none(run, tmp_path: Path) -> None:  # type:
 def test_a_measured_network_is_not_called_unmeasured(folder: Path) -> None:
     (folder / "predicted.csv").unlink()
     assert verdict(gather(folder)).endswith("no measurement is held against a prediction.")
+
+
+def test_many_marks_are_small_and_few_are_not() -> None:
+    def size(count: int) -> float:
+        agreement = agree(*rows_with([0.01 * (number % 20) for number in range(count)]))
+        (dots,) = (
+            layer
+            for layer in measured_against_predicted(LIGHT, agreement, None)["layer"]
+            if "tooltip" in layer["encoding"]
+        )
+        found: float = dots["mark"]["size"]
+        return found
+
+    assert size(3) == size(100) > size(200) > size(700) >= 12
+
+
+def test_networks_are_counted_in_round_numbers() -> None:
+    chart = error_distribution(LIGHT, agree(*rows_with([0.001 * (number % 60) for number in range(1000)])))
+    svg, _ = chart_svg(chart, 700)
+    counts = [int(text) for text in re.findall(r">(\d{2,})</text>", svg)]
+    assert counts and all(count % 10 == 0 for count in counts)
