@@ -18,7 +18,7 @@ def parse_duration_ms(text: str, *, zero: bool = False) -> float:
     """Milliseconds in `11ms`, `0.5s`, `300us`, `3m` or `1h`; a unit is required, less than zero refused, and
     zero too unless it is allowed."""
     value, unit = _split(text, "a duration", "11ms, 0.5s or 3m")
-    factor = _MILLISECONDS.get(unit.lower().replace("µs", "us"))
+    factor = _MILLISECONDS.get(unit.casefold().replace("\N{GREEK SMALL LETTER MU}s", "us"))
     if factor is None:
         problem = "has no unit" if not unit else f"has the unknown unit '{unit}'"
         raise UserError(f"duration '{text}' {problem}; write it like 11ms, 0.5s or 3m")
@@ -57,6 +57,11 @@ def format_count(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.4g}{suffix}"
     return f"{count:g}"
+
+
+def count_of(count: int, what: str) -> str:
+    """A count with what is counted: `1 network`, `12 networks`."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _split(text: str, what: str, examples: str) -> tuple[float, str]:

@@ -105,7 +105,7 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         )
         rows.append((truth, guess))
     if not pairs:
-        raise UserError(f"all {len(failures)} networks in both files failed, the first with: {failures[0]}")
+        raise UserError(f"all that both files hold failed, the first with: {failures[0]}")
     errors, drift = [pair.error for pair in pairs], _drift(rows)
     spearman, kendall = rank_correlations(
         [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
@@ -141,7 +141,7 @@ def _intervals(pairs: Sequence[Pair]) -> Intervals:
         share_interval(_share(abs(error) <= limit for error in errors), len(errors)) for limit in (0.05, 0.10)
     )
     return Intervals(
-        mape=mean_interval([abs(error) for error in errors]),
+        mape=mean_interval([abs(error) for error in errors], least=0.0),
         bias=mean_interval(errors),
         within_5=within_5,
         within_10=within_10,

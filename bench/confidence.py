@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_TAILS = (0.025, 0.975)
+TAIL = 0.025
+"""What an interval leaves out on either side."""
+NORMAL = 1.959964
+"""The quantile of the normal distribution that leaves as much above."""
 LEAST = 5
 """Fewer networks say too little of the others."""
 _RESAMPLES = 1000
 _AT_ONCE = 1_000_000
 """So many values are resampled at a time, so that memory stays bounded."""
 _SEED = 0
-_NORMAL = 1.959964
-"""The quantile of the normal distribution that leaves 2.5 % above."""
+_LEAST_DEVIATION = 0.3
+"""Of the values' own. A resample of next to nothing but equal values has none to be divided by: the mean of
+1, 1.001, 1.002, 30 and 50 % came out as up to 496,000 %. Coverage is the same as without it."""
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,8 @@ class Interval:
     high: float
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Of a mean, by the studentised bootstrap; None below five values.
+def mean_interval(values: Sequence[float], least: float = -math.inf) -> Interval | None:
+    """Of a mean that is not below `least`, by the studentised bootstrap; None below five values.
 
     Of 20 |errors| drawn from Student's t with 3 degrees of freedom it holds the true mean in 93 % of trials,
     where percentiles of resampled means and BCa hold it in 88 % (`benchmarks/comparing.py`).
@@ -41,26 +46,15 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         return None
     array = np.asarray(values, float)
     mean, deviation = array.mean(), array.std()
-    if len(set(values)) == 1:
+    if deviation <= _ROUNDING * np.abs(array).max():
         return Interval(values[0], values[0])
     distances = []
     for chosen in _resamples(len(array)):
         found = array[chosen]
-        deviations = found.std(axis=1)
-        varied = deviations > 0
-        distances.append((found.mean(axis=1)[varied] - mean) / deviations[varied])
-    low, high = np.quantile(np.concatenate(distances), _TAILS)
-    return Interval(float(mean - high * deviation), float(mean - low * deviation))
-
-
-def median_interval(values: Sequence[float]) -> Interval | None:
-    """Of a median, by percentiles of resampled medians; None below five values."""
-    import numpy as np
-
-    if len(values) < LEAST:
-        return None
-    array = np.asarray(values, float)
-    return _percentiles([np.median(array[chosen], axis=1) for chosen in _resamples(len(array))])
+        deviations = np.maximum(found.std(axis=1), _LEAST_DEVIATION * deviation)
+        distances.append((found.mean(axis=1) - mean) / deviations)
+    low, high = np.quantile(np.concatenate(distances), (TAIL, 1 - TAIL))
+    return Interval(max(least, float(mean - high * deviation)), float(mean - low * deviation))
 
 
 def spearman_interval(xs: Sequence[float], ys: Sequence[float]) -> Interval | None:
@@ -78,7 +72,8 @@ def spearman_interval(xs: Sequence[float], ys: Sequence[float]) -> Interval | No
         scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
         varied = scale > 0
         found.append((a * b).sum(axis=1)[varied] / scale[varied])
-    return _percentiles(found)
+    low, high = np.quantile(np.concatenate(found), (TAIL, 1 - TAIL))
+    return Interval(float(low), float(high))
 
 
 def share_interval(share: float, count: int) -> Interval:
@@ -86,9 +81,9 @@ def share_interval(share: float, count: int) -> Interval:
 
     A bootstrap would call 20 out of 20 certain, as it never draws what was not seen.
     """
-    z2 = _NORMAL**2
+    z2 = NORMAL**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    reach = _NORMAL * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    reach = NORMAL * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
@@ -99,10 +94,3 @@ def _resamples(count: int) -> Iterator[NDArray[Any]]:
     random = np.random.default_rng(_SEED)
     rows = max(1, min(_RESAMPLES, _AT_ONCE // count))
     return (random.integers(0, count, (rows, count)) for _ in range(math.ceil(_RESAMPLES / rows)))
-
-
-def _percentiles(found: Sequence[Any]) -> Interval:
-    import numpy as np
-
-    low, high = np.quantile(np.concatenate(found), _TAILS)
-    return Interval(float(low), float(high))

@@ -20,6 +20,8 @@ _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 """What reads as thousands as well as with a decimal comma."""
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_WHOLE = re.compile(r"0*([1-9]\d{0,17})(?:\.0*)?", re.ASCII)
+"""With a point too, as pandas writes whole numbers beside empty cells."""
 _UNIT = re.compile(r"(?:^|[_\s(\[])(ns|us|µs|ms|s)[)\]]?", re.IGNORECASE)
 
 
@@ -84,9 +86,10 @@ class CsvFile:
         cell = self.text(record, column)
         if not cell:
             return None
-        if not (cell.isascii() and cell.isdecimal() and len(cell) < 19 and int(cell) > 0):
+        match = _WHOLE.fullmatch(cell)
+        if match is None:
             raise TableError(f"{self.place(record)}: {column} is '{cell}', not a whole number above 0")
-        return int(cell)
+        return int(match[1])
 
     def latency_ms(self, record: Record, column: str, unit: str | None = None) -> float:
         """Milliseconds above 0, from a column in `unit`, by default the one that its name ends with."""
@@ -101,7 +104,7 @@ class CsvFile:
             raise TableError(f"{self.place(record)} has no {column}")
         ms = value * parse_duration_ms(f"1{unit}")
         if not SHORTEST_MS <= ms <= LONGEST_MS:
-            possible = "above 0" if ms <= 0 else "from a picosecond to eleven days"
+            possible = "above 0" if value <= 0 else f"from a picosecond to eleven days, and is read in {unit}"
             raise TableError(
                 f"{self.place(record)}: {column} is {self.text(record, column)}, an impossible latency; "
                 f"it must be {possible}"
@@ -112,7 +115,7 @@ class CsvFile:
 def unit_of(column: str) -> str | None:
     """The unit that a column's name ends with, as in `latency_us` or `latency (ms)`; None without one."""
     found = [match for match in _UNIT.finditer(column) if match.end() == len(column)]
-    return found[-1][1].lower().replace("µs", "us") if found else None
+    return found[-1][1].casefold().replace("\N{GREEK SMALL LETTER MU}s", "us") if found else None
 
 
 def read_csv(path: Path) -> CsvFile:

@@ -61,8 +61,8 @@ def _with_unit(text: str) -> tuple[str, str]:
 def read_either(path: Path, columns: Columns, optional: bool = False) -> list[LatencyRow]:
     """The rows of a file of ours or of another tool, which may lack digest, device and setting.
 
-    What it lacks is empty. A network that can be read is written as zenbench writes it. `optional`: a file
-    with none of the columns named has its own names.
+    What it lacks is empty, for `completed`. A network that can be read is written as zenbench writes it.
+    `optional`: a file with none of the columns named has its own names.
     """
     file = read_csv(path)
     if optional and not set(columns.names.values()) & set(file.columns):
@@ -77,7 +77,7 @@ def read_either(path: Path, columns: Columns, optional: bool = False) -> list[La
     file.need(*wanted)
     required = ["network", "latency_ms", *(n for n in _IDENTITY if places[n] in file.columns)]
     rows = rows_of(file, places, required, columns.unit)
-    return [row if row.digest else _identified(row) for row in rows]
+    return [row if row.digest else _spelled(row) for row in rows]
 
 
 def _how_to_name(file: CsvFile, missing: Sequence[str]) -> str:
@@ -87,31 +87,41 @@ def _how_to_name(file: CsvFile, missing: Sequence[str]) -> str:
     )
 
 
-def _identified(row: LatencyRow) -> LatencyRow:
+def _spelled(row: LatencyRow) -> LatencyRow:
+    """With the text that zenbench writes its network as."""
     network = read_network(row.network, row.resolution, row.classes)
-    if network is None:
-        return replace(row, digest=row.network)
-    return replace(row, network=str(network), digest=network.digest)
+    return row if network is None else replace(row, network=str(network))
+
+
+def _identified(row: LatencyRow) -> LatencyRow:
+    """With the digest of its text; of a text that says no network, the text."""
+    network = read_network(row.network, row.resolution, row.classes)
+    return replace(row, digest=row.network if network is None else network.digest)
 
 
 def completed(rows: Sequence[LatencyRow], others: Sequence[LatencyRow]) -> list[LatencyRow]:
-    """Rows that lack a setting or a resolution, with those of the same network in the other file.
+    """Rows that lack a setting, a digest or a resolution, with those of the same network in the other file.
 
-    A setting is taken over where the other file has one only.
+    A setting is taken over where the other file has one only, a resolution where it has one of that network.
     """
     named = {(other.device, other.setting) for other in others if other.setting}
     device, setting = next(iter(named)) if len(named) == 1 else ("", "")
-    by_text: dict[str, list[LatencyRow]] = defaultdict(list)
+    by_text: dict[str, set[tuple[str, int | None, int | None]]] = defaultdict(set)
     for other in others:
-        by_text[other.network].append(other)
+        if other.digest or other.resolution:
+            known = other if other.digest else _identified(other)
+            by_text[known.network].add((known.digest, known.resolution, known.classes))
 
     def complete(row: LatencyRow) -> LatencyRow:
-        same = by_text[row.network]
         if not row.setting and row.device in ("", device):
             row = replace(row, device=device, setting=setting)
-        if row.resolution is None and len({other.digest for other in same}) == 1:
-            other = same[0]
-            row = replace(row, digest=other.digest, resolution=other.resolution, classes=other.classes)
-        return row
+        if row.digest:
+            return row
+        same = by_text[row.network]
+        if len(same) == 1:
+            digest, resolution, classes = next(iter(same))
+            if row.resolution in (None, resolution) and row.classes in (None, classes):
+                return replace(row, digest=digest, resolution=resolution, classes=classes)
+        return _identified(row)
 
     return [complete(row) for row in rows]

@@ -87,7 +87,12 @@ def _why_empty(ours: dict[_Key, LatencyRow], theirs: dict[_Key, LatencyRow], nam
     if not common:
         return "the files have no network in common; predict and measure the same networks"
     one, other = (
-        ", ".join(sorted({f"{key[2]} {key[3]}" for key in side if key[0] in common}))
-        for side in (ours, theirs)
+        ", ".join(sorted({_named(*key[2:]) for key in side if key[0] in common})) for side in (ours, theirs)
     )
+    if one == other:
+        return "the files have other names for the networks that they share; use the same ones in both"
     return f"{names[0]} is for {one}, {names[1]} for {other}; latencies of two settings are not comparable"
+
+
+def _named(device: str, setting: str) -> str:
+    return f"{device} {setting}".strip() or "a setting that it does not name"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..atomic import write_text
 from ..errors import TableError
+from ..units import LONGEST_MS
 from .csv_reading import CsvFile, Record, read_csv
 
 
@@ -76,7 +77,7 @@ def read_rows(path: Path) -> list[LatencyRow]:
 def rows_of(
     file: CsvFile, columns: Mapping[str, str], required: Sequence[str], unit: str | None = None
 ) -> list[LatencyRow]:
-    """The rows of a file in whose columns the fields of a row are; `unit` is that of its latencies.
+    """The rows of a file in whose columns the fields of a row are; `unit` is that of its `latency_ms`.
 
     A network twice in a setting, and a field that is required and empty, are TableErrors with their line.
     """
@@ -107,7 +108,7 @@ def _row(
         if name == "std_ms":
             values[name] = _deviation(file, record, column)
         elif name.endswith("_ms"):
-            values[name] = file.latency_ms(record, column, unit)
+            values[name] = file.latency_ms(record, column, unit if name == "latency_ms" else None)
         else:
             values[name] = _READ.get(name, CsvFile.number)(file, record, column)
     for name in required:
@@ -118,7 +119,7 @@ def _row(
 
 def _deviation(file: CsvFile, record: Record, column: str) -> float | None:
     value = file.number(record, column)
-    if value is not None and value < 0:
+    if value is not None and not 0 <= value <= LONGEST_MS:
         raise TableError(f"{file.place(record)}: {column} is {value:g}, an impossible deviation")
     return value
 

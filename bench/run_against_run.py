@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from ..errors import UserError
+from ..units import count_of
+from . import signed_rank
 from .breakdown import kind_of
-from .confidence import Interval, median_interval
+from .confidence import Interval
 from .joining import join
 from .latency_csv import LatencyRow
 
 SIGNIFICANT = 0.05
 """So often would equal runs be called different."""
-_LEAST_SIGNED = 6
-"""With fewer networks even a change of all of them in one direction happens by chance more often."""
 _QUARTILES_KNOW = 0.37
 """A deviation by quartiles, as rows have it, is known as well as the usual one from 37 % of the values."""
 _DEVICE_WIDE = 0.5
@@ -29,6 +29,16 @@ class _Noise:
 
     std: float
     freedom: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Typical:
+    """The change of the typical network, and how surely it is one: the fields of a `RunComparison`."""
+
+    change: float
+    interval: Interval | None
+    p_value: float | None
+    test: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,10 @@ class KindChange:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """The change of the median network, and how surely it is one.
+    """The change of the typical network, and how surely it is one.
 
+    `change`: what the test is about, so that they agree: the middle of the signed ranks, with fewer than six
+    networks the geometric mean.
     `p_value`: how often equal runs on a steady machine differ as much; None where nothing tells. What the
     machine did in the minutes of either run counts as a change.
     `test`: `signed-rank` (Wilcoxon, over networks) or, with fewer than six, `own noise` (of the rows).
@@ -98,11 +110,11 @@ class RunComparison:
         """One sentence."""
         if self.p_value is None:
             return (
-                f"Too little to tell: {self.change:+.1%} over {_networks(self.count)}; {_LEAST_SIGNED} are "
-                "needed, or deviations of the rows."
+                f"Too little to tell: {self.change:+.1%} over {count_of(self.count, 'network')}; "
+                f"{signed_rank.LEAST} are needed, or deviations of the rows."
             )
         reach = f" ({self.interval.low:+.1%} to {self.interval.high:+.1%})" if self.interval else ""
-        found = f"{self.change:+.1%}{reach} over {_networks(self.count)}, p = {self.p_value:.2g}"
+        found = f"{self.change:+.1%}{reach} over {count_of(self.count, 'network')}, p = {self.p_value:.2g}"
         if not self.significant:
             return f"No difference beyond chance: {found}."
         word = "Slower" if self.change > 0 else "Faster"
@@ -149,18 +161,17 @@ def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> R
         for (one, other), ratio, noise, flag in zip(rows, ratios, noises, beyond, strict=True)
     ]
     known = [noise.std for noise in noises if noise is not None]
-    interval = median_interval(ratios)
-    p_value, test = _significance(logs, noises)
+    typical = _typical(logs, noises)
     return RunComparison(
         device=joined.device,
         setting=joined.setting,
         versions_before=_versions([one for one, _ in rows]),
         versions_after=_versions([other for _, other in rows]),
         count=len(rows),
-        change=median(ratios) - 1,
-        interval=None if interval is None else Interval(interval.low - 1, interval.high - 1),
-        p_value=p_value,
-        test=test,
+        change=typical.change,
+        interval=typical.interval,
+        p_value=typical.p_value,
+        test=typical.test,
         noise=median(known) if known else None,
         slower=sum(one.beyond_noise and one.change > 0 for one in changes),
         faster=sum(one.beyond_noise and one.change < 0 for one in changes),
@@ -183,26 +194,28 @@ def _noise(before: LatencyRow, after: LatencyRow) -> _Noise | None:
         return None
     std = math.hypot(before.std_ms / before.latency_ms, after.std_ms / after.latency_ms)
     rounds = (before.rounds or 0) + (after.rounds or 0)
+    if not std:  # less than a float can say
+        return None
     return _Noise(std, _QUARTILES_KNOW * (rounds - 2) if rounds > 2 else math.inf)
 
 
-def _significance(logs: Sequence[float], noises: Sequence[_Noise | None]) -> tuple[float | None, str | None]:
-    from scipy.stats import wilcoxon
-
-    if len(logs) >= _LEAST_SIGNED:
-        changed = [log for log in logs if log]
-        return (float(wilcoxon(changed).pvalue) if changed else 1.0), "signed-rank"
-    known = [noise for noise in noises if noise is not None]
+def _typical(logs: Sequence[float], noises: Sequence[_Noise | None]) -> _Typical:
+    if len(logs) >= signed_rank.LEAST:
+        reach = signed_rank.middle_interval(logs)
+        interval = Interval(math.expm1(reach.low), math.expm1(reach.high))
+        middle, chance = signed_rank.middle(logs), signed_rank.chance_of_side(logs)
+        return _Typical(math.expm1(middle), interval, chance, "signed-rank")
+    change, known = math.expm1(fmean(logs)), [noise for noise in noises if noise is not None]
     if len(known) < len(logs):
-        return None, None
-    return _chance(sum(logs), _together(known)), "own noise"
+        return _Typical(change, None, None, None)
+    return _Typical(change, None, _chance(sum(logs), _together(known)), "own noise")
 
 
 def _together(noises: Sequence[_Noise]) -> _Noise:
     """The noise of a sum (Satterthwaite, 1946)."""
-    variance = sum(noise.std**2 for noise in noises)
-    doubt = sum(noise.std**4 / noise.freedom for noise in noises)
-    return _Noise(math.sqrt(variance), variance**2 / doubt if doubt else math.inf)
+    std = math.hypot(*(noise.std for noise in noises))
+    doubt = sum((noise.std / std) ** 4 / noise.freedom for noise in noises)
+    return _Noise(std, 1 / doubt if doubt else math.inf)
 
 
 def _chance(distance: float, noise: _Noise) -> float:
@@ -247,7 +260,3 @@ def _by_kernels(
         by_name.setdefault(kind_of(before).kernels, []).append(ratio - 1)
     found = [KindChange(name, len(changes), median(changes)) for name, changes in by_name.items()]
     return tuple(sorted(found, key=lambda one: -abs(one.change)))
-
-
-def _networks(count: int) -> str:
-    return f"{count} network{'s' * (count != 1)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from math import inf
+from math import inf, isfinite
 from statistics import median
 from typing import Any
 
@@ -155,4 +155,7 @@ class Measurement:
             raise TableError("a measurement without readings, or with an error beside them")
         if timing is not None and not all(0 < ms < inf for ms in timing.readings):
             raise TableError("a reading that is no time above zero")
+        states = (value for name in ("before", "after") for value in data[name].values())
+        if not all(isfinite(value) for value in states if isinstance(value, float)):
+            raise TableError("a state that is no finite number")
         return found

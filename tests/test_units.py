@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zenbench.errors import UserError
-from zenbench.units import format_count, format_ms, parse_count, parse_duration_ms, parse_share
+from zenbench.units import count_of, format_count, format_ms, parse_count, parse_duration_ms, parse_share
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from zenbench.units import format_count, format_ms, parse_count, parse_duration_
         (".5 s", 500.0),
         ("300us", 0.3),
         ("300µs", 0.3),
+        ("300\N{GREEK SMALL LETTER MU}s", 0.3),
         ("40ns", 4e-5),
         ("3m", 180_000.0),
         ("2 min", 120_000.0),
@@ -115,3 +116,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             assert parse(text) > 0
         except UserError as error:
             assert text in str(error)
+
+
+def test_one_is_not_many() -> None:
+    assert [count_of(count, "network") for count in (0, 1, 2, 5000)] == [
+        "0 networks",
+        "1 network",
+        "2 networks",
+        "5,000 networks",
+    ]

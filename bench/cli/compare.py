@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...errors import UserError
-from ...units import format_ms
+from ...units import count_of, format_ms
 from ..agreement import Agreement, agree
 from ..block_latencies import BlockLatency
 from ..breakdown import Group
@@ -19,13 +19,11 @@ from ..foreign_csv import Columns, completed, read_either
 from ..latency_csv import LatencyRow
 from ..run_against_run import compare_runs
 from ..shares import WorstShares, shares_of_worst
-from .compare_runs import named_setting, show_runs
+from .compare_runs import SHOWN, TOO_LITTLE, named_setting, show_runs
 from .options import COLUMNS, FILE, SHARE, format_option, table_option
 from .output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
 
-SHOWN = 5
 SHOWN_BLOCKS = 3
-TOO_LITTLE = "too little to tell"
 SUMMARY = (
     Column("what", "", right=False),
     Column("value", ""),
@@ -96,6 +94,8 @@ def command(
         return _fails("a slow-down", slower, fail_above)
     if _is_predicted(first) and _is_measured(second):
         raise UserError(f"{measured} holds predictions and {predicted} measurements; name {predicted} first")
+    if _is_predicted(first):
+        say(f"{measured} holds predictions; they are taken for measurements")
     agreement = agree(first, second)
     show_agreement(agreement, style, shares_of_worst(agreement, agreement.pairs[:SHOWN], table))
     return _fails("the mean error", agreement.mape, fail_above)
@@ -106,10 +106,10 @@ def _read(
 ) -> tuple[Sequence[LatencyRow], Sequence[LatencyRow]]:
     if len(columns) > 2:
         raise UserError("--columns is given once, or twice: for MEASURED and for PREDICTED")
-    given = columns if len(columns) == 2 else (columns or (Columns(),)) * 2
+    named = columns if len(columns) == 2 else (columns or (Columns(),)) * 2
     first, second = (
         read_either(path, names, optional=len(columns) == 1)
-        for path, names in zip((measured, predicted), given, strict=True)
+        for path, names in zip((measured, predicted), named, strict=True)
     )
     unnamed = [
         path
@@ -120,7 +120,11 @@ def _read(
         say("neither file names its setting; they are taken to be of one")
     elif unnamed:
         say(f"{unnamed[0]} names no setting; it is taken to be of the other file's")
-    return completed(first, second), completed(second, first)
+    found = completed(first, second), completed(second, first)
+    for path, given, whole in zip((measured, predicted), (first, second), found, strict=True):
+        if any(old.resolution != new.resolution for old, new in zip(given, whole, strict=True)):
+            say(f"{path} names no resolution; its networks are taken to be of the other file's")
+    return found
 
 
 def _is_measured(rows: Sequence[LatencyRow]) -> bool:
@@ -144,7 +148,7 @@ def show_agreement(agreement: Agreement, style: str, shares: WorstShares | None 
     blocks = shares.blocks if shares else {}
     summary = {key: value for key, value in asdict(agreement).items() if key != "pairs"}
     if style == "table":
-        click.echo(f"{named_setting(agreement)}: {agreement.count} networks\n")
+        click.echo(f"{named_setting(agreement)}: {count_of(agreement.count, 'network')}\n")
         answer(_lines(agreement), SUMMARY, style)
         for heading, groups in (("family", agreement.families), ("kernels", agreement.kernels)):
             _show_groups(heading, groups)

@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 import click
 
-from ...units import format_ms
+from ...units import count_of, format_ms
 from ..agreement import Agreement
 from ..run_against_run import RunComparison
 from .output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
 
 SHOWN = 5
+TOO_LITTLE = "too little to tell"
 
 
 def _change(value: float) -> str:
@@ -40,10 +41,10 @@ def named_setting(found: Agreement | RunComparison) -> str:
 
 
 def show_runs(comparison: RunComparison, style: str) -> None:
-    """Prints the change of the median network, the kinds and networks that changed most, and the verdict."""
+    """Prints the change of the typical network, the kinds and networks that changed most, and the verdict."""
     largest = [asdict(one) for one in comparison.changes[:SHOWN]]
     if style == "table":
-        click.echo(f"{named_setting(comparison)}: {comparison.count} networks before and after")
+        click.echo(f"{named_setting(comparison)}: {count_of(comparison.count, 'network')} before and after")
         for when, versions in (("before", comparison.versions_before), ("after", comparison.versions_after)):
             click.echo(f"{when}: {versions or 'versions not named'}")
         click.echo()
@@ -72,8 +73,8 @@ def _lines(comparison: RunComparison) -> list[Record]:
     interval, p_value = comparison.interval, comparison.p_value
     reach = f", 95 % confidence {interval.low:+.1%} to {interval.high:+.1%}" if interval else ""
     lines = [
-        ("change of the median", f"{comparison.change:+.1%}{reach}"),
-        ("chance of it in equal runs", "too little to tell" if p_value is None else f"{p_value:.2g}"),
+        ("typical change", f"{comparison.change:+.1%}{reach}"),
+        ("chance of it in equal runs", TOO_LITTLE if p_value is None else f"{p_value:.2g}"),
     ]
     if comparison.noise is not None:
         lines.append(("noise of one network", f"{comparison.noise:.1%}"))

@@ -125,6 +125,7 @@ def _summary(
     agreement: Agreement,
 ) -> str:
     latency = record["latencies"][0]
+    ceiling = agreement.noise_ceiling
     predicted_ms, measured_ms = latency["latency_ms"], measured.latency_ms or float("nan")
     lines = {
         "budget": (f"{format_ms(budget.latency_ms or 0.0)} and {rival.layers} layers, as {rival.name} here"),
@@ -138,7 +139,7 @@ def _summary(
         "error": f"{predicted_ms / measured_ms - 1:+.1%}",
         "all networks": (
             f"mean error {agreement.mape:.1%} over {agreement.count}, {agreement.within_10:.0%} within 10 %, "
-            f"noise ceiling {agreement.noise_ceiling or 0.0:.1%}"
+            f"noise ceiling {'not known' if ceiling is None else f'{ceiling:.1%}'}"
         ),
         "export": f"{exported.path.name}, relative error to torch {parity.relative_error:.1g}",
     }

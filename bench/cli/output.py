@@ -39,7 +39,8 @@ NETWORK_COLUMN = Column("label", "network", right=False)
 def label(network: Given | str) -> str:
     """A network's name where it has one, else its structure, shortened."""
     name = network.name if isinstance(network, Network) else None
-    text = name or str(network)
+    # A file may hold what a terminal obeys.
+    text = "".join(one if one.isprintable() else "?" for one in name or str(network))
     return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 22]} ... {text[-17:]}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ...units import count_of
 from ..report.writing import write_report
 from .options import FOLDER
 from .output import say
@@ -26,5 +27,6 @@ def show_report(folder: Path) -> None:
     """Writes a folder's report and says where it is."""
     page, *figures = write_report(folder)
     say(
-        f"{page}: {page.stat().st_size / 1e6:.1f} MB, {len(figures)} figures as SVG in {page.parent}/figures/"
+        f"{page}: {page.stat().st_size / 1e6:.1f} MB, {count_of(len(figures), 'figure')} as SVG in "
+        f"{page.parent}/figures/"
     )

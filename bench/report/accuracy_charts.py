@@ -12,6 +12,8 @@ from .wording import signed_percent
 
 BANDS = (0.10, 0.05)
 MOST_BINS = 40
+LEAST_MARK = 12.0
+"""Square pixels of a mark where there are many."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 WITHIN_5, WITHIN_10, BEYOND_10 = LABELS = "within 5\u00a0%", "within 10\u00a0%", "beyond 10\u00a0%"
 
@@ -22,6 +24,8 @@ def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: s
     every = [ms for pair in pairs for ms in (pair.measured_ms, pair.predicted_ms)]
     least, most = min(every) / 1.15, max(every) * 1.15
     scale, look = spread_scale(least, most)
+    # The worst lie on top: as large as when they are few, they would hide the many that are right.
+    size = min(80.0, max(LEAST_MARK, 80.0 * 100 / len(pairs)))
 
     def place(x: str, y: str) -> Chart:
         return {
@@ -46,7 +50,7 @@ def measured_against_predicted(palette: Palette, agreement: Agreement, chosen: s
     }
     dots = {
         "data": rows([_dot(pair, chosen) for pair in reversed(pairs)]),
-        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 0.85},
+        "mark": {"type": "point", "filled": True, "size": size, "opacity": 0.85},
         "encoding": {
             **place("measured_ms", "predicted_ms"),
             "color": _by_error([palette.good, palette.fair, palette.poor]),
@@ -99,16 +103,13 @@ def error_distribution(palette: Palette, agreement: Agreement) -> Chart:
         }
         for width in BANDS
     ]
-    most = max(map(bins.count, bins))
     bars = {
         "data": rows(counted),
         "mark": {"type": "bar", "color": palette.good, "binSpacing": 1},
         "encoding": {
             "x": {**across("low"), "bin": "binned"},
             "x2": {"field": "high"},
-            "y": axis(
-                "count", "networks", axis={"values": list(range(0, most + 1, ceil(most / 5))), "format": "d"}
-            ),
+            "y": axis("count", "networks", axis={"tickCount": 5, "tickMinStep": 1, "format": "d"}),
             "tooltip": hover(("errors", "error"), ("networks", "networks")),
         },
     }

@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 from statistics import median, quantiles
 
+from ...errors import TableError
 from ..journal import read
 from ..profiling import reference_median
 from ..timing import Measurement
@@ -45,13 +46,16 @@ class Drift:
 
 
 def read_drift(journal: Path, table: str) -> Drift | None:
-    """The drift over a journal; None where no reference ran in it."""
+    """The drift over a journal; None where no reference ran in it. Raises TableError where it is damaged."""
     measurements = read(journal).measurements
     timed = [one for one in measurements if one.timing is not None and one.timing.reference_ms is not None]
     whole_ms = reference_median(timed)
     if whole_ms is None:
         return None
-    minutes, pauses = _measuring_minutes(timed)
+    try:
+        minutes, pauses = _measuring_minutes(timed)
+    except (ValueError, TypeError):  # a TypeError where one time has a time zone and another has none
+        raise TableError(f"journal {journal} holds a time that is none") from None
     size = ceil(len(timed) / MOST_MOMENTS)
     moments = tuple(
         _moment(timed[start : start + size], minutes[start : start + size], whole_ms)

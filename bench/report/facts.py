@@ -74,10 +74,11 @@ def gather(folder: Path) -> Facts:
         )
     tables += _tables_elsewhere(search, tables)
     agreement = disagreement = None
+    measured = read_rows(folder / MEASURED) if has_measured else []
     predicted = read_rows(folder / PREDICTED) if has_predicted else []
     if has_measured and has_predicted:
         try:
-            agreement = agree(read_rows(folder / MEASURED), predicted)
+            agreement = agree(measured, predicted)
         except UserError as error:
             disagreement = str(error)
     drifts = [read_drift(journal_path(folder / one.name), one.name) for one in tables]

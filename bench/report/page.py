@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...units import format_ms
+from ...latency_tables.table import LatencyTable
+from ...units import count_of, format_ms
 from ..agreement import Agreement
 from .accuracy_charts import WITHIN_5, WITHIN_10
 from .facts import Facts, NamedTable
@@ -41,6 +42,7 @@ def page(facts: Facts, sections: Sequence[Figure | Missing]) -> str:
         chosen=_chosen(facts),
         tables=[_provenance(one) for one in facts.tables],
         unknown=facts.unknown_tables,
+        folder=facts.folder,
         light=asdict(LIGHT),
         dark=asdict(DARK),
         font=FONT,
@@ -117,26 +119,30 @@ def _chosen(facts: Facts) -> list[tuple[str, str]]:
 
 def _provenance(named: NamedTable) -> Provenance:
     table, card = named.table, named.table.card
-    noisy = sum(row.verdict != "quiet" for row in table.rows.values())
     facts: list[tuple[str, Any]] = [
         ("device", card.setting.device),
         ("setting", str(card.setting)),
         ("machine", _words(card.identity)),
         ("versions", _words(card.versions)),
-        (
-            "rows",
-            f"{len(table.rows)} workloads, {noisy} of them not quiet; {len(table.networks)} whole networks",
-        ),
+        ("rows", _rows(table)),
         ("recipe", _words(card.recipe)),
         ("reference", f"{card.reference}, {format_ms(card.reference_ms)}" if card.reference_ms else None),
         ("source", card.source),
-        ("last sitting", card.created),
+        ("last sitting" if card.model is None else "made", card.created),
     ]
     return Provenance(
         named.name,
         f"{card.provenance}, {card.setting.device}",
         tuple((key, text) for key, text in facts if text),
     )
+
+
+def _rows(table: LatencyTable) -> str:
+    """What was measured for it; empty where it has only a model."""
+    noisy = sum(row.verdict != "quiet" for row in table.rows.values())
+    rows = f"{count_of(len(table.rows), 'workload')}, {noisy} of them not quiet" if table.rows else ""
+    networks = count_of(len(table.networks), "whole network") if table.networks else ""
+    return "; ".join(filter(None, (rows, networks)))
 
 
 def _words(values: Any) -> str:

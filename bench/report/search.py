@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
-from ...errors import NetworkError, UserError
+from ...errors import NetworkError, TableError, UserError
 from ...zen.budget import Budget
 from ...zen.cost import cost
 from ...zen.network import Network
+from ...zen.pareto import AXES
 from ...zen.proxies.base import READINGS, Reading
 from ...zen.proxies.closed_form import zen_closed
+from ..csv_reading import CsvFile, Record, read_csv
 from ..latency_csv import LatencyRow
 from ..networks import networks_only, spelled
 from ..networks import read as read_network
 from ..search_folder import RESULT
 
+FRONT, BEST, HISTORY = "front.csv", "best.csv", "history.csv"
 COSTS = ("macs", "params", "layers", "peak_activation_bytes")
 
 
@@ -87,39 +88,40 @@ def read_search(folder: Path) -> Search | None:
             LimitedLatency(
                 device=str(one["device"]),
                 setting=str(one["setting"]),
-                limit_ms=_number(one["limit_ms"]),
-                latency_ms=_number(one["latency_ms"]),
+                limit_ms=_above_zero(one["limit_ms"]),
+                latency_ms=_above_zero(one["latency_ms"]),
                 std_ms=_number(one["std_ms"]),
                 provenance=str(one["provenance"]),
             )
             for one in record["latencies"]
         )
         is_front = bool(record["task"]["front"])
-        axis = str(record["task"]["front"] or ("latency" if latencies else "macs"))
-        limit = latencies[0].limit_ms if axis == "latency" else record["task"]["budget"][axis]
-        rows = _rows(folder / ("front.csv" if is_front else "best.csv"))
+        axis = _known(record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
+        limited = record["task"]["budget"]
+        budget: dict[str, Any] = {
+            name: None if limited[name] is None else _count(limited[name]) for name in COSTS
+        }
+        limit = latencies[0].limit_ms if axis == "latency" else budget[axis]
         (network,) = networks_only([read_network(str(path))], "reported")
         return Search(
             network=network,
-            reading=_reading(record),
+            reading=_known(record["reading"], READINGS),
             score=_number(record["score"]),
             score_forward=_number(record["score_forward"]),
             score_forward_sem=_number(record["score_forward_sem"]),
             latencies=latencies,
             table_digests=tuple(str(one["table_sha256"]) for one in limits),
             axis=axis,
-            limit=None if limit is None else _number(limit),
-            budget=Budget(**{name: record["task"]["budget"][name] for name in COSTS}),
+            limit=limit,
+            budget=Budget(**budget),
             is_front=is_front,
-            candidates=tuple(_candidate(row, axis) for row in rows),
-            history=tuple(
-                (int(row["evaluated"]), _number(row["score"])) for row in _rows(folder / "history.csv")
-            ),
-            evaluated=int(record["evaluated"]),
+            candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
+            history=_history(folder / HISTORY),
+            evaluated=_count(record["evaluated"]),
             seconds=_number(record["seconds"]),
             command=" ".join(map(str, record["command"])),
         )
-    except (OSError, KeyError, TypeError, ValueError, RecursionError, AttributeError, csv.Error) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{folder} holds no whole result of zenbench search: {reason}") from None
 
@@ -156,25 +158,63 @@ def _number(value: object) -> float:
     return number
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _above_zero(value: object) -> float:
+    number = _number(value)
+    if number <= 0:
+        raise ValueError(f"{value} is not above zero")
+    return number
+
+
+def _count(value: object) -> int:
+    return ceil(_above_zero(value))
+
+
+def _known(value: Any, known: Sequence[Any]) -> Any:
+    if value not in known:
+        raise ValueError(f"'{value}' is none of {', '.join(known)}")
+    return value
+
+
+def _candidates(path: Path, axis: str) -> tuple[Candidate, ...]:
+    """The rows of `best.csv` or `front.csv`; none where there is no such file."""
     if not path.exists():
-        return []
-    return list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""), strict=True))
-
-
-def _reading(record: Mapping[str, Any]) -> Reading:
-    reading: Reading = record["reading"]
-    if reading not in READINGS:
-        raise ValueError(f"the reading '{reading}' is unknown")
-    return reading
-
-
-def _candidate(row: Mapping[str, Any], axis: str) -> Candidate:
-    column = next(name for name in row if name.startswith("latency_ms ")) if axis == "latency" else axis
-    forward, sem = (
-        _number(row[name]) if row[name] else None for name in ("score_forward", "score_forward_sem")
+        return ()
+    file = read_csv(path)
+    latencies = [name for name in file.columns if name.startswith("latency_ms")]
+    column = (latencies or ["latency_ms"])[0] if axis == "latency" else axis
+    file.need("network", "digest", "score", "score_forward", "score_forward_sem", column)
+    return tuple(
+        Candidate(
+            network=file.text(record, "network"),
+            digest=file.text(record, "digest"),
+            score=_cell(file, record, "score"),
+            score_forward=file.number(record, "score_forward"),
+            score_forward_sem=file.number(record, "score_forward_sem"),
+            cost=_cost(file, record, column),
+        )
+        for record in file.records
     )
-    cost = _number(row[column])
-    if cost <= 0:
-        raise ValueError(f"the {column} of {row['network']} is {cost:g}, not above zero")
-    return Candidate(row["network"], row["digest"], _number(row["score"]), forward, sem, cost)
+
+
+def _history(path: Path) -> tuple[tuple[int, float], ...]:
+    if not path.exists():
+        return ()
+    file = read_csv(path)
+    file.need("evaluated", "score")
+    return tuple(
+        (int(_cell(file, record, "evaluated")), _cell(file, record, "score")) for record in file.records
+    )
+
+
+def _cost(file: CsvFile, record: Record, column: str) -> float:
+    value = _cell(file, record, column)
+    if value <= 0:
+        raise TableError(f"{file.place(record)}: {column} is {value:g}, not above zero")
+    return value
+
+
+def _cell(file: CsvFile, record: Record, column: str) -> float:
+    value = file.number(record, column)
+    if value is None:
+        raise TableError(f"{file.place(record)} has no {column}")
+    return value

@@ -152,6 +152,7 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
         }
         for number, one in enumerate(blocks.latencies)
     ]
+    sources = list(dict.fromkeys(one.source for one in blocks.latencies))
     # Room for what stands behind the longest bar.
     most = 1.25 * max(one.times * one.ms for one in blocks.latencies)
     look = {"tickCount": 5, "format": "~r", "grid": False}
@@ -170,8 +171,8 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
                         "field": "source",
                         "type": "nominal",
                         "scale": {
-                            "domain": ["measured", "learned", "modelled"],
-                            "range": [palette.good, palette.fair, palette.fair],
+                            "domain": sources,
+                            "range": [palette.good if one == "measured" else palette.fair for one in sources],
                         },
                         "legend": None,
                     },

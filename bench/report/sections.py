@@ -10,7 +10,7 @@ from .accuracy_charts import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution,
 from .drift import Drift
 from .drift_charts import drift_over_time, temperature_over_time
 from .facts import MEASURED, PREDICTED, Blocks, Facts
-from .search import Search
+from .search import BEST, FRONT, HISTORY, Search
 from .search_charts import convergence, latency_by_block, score_against_cost
 from .style import Chart, Palette
 from .wording import signed_percent
@@ -100,17 +100,18 @@ def _search(facts: Facts) -> list[Figure | Missing]:
         command = f"zenbench search --latency 20ms --out {facts.folder}"
         return [Missing(title, "no search ended here; run", command)]
     return [
-        _blocks(facts.blocks, facts),
-        *([_scores(search, facts)] if search.candidates else []),
+        _blocks(facts.blocks, search, facts),
+        _scores(search, facts),
         _convergence(search),
     ]
 
 
-def _blocks(blocks: Blocks | None, facts: Facts) -> Figure | Missing:
+def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | Missing:
     title = "Latency by block"
     if blocks is None:
         command = f"zenbench predict {facts.folder}/network.json --by-block --table TABLE.csv"
-        return Missing(title, "no table is here that the search asked; run", command)
+        why = "no table is here that the search asked" if search.latencies else "the search asked no table"
+        return Missing(title, f"{why}; run", command)
     sources = {one.source for one in blocks.latencies}
     keys = [Key("good", "square", "measured")] if "measured" in sources else []
     keys += [Key("fair", "square", source) for source in sorted(sources - {"measured"})]
@@ -123,8 +124,11 @@ def _blocks(blocks: Blocks | None, facts: Facts) -> Figure | Missing:
     )
 
 
-def _scores(search: Search, facts: Facts) -> Figure:
+def _scores(search: Search, facts: Facts) -> Figure | Missing:
     cost = "latency" if search.axis == "latency" else "cost"
+    title = f"Score against {cost}"
+    if not search.candidates:
+        return Missing(title, f"the search's {FRONT if search.is_front else BEST} is not here, or empty.")
     keys = [
         Key("good", "circle", "kept, closed form"),
         Key("poor", "diamond", "kept, forward passes ± standard error"),
@@ -136,7 +140,7 @@ def _scores(search: Search, facts: Facts) -> Figure:
         keys.append(Key("ink", "dash", "limit"))
     return Figure(
         f"score-against-{cost}",
-        f"Score against {cost}",
+        title,
         f"The {len(search.candidates)} networks that the search kept; the line is the front.",
         tuple(keys),
         partial(score_against_cost, search=search, others=facts.others),
@@ -145,8 +149,10 @@ def _scores(search: Search, facts: Facts) -> Figure:
 
 def _convergence(search: Search) -> Figure | Missing:
     title = "Convergence of the search"
-    if not search.history:
+    if search.is_front:
         return Missing(title, "a search along a front follows no single score; one without --front does")
+    if not search.history:
+        return Missing(title, f"the search's {HISTORY} is not here, or empty.")
     return Figure(
         "convergence",
         title,

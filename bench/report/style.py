@@ -10,6 +10,7 @@ from typing import Any
 
 Chart = dict[str, Any]
 _CLIP = re.compile(r"(?<=[\"#])clip\d+(?=[\")])")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -71,6 +72,7 @@ def chart_svg(drawn: Chart, width: int) -> tuple[str, float]:
     from vl_convert import vegalite_to_svg
 
     svg = vegalite_to_svg({**drawn, "width": width}, allowed_base_urls=[])
+    svg = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", svg)  # a network's name may hold it
     # The library numbers its clip paths over all charts of a process: a file would depend on those before it.
     names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)), 1)}
     svg = _CLIP.sub(lambda match: names[match[0]], svg)

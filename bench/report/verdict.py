@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...units import format_ms
+from ...units import count_of, format_ms
 from ..agreement import Agreement
+from ..confidence import LEAST
 from .facts import Facts
 from .search import Search
 from .wording import percent
@@ -17,34 +18,40 @@ def verdict(facts: Facts) -> str:
     if facts.agreement is not None:
         return _of_agreement(facts.agreement)
     if facts.search is not None:
-        return _of_search(facts.search)
-    if facts.tables:
-        count = sum(len(one.table.rows) for one in facts.tables)
-        noisy = sum(row.verdict != "quiet" for one in facts.tables for row in one.table.rows.values())
+        return _of_search(facts.search, facts.has_measured)
+    rows = [row for one in facts.tables for row in one.table.rows.values()]
+    if rows:
+        noisy = sum(row.verdict != "quiet" for row in rows)
         return (
-            f"{count} workloads are profiled, {noisy} of them not quiet; no prediction was put to the test."
+            f"{count_of(len(rows), 'workload')} profiled, {noisy} of them not quiet; no prediction was "
+            "put to the test."
         )
-    return "Nothing was compared yet: measurements or predictions stand here alone."
+    return "Nothing was compared yet: tables, measurements or predictions stand here alone."
 
 
 def _of_agreement(agreement: Agreement) -> str:
-    share = agreement.within_10
+    share, reach = agreement.within_10, agreement.intervals.within_10
     word = "hold" if share >= HOLD else "mostly hold" if share >= MOSTLY_HOLD else "do not hold"
-    networks = "the one network" if agreement.count == 1 else f"{agreement.count} networks"
+    said = f"Predictions {word}"
+    if agreement.count < LEAST:
+        said = "Too few networks to tell whether predictions hold"
+    networks = "the one network" if agreement.count == 1 else count_of(agreement.count, "network")
     ceiling = agreement.noise_ceiling
     noise = "" if ceiling is None else f"; measuring again differs by {percent(ceiling)}"
+    surely = f"95\u00a0% confidence: {percent(reach.low, 0)} to {percent(reach.high, 0)}"
     return (
-        f"Predictions {word}: off by {percent(agreement.mape)} on average over {networks}, "
-        f"{percent(share, 0)} within {percent(0.1, 0)}{noise}."
+        f"{said}: off by {percent(agreement.mape)} on average over {networks}, {percent(share, 0)} within "
+        f"{percent(0.1, 0)} ({surely}){noise}."
     )
 
 
-def _of_search(search: Search) -> str:
+def _of_search(search: Search, measured: bool) -> str:
     score = f"{search.score_forward:.1f} by forward passes"
     if not search.latencies:
         return f"The search found a network of Zen-Score {score}; its latency was not asked for."
     first = search.latencies[0]
+    state = "no measurement is held against a prediction" if measured else "it was not measured yet"
     return (
         f"The search found a network of Zen-Score {score}, predicted at {format_ms(first.latency_ms)} of "
-        f"{format_ms(first.limit_ms)} allowed on {first.device}; it was not measured yet."
+        f"{format_ms(first.limit_ms)} allowed on {first.device}; {state}."
     )

@@ -79,3 +79,14 @@ def test_impossible_latencies_are_refused_with_their_row(ms: float) -> None:
         agree([row("a", ms)], PREDICTED)
     with pytest.raises(UserError, match=r"predicted latency of a .*more than zero"):
         agree(MEASURED, [row("a", ms)])
+
+
+def test_why_nothing_joins_is_said_truly() -> None:
+    unnamed = replace(row("a", 1.0), device="", setting="")
+    with pytest.raises(
+        UserError, match="measured is for a setting that it does not name, predicted for host"
+    ):
+        agree([unnamed], [row("a", 1.0)])
+    twice = [replace(row("a", 1.0), network=text, digest="d") for text in ("one", "other")]
+    with pytest.raises(UserError, match="other names for the networks that they share"):
+        agree(twice, [replace(twice[0], network="third")])

@@ -156,3 +156,42 @@ def test_what_cannot_be_compared_is_refused(files, tmp_path: Path, arguments, re
     (tmp_path / "unnamed.csv").write_text("arch,lat\nx,1\n")
     result = files("compare", *arguments)
     assert result.code == 2 and reason in result.err
+
+
+def test_one_network_is_named_as_one(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write_rows(tmp_path / "m1.csv", measured()[:1])
+    write_rows(tmp_path / "p1.csv", predicted()[:1])
+    write_rows(tmp_path / "l1.csv", measured(1.05)[:1])
+    assert f"simulated {SETTING}: 1 network\n" in files("compare", "m1.csv", "p1.csv").out
+    assert f"simulated {SETTING}: 1 network before and after\n" in files("compare", "m1.csv", "l1.csv").out
+
+
+def test_a_resolution_that_is_taken_over_is_said(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    bare = "network,latency_ms\n" + "".join(f'"{row.network}",{row.latency_ms}\n' for row in measured())
+    (tmp_path / "bare.csv").write_text(bare)
+    result = files("compare", "bare.csv", "p.csv")
+    assert result.code == 0 and "bare.csv names no resolution" in result.err
+    assert "resolution" not in files("compare", "m.csv", "p.csv").err
+
+
+def test_names_of_networks_cannot_steer_a_terminal(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    name = "a\x1b[2Jb"
+    for file, ms in (("e.csv", 1), ("f.csv", 2)):
+        (tmp_path / file).write_text(f"network,latency_ms\n{name},{ms}\n")
+    assert "a?[2Jb" in files("compare", "e.csv", "f.csv").out
+    (found,) = files("compare", "e.csv", "f.csv", "--format", "json").json()
+    assert found["worst"][0]["network"] == name
+
+
+def test_a_device_that_is_no_file_name_has_no_blocks(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for device in ("d" * 300, "../" * 20 + "etc"):
+        for file, rows in (("m.csv", measured()), ("p.csv", predicted())):
+            write_rows(tmp_path / file, [replace(row, device=device) for row in rows])
+        result = files("compare", "m.csv", "p.csv")
+        assert result.code == 0 and "no name of a device that has tables" in result.err
+
+
+def test_predictions_taken_for_measurements_are_said_to_be(files) -> None:  # type: ignore[no-untyped-def]
+    result = files("compare", "p.csv", "p.csv")
+    assert result.code == 0 and "p.csv holds predictions; they are taken for measurements" in result.err
+    assert "taken" not in files("compare", "m.csv", "p.csv").err

@@ -73,6 +73,11 @@ def test_decimal_commas_are_known_by_the_whole_column(tmp_path: Path, delimiter:
         ("0", "is 0, an impossible latency"),
         ("-0.0", "impossible"),
         ("-3", "impossible"),
+        (
+            "1e13",
+            "is 1e13, an impossible latency; it must be from a picosecond to eleven days, and is read in ms",
+        ),
+        ("1e-10", "impossible"),
         ('""', "has no latency_ms"),
     ],
 )
@@ -83,10 +88,12 @@ def test_latencies_that_are_none_are_refused_with_their_line(tmp_path: Path, cel
         file.latency_ms(file.records[1], "latency_ms")
 
 
-@pytest.mark.parametrize("cell", ["0", "-1", "1.0", "1_0", "\u00b2", "ten", "9" * 5000])
+@pytest.mark.parametrize("cell", ["0", "0.0", "-1", "1.5", "1_0", "\u00b2", "ten", "9" * 5000])
 def test_whole_numbers(tmp_path: Path, cell: str) -> None:
-    file = file_of(tmp_path, f"network,runs\na,{cell}\nb,\nc,12\n")
-    assert [file.whole(record, "runs") for record in file.records[1:]] == [None, 12]
+    file = file_of(tmp_path, f"network,runs\na,{cell}\nb,\nc,12\nd,12.0\n")
+    assert [file.whole(record, "runs") for record in file.records[1:]] == [None, 12, 12], (
+        "as pandas writes it"
+    )
     with pytest.raises(TableError, match=r"line 2: runs is .*not a whole number above 0"):
         file.whole(file.records[0], "runs")
 
@@ -94,6 +101,7 @@ def test_whole_numbers(tmp_path: Path, cell: str) -> None:
 def test_units_are_those_of_the_columns_names(tmp_path: Path) -> None:
     names = ["lat_us", "latency_ms", "time_s", "Latency (us)", "t[ms]", "ns", "latency", "params", "classes"]
     assert [unit_of(name) for name in names] == ["us", "ms", "s", "us", "ms", "ns", None, None, None]
+    assert unit_of("t_\N{MICRO SIGN}s") == unit_of("t (\N{GREEK SMALL LETTER MU}s)") == "us"
     file = file_of(tmp_path, "lat_us,time_s,latency\n1500,0.25,7\n")
     (record,) = file.records
     assert file.latency_ms(record, "lat_us") == pytest.approx(1.5)

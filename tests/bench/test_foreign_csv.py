@@ -6,6 +6,7 @@ import pytest
 from zenbench.bench.foreign_csv import Columns, completed, parse_columns, read_either
 from zenbench.bench.latency_csv import LatencyRow, write_rows
 from zenbench.errors import TableError, UserError
+from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import parse_text
 
 TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
@@ -45,7 +46,11 @@ def test_a_foreign_file_is_read_by_its_columns(tmp_path: Path) -> None:
     rows = read_either(path, parse_columns("network=arch,latency=lat_us"))
     assert [row.network for row in rows] == [TEXT, CELL, "mine"]
     assert [row.latency_ms for row in rows] == pytest.approx([1.5005, 0.02, 0.007])
-    assert rows[0].digest == parse_text(TEXT).digest and rows[2].digest == "mine"
+    assert [row.digest for row in completed(rows, [])] == [
+        parse_text(TEXT).digest,
+        cell_network(CELL).digest,
+        "mine",
+    ]
     assert {(row.device, row.setting) for row in rows} == {("", "")}
 
 
@@ -86,11 +91,37 @@ def test_faults_have_file_line_and_reason(tmp_path: Path, text: str, reason: str
 def test_what_a_file_does_not_say_is_taken_over() -> None:
     small = parse_text(TEXT, 32, 10)
     ours = [LatencyRow(TEXT, small.digest, "host", SETTING, 32, 10, latency_ms=1.0)]
-    foreign = [LatencyRow(TEXT, parse_text(TEXT).digest, "", "", latency_ms=2.0)]
+    foreign = [LatencyRow(TEXT, "", "", "", latency_ms=2.0)]
     (row,) = completed(foreign, ours)
     assert (row.digest, row.device, row.setting, row.resolution) == (small.digest, "host", SETTING, 32)
     assert completed(ours, foreign) == ours
     two = [*ours, LatencyRow(TEXT, "other", "host", "onnxruntime/fp32/b1/t2/free", 64, 10, latency_ms=1.0)]
-    assert completed(foreign, two) == foreign, "which of two is not known"
+    (row,) = completed(foreign, two)
+    assert (row.digest, row.setting) == (parse_text(TEXT).digest, ""), "which of two is not known"
     elsewhere = [LatencyRow("n", "n", "pixel2", "", latency_ms=2.0)]
     assert completed(elsewhere, ours) == elsewhere, "another device is another setting"
+
+
+def test_a_digest_that_a_file_names_stays() -> None:
+    before = [LatencyRow("net.onnx", "of the old file", "host", SETTING, latency_ms=1.0)]
+    after = [LatencyRow("net.onnx", "of the new file", "host", SETTING, latency_ms=2.0)]
+    assert completed(before, after) == before and completed(after, before) == after
+    foreign = [LatencyRow("net.onnx", "", "", "", latency_ms=2.0)]
+    assert completed(foreign, before)[0].digest == "of the old file"
+
+
+def test_sizes_that_one_file_names_hold_for_both() -> None:
+    given = [LatencyRow(TEXT, "", "", "", 32, 10, latency_ms=1.0)]
+    without = [LatencyRow(TEXT, "", "", "", latency_ms=2.0)]
+    partly = [LatencyRow(TEXT, "", "", "", 32, latency_ms=2.0)]
+    other = [LatencyRow(TEXT, "", "", "", 64, latency_ms=2.0)]
+    small = parse_text(TEXT, 32, 10).digest
+    assert completed(given, without)[0].digest == small
+    assert completed(without, given)[0].digest == completed(partly, given)[0].digest == small
+    assert completed(other, given)[0].digest == parse_text(TEXT, 64, 1000).digest
+
+
+def test_the_unit_named_is_that_of_the_latency_alone(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("network,lat,reference_ms,half_a_ms,std_ms\nn,1500,2,1.4,0.1\n")
+    (row,) = read_either(tmp_path / "f.csv", parse_columns("latency=lat:us"))
+    assert (row.latency_ms, row.reference_ms, row.half_a_ms, row.std_ms) == (1.5, 2, 1.4, 0.1)

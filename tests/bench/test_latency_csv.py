@@ -85,6 +85,10 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
             "line 2: half_b_ms is 0, an impossible",
         ),
         (HEAD.replace("\n", ",std_ms\n") + "n,d,host,s,1,-1\n", "line 2: std_ms is -1, an impossible"),
+        (
+            HEAD.replace("\n", ",std_ms\n") + "n,d,host,s,1,1e100\n",
+            "line 2: std_ms is 1e\\+100, an impossible",
+        ),
     ],
 )
 def test_faults_that_would_spoil_an_agreement_are_named(tmp_path: Path, text: str, reason: str) -> None:

@@ -11,14 +11,20 @@ from xml.etree import ElementTree
 
 import pytest
 from zenbench.bench.agreement import agree
+from zenbench.bench.block_latencies import BlockLatency
 from zenbench.bench.journal import read as read_journal
 from zenbench.bench.latency_csv import LatencyRow, read_rows, write_rows
-from zenbench.bench.report.accuracy_charts import error_distribution
+from zenbench.bench.report.accuracy_charts import error_distribution, measured_against_predicted
 from zenbench.bench.report.drift import read_drift
-from zenbench.bench.report.facts import gather
-from zenbench.bench.report.style import LIGHT, Chart, spread_scale
+from zenbench.bench.report.facts import Blocks, gather
+from zenbench.bench.report.search_charts import latency_by_block
+from zenbench.bench.report.style import LIGHT, Chart, chart_svg, spread_scale
 from zenbench.bench.report.verdict import verdict
+from zenbench.latency_tables.store import all_paths
+from zenbench.latency_tables.table import card_path
+from zenbench.zen.network import parse_text
 
+TEXT = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 FIGURES = [
     "measured-against-predicted",
     "error-distribution",
@@ -170,7 +176,7 @@ def test_a_front_is_drawn(run, tmp_path: Path) -> None:  # type: ignore[no-untyp
 
 
 def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\x01\x1b[31m"
     for name in ("measured.csv", "predicted.csv"):
         path = folder / name
         row = LatencyRow(evil, "0" * 16, "simulated", "simulated/fp32/b1/t1/free", latency_ms=1.0)
@@ -184,6 +190,7 @@ def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[
     assert evil in values(page.charts["measured-against-predicted"], "network")
     for path in (folder / "figures").glob("*.svg"):
         assert "<script" not in path.read_text("utf-8")
+        ElementTree.fromstring(path.read_text("utf-8"))  # noqa: S314
 
 
 def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -228,6 +235,32 @@ def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  
     assert result.code == 2 and result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "keys, value",
+    [
+        (("evaluated",), 0),
+        (("evaluated",), float("inf")),
+        (("task", "front"), "depth"),
+        (("task", "budget", "params"), "many"),
+        (("latencies", 0, "limit_ms"), 0),
+        (("latencies",), []),
+    ],
+)
+def test_a_result_with_an_impossible_value_is_refused(  # type: ignore[no-untyped-def]
+    run, folder: Path, keys: tuple[str | int, ...], value: object
+) -> None:
+    record = json.loads((folder / "result.json").read_text("utf-8"))
+    if value == []:
+        record["task"]["front"] = "latency"
+    place = record
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    (folder / "result.json").write_text(json.dumps(record))
+    result = run("report", str(folder))
+    assert result.code == 2 and result.err.count("\n") == 1
+
+
 def test_files_that_cannot_be_compared_say_why(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
     path = folder / "measured.csv"
     path.write_text(path.read_text("utf-8").replace("fp32/b1/t1", "fp32/b1/t2"))
@@ -256,6 +289,8 @@ def rows_with(errors: list[float]) -> tuple[list[LatencyRow], list[LatencyRow]]:
         ([0.01] * 18 + [0.2] * 2, "Predictions mostly hold"),
         ([0.2] * 20, "Predictions do not hold"),
         ([0.01], "the one network"),
+        ([0.01] * 4, "Too few networks to tell whether predictions hold: off by"),
+        ([0.01] * 5, "100\u00a0% within 10\u00a0% (95\u00a0% confidence: 57\u00a0% to 100\u00a0%)"),
     ],
 )
 def test_the_verdict_follows_the_share_within_10_percent(
@@ -272,7 +307,7 @@ def test_without_a_comparison_the_verdict_tells_what_there_is(folder: Path) -> N
         r"The search found a network of Zen-Score .* it was not measured yet\.", verdict(gather(folder))
     )
     (folder / "result.json").unlink()
-    assert "40 workloads are profiled" in verdict(gather(folder))
+    assert "40 workloads profiled" in verdict(gather(folder))
 
 
 def test_the_bins_of_the_errors_hold_every_network() -> None:
@@ -314,3 +349,99 @@ def test_wide_spreads_are_drawn_on_logarithmic_axes(least: float, most: float, k
     assert scale["type"] == kind and scale["domain"] == [least, most]
     if kind == "log":
         assert 2 <= len(look["values"]) <= 10 and all(least <= tick <= most for tick in look["values"])
+
+
+def test_only_measured_blocks_look_measured() -> None:
+    workloads = parse_text(TEXT, 16, 10).workloads()
+    sources = ("fitted", "measured", "learned")
+    blocks = [
+        BlockLatency(workload, 1, 1.0, 0.1, 0.3, one)
+        for workload, one in zip(workloads, sources, strict=False)
+    ]
+    scale = latency_by_block(LIGHT, Blocks("d", "s", tuple(blocks)))["layer"][0]["encoding"]["color"]["scale"]
+    colours = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert colours == {"fitted": LIGHT.fair, "measured": LIGHT.good, "learned": LIGHT.fair}
+
+
+@pytest.mark.parametrize(
+    "name, figure", [("best.csv", "score-against-latency"), ("history.csv", "convergence")]
+)
+@pytest.mark.parametrize("rows", [0, None])
+def test_a_file_of_the_search_that_is_gone_is_named(  # type: ignore[no-untyped-def]
+    run, folder: Path, name: str, figure: str, rows: int | None
+) -> None:
+    if rows is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text((folder / name).read_text("utf-8").splitlines()[0] + "\n")
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert set(page.charts) == set(FIGURES) - {figure}
+    (line,) = page.missing
+    assert f"the search's {name} is not here, or empty" in line
+
+
+@pytest.mark.parametrize(
+    "name, old, new, reason",
+    [
+        ("best.csv", "latency_ms", "ms", "best.csv lacks the column latency_ms"),
+        ("best.csv", "\n", ",1\n", "best.csv, line"),
+        ("measured.csv", "digest", "hash", "measured.csv lacks the column digest"),
+        ("table.journal.jsonl", '"time":"', '"time":"long ago ', "holds a time that is none"),
+        (
+            "table.journal.jsonl",
+            '"temperature_celsius":',
+            '"temperature_celsius":NaN,"load_1min":',
+            "damaged at line",
+        ),
+    ],
+)
+def test_damaged_files_are_refused_in_one_sentence(  # type: ignore[no-untyped-def]
+    run, folder: Path, name: str, old: str, new: str, reason: str
+) -> None:
+    lines = (folder / name).read_text("utf-8").splitlines(keepends=True)
+    if old == "\n":
+        lines[1] = lines[1].replace(old, new)
+    else:
+        lines = [line.replace(old, new) for line in lines]
+    (folder / name).write_text("".join(lines))
+    result = run("report", str(folder))
+    assert result.code == 2 and reason in result.err and result.err.count("\n") == 1
+
+
+def test_a_table_without_rows_claims_none(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shipped = next(path for path in all_paths() if path.parent.name == "t4")
+    (tmp_path / "run").mkdir()
+    for path in (shipped, card_path(shipped), shipped.with_suffix(".networks.csv")):
+        shutil.copy(path, tmp_path / "run" / path.name)
+    assert run("report", "run").code == 0
+    page = Page(tmp_path / "run/report.html")
+    assert page.texts["verdict"].startswith("Nothing was compared yet")
+    assert "modelled" in page.texts["tables"]
+    assert not re.search("workload|not quiet|sitting", page.texts["tables"])
+
+
+def test_a_measured_network_is_not_called_unmeasured(folder: Path) -> None:
+    (folder / "predicted.csv").unlink()
+    assert verdict(gather(folder)).endswith("no measurement is held against a prediction.")
+
+
+def test_many_marks_are_small_and_few_are_not() -> None:
+    def size(count: int) -> float:
+        agreement = agree(*rows_with([0.01 * (number % 20) for number in range(count)]))
+        (dots,) = (
+            layer
+            for layer in measured_against_predicted(LIGHT, agreement, None)["layer"]
+            if "tooltip" in layer["encoding"]
+        )
+        found: float = dots["mark"]["size"]
+        return found
+
+    assert size(3) == size(100) > size(200) > size(700) >= 12
+
+
+def test_networks_are_counted_in_round_numbers() -> None:
+    chart = error_distribution(LIGHT, agree(*rows_with([0.001 * (number % 60) for number in range(1000)])))
+    svg, _ = chart_svg(chart, 700)
+    counts = [int(text) for text in re.findall(r">(\d{2,})</text>", svg)]
+    assert counts and all(count % 10 == 0 for count in counts)

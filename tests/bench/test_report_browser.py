@@ -149,3 +149,17 @@ def test_paper_is_white_though_the_screen_is_dark(opened: Opened) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     pdf = page.pdf(path=ARTEFACTS / "print.pdf", format="A4", print_background=True)
     assert pdf.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("opened", [{"viewport": {"width": PHONE, "height": 812}}], indirect=True)
+def test_what_a_mark_says_stays_on_a_phones_screen(opened: Opened) -> None:
+    page = opened.page
+    figure = page.locator("#chart-measured-against-predicted")
+    figure.scroll_into_view_if_needed()
+    for mark in figure.locator("[aria-roledescription=point]").all():
+        box = mark.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.locator("#vg-tooltip-element").wait_for(state="visible")
+        shown = page.locator("#vg-tooltip-element").bounding_box()
+        assert shown is not None and shown["x"] >= 0 and shown["x"] + shown["width"] <= PHONE

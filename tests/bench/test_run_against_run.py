@@ -55,6 +55,38 @@ def test_a_slow_down_of_five_per_cent_is_found(count: int, noise: float) -> None
         assert fmean(held) > 0.9
 
 
+def test_the_change_is_on_the_side_that_the_test_finds() -> None:
+    rows = [LatencyRow(f"n{i}", f"d{i}", "host", "s", latency_ms=1.0 + i) for i in range(100)]
+
+    def times(factors: list[float]) -> RunComparison:
+        after = [
+            replace(row, latency_ms=(row.latency_ms or 0) * factor)
+            for row, factor in zip(rows, factors, strict=False)
+        ]
+        return compare_runs(rows[: len(after)], after)
+
+    half = times([0.99] * 51 + [1.5] * 49)
+    assert half.significant and half.verdict.startswith("Slower: +"), "the median network is 1 % faster"
+    some = times([1.0] * 11 + [1.3] * 9)
+    assert some.significant and some.verdict.startswith("Slower: +"), "the median network did not change"
+    three = [replace(row, std_ms=0.001, rounds=50) for row in rows[:3]]
+    later = [
+        replace(row, latency_ms=(row.latency_ms or 0) * f)
+        for row, f in zip(three, (0.99, 0.99, 1.5), strict=True)
+    ]
+    assert compare_runs(three, later).verdict.startswith("Slower: +")
+
+
+@pytest.mark.parametrize("std_ms", [1e-300, 1e-170, 1e11])
+def test_deviations_of_any_size_are_reckoned_with(std_ms: float) -> None:
+    rows = [
+        LatencyRow(f"n{i}", f"d{i}", "host", "s", latency_ms=1.0 + i, std_ms=std_ms, rounds=5)
+        for i in range(3)
+    ]
+    found = compare_runs(rows, [replace(row, latency_ms=2 * (row.latency_ms or 0)) for row in rows])
+    assert found.significant == (std_ms < 1) and found.change == pytest.approx(1)
+
+
 def test_a_single_network_that_changed_stands_out() -> None:
     numbers = random.Random(5)
     truths = [numbers.uniform(1, 50) for _ in range(12)]
