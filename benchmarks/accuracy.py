@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--time", default="3m", help="how long a setting is profiled, its judging networks apart"
     )
+    parser.add_argument("--blocks", type=int, help="so many workloads a setting, instead of a time")
     parser.add_argument("--networks", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7007, help="of the judging networks")
     parser.add_argument("--device", default="host")
@@ -88,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             networks = judging_networks(options.networks, options.seed)
             if not finished(folder, len(networks)):
                 spent = read(journal_path(table)).seconds("calibrating")
-                left = Limits(seconds=max(0.0, parse_duration_ms(options.time) / 1e3 - spent))
+                seconds = None if options.blocks else max(0.0, parse_duration_ms(options.time) / 1e3 - spent)
+                left = Limits(options.blocks, seconds)
                 planned = partial(plan, list(spaces().values()), RESOLUTIONS, 0)
                 run_profile(driver, setting, planned, table, left, networks)
                 write_results(table)

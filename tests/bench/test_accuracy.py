@@ -19,7 +19,7 @@ def accuracy(folder: Path, networks: int) -> None:
     spec.loader.exec_module(module)
     module.JUDGING_RESOLUTIONS = (32,)
     module.RESOLUTIONS = (32,)
-    small = ["--device", "simulated", "--time", "3s", "--threads", "1", "--threads", "2"]
+    small = ["--device", "simulated", "--blocks", "36", "--threads", "1", "--threads", "2"]
     module.main([*small, "--networks", str(networks), "--out", str(folder)])
 
 
