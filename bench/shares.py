@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..devices.base import Setting
+from ..devices.card import cards
 from ..errors import UserError
 from ..latency_tables.predictor import Predictor, predictor
 from ..latency_tables.store import find
@@ -41,8 +41,10 @@ def shares_of_worst(agreement: Agreement, worst: Sequence[Pair], path: Path | No
 def _table(agreement: Agreement, path: Path | None) -> LatencyTable:
     if path is None and not agreement.setting:
         raise UserError("the files name no setting; name the table that predicted with --table")
-    if path is None and not re.fullmatch(r"[\w.-]{1,100}", agreement.device):
-        raise UserError(f"'{agreement.device[:60]}' is no name of a device that has tables")
+    if path is None and agreement.device not in cards():
+        raise UserError(
+            f"'{agreement.device[:60]}' is no device known here; name the table that predicted with --table"
+        )
     table = LatencyTable.load(path) if path else find(Setting.parse(agreement.device, agreement.setting))
     setting = table.card.setting
     if agreement.setting and (setting.device, str(setting)) != (agreement.device, agreement.setting):

@@ -183,12 +183,12 @@ def test_names_of_networks_cannot_steer_a_terminal(files, tmp_path: Path) -> Non
     assert found["worst"][0]["network"] == name
 
 
-def test_a_device_that_is_no_file_name_has_no_blocks(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_device_without_a_card_has_no_blocks(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for device in ("d" * 300, "../" * 20 + "etc"):
         for file, rows in (("m.csv", measured()), ("p.csv", predicted())):
             write_rows(tmp_path / file, [replace(row, device=device) for row in rows])
         result = files("compare", "m.csv", "p.csv")
-        assert result.code == 0 and "no name of a device that has tables" in result.err
+        assert result.code == 0 and "is no device known here" in result.err
 
 
 def test_predictions_taken_for_measurements_are_said_to_be(files) -> None:  # type: ignore[no-untyped-def]

@@ -15,6 +15,7 @@ from scripted_runner import left_on, scripted_runner
 from zenbench.bench.journal import read
 from zenbench.bench.latency_csv import read_rows
 from zenbench.bench.timing import Recipe
+from zenbench.bench.whole import RECIPE
 from zenbench.devices import android
 
 ZENBENCH = Path(sys.executable).with_name("zenbench")
@@ -22,6 +23,13 @@ ZENBENCH = Path(sys.executable).with_name("zenbench")
 
 def rounds(journal: Path) -> Counter[str]:
     return Counter(one.subject for one in read(journal).measurements if one.error is None)
+
+
+def is_complete(journal: Path) -> bool:
+    """Whether every subject has its rounds; one that something else disturbed has more, up to the most."""
+    good = Counter(one.subject for one in read(journal).measurements if one.good and one.error is None)
+    taken, recipe = rounds(journal), Recipe()
+    return all(good[key] == recipe.rounds or taken[key] == recipe.most_rounds for key in taken)
 
 
 def test_from_profile_to_comparison(run, own_phone: LoopbackPhone, runner: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -43,7 +51,10 @@ def test_from_profile_to_comparison(run, own_phone: LoopbackPhone, runner: Path,
     (agreement,) = run("compare", "measured.csv", "predicted.csv", "--format", "json").json()
     assert agreement["count"] == 1 and agreement["setting"] == "litert/fp32/b1/t1/mask-f0"
     (row,) = read_rows(Path("measured.csv"))
-    assert row.rounds == 10 and row.digest == json.loads(Path("found/result.json").read_text())["digest"]
+    assert (
+        3 <= row.rounds <= RECIPE.most_rounds
+        and row.digest == json.loads(Path("found/result.json").read_text())["digest"]
+    )
     assert left_on(own_phone) == []
 
 
@@ -63,7 +74,7 @@ def test_a_profile_that_loses_its_phone_is_completed_by_the_next(  # type: ignor
     assert before and max(before.values()) < Recipe().rounds
     own_phone.restart()
     assert run("profile", *reach, *options).code == 0
-    assert set(rounds(journal).values()) == {Recipe().rounds}
+    assert is_complete(journal)
     assert left_on(own_phone) == []
 
 
@@ -92,7 +103,7 @@ def test_a_profile_that_is_ended_leaves_nothing_and_is_completed(  # type: ignor
     assert kept
     assert run("profile", *reach, *options).code == 0
     done = rounds(journal)
-    assert set(done.values()) == {Recipe().rounds} and kept <= done
+    assert is_complete(journal) and kept <= done
     assert left_on(own_phone) == []
 
 
@@ -106,7 +117,7 @@ def test_a_block_whose_runner_crashes_is_recorded_and_the_rest_goes_on(  # type:
     assert profiled.code == 0
     errors = [one.error for one in read(tmp_path / "t.journal.jsonl").measurements if one.error is not None]
     assert len(errors) == 1 and "signal 11" in errors[0]
-    assert set(rounds(tmp_path / "t.journal.jsonl").values()) == {Recipe().rounds}
+    assert is_complete(tmp_path / "t.journal.jsonl")
 
 
 @pytest.mark.parametrize(
