@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from ..errors import UserError
 from .breakdown import Group, group, kind_of
 from .confidence import Interval, mean_interval, share_interval, spearman_interval
-from .joining import join
+from .joining import join, reference_ratio
 from .latency_csv import LatencyRow
 
 
@@ -106,7 +106,7 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
         rows.append((truth, guess))
     if not pairs:
         raise UserError(f"all that both files hold failed, the first with: {failures[0]}")
-    errors, drift = [pair.error for pair in pairs], _drift(rows)
+    errors, drift = [pair.error for pair in pairs], reference_ratio([(guess, truth) for truth, guess in rows])
     spearman, kendall = rank_correlations(
         [pair.measured_ms for pair in pairs], [pair.predicted_ms for pair in pairs]
     )
@@ -177,12 +177,3 @@ def _within(rows: Sequence[tuple[LatencyRow, LatencyRow]], stds: int) -> float |
         if guess.std_ms
     ]
     return _share(distance <= stds for distance in distances) if distances else None
-
-
-def _drift(rows: Sequence[tuple[LatencyRow, LatencyRow]]) -> float | None:
-    ratios = [
-        truth.reference_ms / guess.reference_ms
-        for truth, guess in rows
-        if truth.reference_ms and guess.reference_ms
-    ]
-    return median(ratios) if ratios else None

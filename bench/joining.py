@@ -96,3 +96,13 @@ def _why_empty(ours: dict[_Key, LatencyRow], theirs: dict[_Key, LatencyRow], nam
 
 def _named(device: str, setting: str) -> str:
     return f"{device} {setting}".strip() or "a setting that it does not name"
+
+
+def reference_ratio(pairs: Sequence[tuple[LatencyRow, LatencyRow]]) -> float | None:
+    """The reference workload in the second rows over that in the first, median; None where none tells it."""
+    ratios = [
+        after.reference_ms / before.reference_ms
+        for before, after in pairs
+        if before.reference_ms and after.reference_ms
+    ]
+    return median(ratios) if ratios else None

@@ -12,7 +12,7 @@ from ..units import count_of
 from . import signed_rank
 from .breakdown import kind_of
 from .confidence import Interval
-from .joining import join
+from .joining import join, reference_ratio
 from .latency_csv import LatencyRow
 
 SIGNIFICANT = 0.05
@@ -161,7 +161,7 @@ def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> R
         for (one, other), ratio, noise, flag in zip(rows, ratios, noises, beyond, strict=True)
     ]
     known = [noise.std for noise in noises if noise is not None]
-    typical = _typical(logs, noises)
+    typical, reference = _typical(logs, noises), reference_ratio(rows)
     return RunComparison(
         device=joined.device,
         setting=joined.setting,
@@ -175,7 +175,7 @@ def compare_runs(before: Sequence[LatencyRow], after: Sequence[LatencyRow]) -> R
         noise=median(known) if known else None,
         slower=sum(one.beyond_noise and one.change > 0 for one in changes),
         faster=sum(one.beyond_noise and one.change < 0 for one in changes),
-        reference_change=_reference_change(rows),
+        reference_change=None if reference is None else reference - 1,
         not_quiet=sum(any(one.verdict not in (None, "quiet") for one in pair) for pair in rows),
         failed=len(joined.rows) - len(rows),
         only_before=len(before) - len(joined.rows),
@@ -241,15 +241,6 @@ def _beyond_noise(logs: Sequence[float], noises: Sequence[_Noise | None]) -> lis
 def _versions(rows: Sequence[LatencyRow]) -> str | None:
     found = dict.fromkeys(row.versions for row in rows if row.versions)
     return " or ".join(found) or None
-
-
-def _reference_change(rows: Sequence[tuple[LatencyRow, LatencyRow]]) -> float | None:
-    ratios = [
-        after.reference_ms / before.reference_ms
-        for before, after in rows
-        if before.reference_ms and after.reference_ms
-    ]
-    return median(ratios) - 1 if ratios else None
 
 
 def _by_kernels(

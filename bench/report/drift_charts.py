@@ -27,12 +27,7 @@ def drift_over_time(palette: Palette, drift: Drift) -> Chart:
             },
             _pauses(palette, drift, x),
             {
-                "mark": {
-                    "type": "line",
-                    "color": palette.good,
-                    "strokeWidth": 1.5,
-                    "point": {"opacity": 0, "size": 80},
-                },
+                "mark": _line(palette.good),
                 "encoding": {
                     "x": x,
                     "y": axis("drift", title, **y),
@@ -54,12 +49,7 @@ def temperature_over_time(palette: Palette, drift: Drift) -> Chart:
         [
             _pauses(palette, drift, x),
             {
-                "mark": {
-                    "type": "line",
-                    "color": palette.poor,
-                    "strokeWidth": 1.5,
-                    "point": {"opacity": 0, "size": 80},
-                },
+                "mark": _line(palette.poor),
                 "encoding": {
                     "x": x,
                     "y": axis("celsius", "hottest sensor, °C", scale={"zero": False}, axis={"tickCount": 4}),
@@ -70,6 +60,11 @@ def temperature_over_time(palette: Palette, drift: Drift) -> Chart:
         160,
         data=rows(values),
     )
+
+
+def _line(colour: str) -> dict[str, Any]:
+    """With points that are not seen, but are large enough to be hovered over."""
+    return {"type": "line", "color": colour, "strokeWidth": 1.5, "point": {"opacity": 0, "size": 80}}
 
 
 def _unit(drift: Drift) -> tuple[str, float]:

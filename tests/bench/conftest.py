@@ -1,6 +1,7 @@
 """What the tests of commands share: running one in a folder and a home of its own."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,9 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 main(list(arguments))
             assert ended.value.code == 0, arguments
     return folder
+
+
+@pytest.fixture
+def folder(full_run: Path, tmp_path: Path) -> Path:
+    """A copy of the full run, to be changed."""
+    return shutil.copytree(full_run, tmp_path / "run")
