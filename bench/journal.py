@@ -60,13 +60,25 @@ class Sitting:
 
 @dataclass
 class History:
-    """What a journal holds; `networks` maps the keys of measured networks to them, `judging` are the keys
-    of those that no prediction may learn from."""
+    """What a journal holds.
+
+    `starts`: the place of each sitting's first measurement. `networks` maps the keys of measured networks to
+    them; `judging` are the keys of those that no prediction may learn from.
+    """
 
     sittings: list[Sitting] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
     judging: set[str] = field(default_factory=set)
+
+    def begin(self, sitting: Sitting) -> None:
+        """What is added from now on was measured in this sitting."""
+        self.sittings.append(sitting)
+        self.starts.append(len(self.measurements))
+
+    def by_sitting(self) -> list[list[Measurement]]:
+        return [self.measurements[start:end] for start, end in pairwise([*self.starts, None])]
 
     def seconds(self, role: Role) -> float:
         """How long everything of a role took, in all sittings."""
@@ -101,7 +113,7 @@ class Journal:
             raise
 
     def head(self, sitting: Sitting) -> None:
-        self.history.sittings.append(sitting)
+        self.history.begin(sitting)
         self._write(sitting.to_json())
 
     def append(
@@ -153,7 +165,7 @@ def read(path: Path) -> History:
 
 def _take(data: dict[str, Any], history: History) -> None:
     if "format" in data:
-        history.sittings.append(Sitting.from_json(data))
+        history.begin(Sitting.from_json(data))
         return
     measurement = Measurement.from_json(data)
     if "network" in data:

@@ -26,7 +26,7 @@ from ..zen.random_networks import random_network
 from ..zen.space import Space
 from ..zen.workload import Workload
 from .journal import History
-from .profiling import rows_of
+from .rows import rows_of
 from .subjects import is_network_key
 
 NETWORK_EVERY = 12

@@ -7,27 +7,19 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from statistics import median, quantiles
 from time import monotonic
 
 from ..devices.base import Device, Setting
 from ..errors import DeviceError, TableError
-from ..latency_tables.table import Card, LatencyTable, Row, Verdict
+from ..latency_tables.table import Card, LatencyTable
 from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History, Journal, Sitting
 from .measuring import Meter
-from .pace import Pace
+from .rows import rows_of
 from .subjects import subject_of
 from .tally import FIRST_VISITS, Limits, Progress, Tally, Visits
-from .timing import REFERENCE, Measurement, Recipe
-
-NOISY_SPREAD = 0.10
-"""Relative deviation of rounds from which a row is called noisy."""
-_FEWEST_QUIET = 3
-"""Fewer rounds tell too little of their spread."""
-THROTTLED_RATIO = 1.25
-"""Slow-down of the reference, against its median over the table, from which a row is called throttled."""
+from .timing import REFERENCE, Recipe
 
 
 def journal_path(table: Path) -> Path:
@@ -134,70 +126,6 @@ def build_table(history: History) -> LatencyTable:
         {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
         {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
     )
-
-
-def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
-    """The row of every subject that was measured, by its key, and the reference's median in ms."""
-    groups: dict[str, list[Measurement]] = {}
-    for measurement in history.measurements:
-        if measurement.timing is not None:
-            groups.setdefault(measurement.subject, []).append(measurement)
-    pace = Pace(history.measurements)
-    groups = {subject: undisturbed(group, pace) for subject, group in groups.items()}
-    reference_ms = reference_median(one for group in groups.values() for one in group)
-    return {subject: row_of(group, reference_ms) for subject, group in groups.items()}, reference_ms
-
-
-def reference_median(measurements: Iterable[Measurement]) -> float | None:
-    """The reference's median over all rounds; None where it ran in none."""
-    timings = [one.timing for one in measurements if one.timing is not None]
-    found = [timing.reference_ms for timing in timings if timing.reference_ms is not None]
-    return median(found) if found else None
-
-
-def row_of(rounds: list[Measurement], reference_ms: float | None) -> Row:
-    """One row from the rounds of one subject, the machine's drift divided out where a reference tells it."""
-    timings = [one.timing for one in rounds if one.timing is not None]
-    drifts = [_drift(timing.reference_ms, reference_ms) for timing in timings]
-    steady = [timing.median_ms / drift for timing, drift in zip(timings, drifts, strict=True)]
-    spread = _relative_deviation(steady)
-    verdict: Verdict = "quiet"
-    if rounds[0].throttled or median(drifts) > THROTTLED_RATIO:
-        verdict = "throttled"
-    elif spread > NOISY_SPREAD:
-        verdict = "noisy"
-    return Row(
-        latency_ms=median(steady),
-        median_ms=median(timing.median_ms for timing in timings),
-        spread=spread,
-        rounds=len(timings),
-        runs=sum(timing.runs for timing in timings),
-        verdict=verdict,
-    )
-
-
-def _drift(round_ms: float | None, table_ms: float | None) -> float:
-    """How much slower the reference ran in a round than over the table."""
-    return 1.0 if round_ms is None or table_ms is None else round_ms / table_ms
-
-
-def undisturbed(measurements: list[Measurement], pace: Pace) -> list[Measurement]:
-    """The rounds in which the device did not throttle and kept its pace, or what comes nearest to that.
-
-    The whole sitting's pace tells more than what was known when a round was taken.
-    """
-    timed = [one for one in measurements if one.timing is not None]
-    cool = [one for one in timed if not one.throttled] or timed
-    quiet = [one for one in cool if not one.disturbed and not pace.disturbed(one)]
-    return quiet if len(quiet) >= _FEWEST_QUIET else cool
-
-
-def _relative_deviation(values: list[float]) -> float:
-    """Standard deviation over median, by the quartiles of a normal distribution (0.741 of their distance)."""
-    if len(values) < 2:
-        return 0.0
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return 0.741 * (high - low) / middle
 
 
 def _why_nothing(history: History) -> str:

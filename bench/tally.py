@@ -16,7 +16,7 @@ from .measuring import Task
 from .subjects import Subject, is_network_key, subject_of
 from .timing import Measurement, Recipe
 
-JUDGING_VISITS = 2
+JUDGING_VISITS = 4
 """A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
 changes is then part of its truth."""
 FIRST_VISITS = 1 / JUDGING_VISITS

@@ -76,6 +76,10 @@ class Timing:
         return (*self.warmup_ms, *(sample.ms for sample in self.samples), *reference)
 
     @property
+    def fastest_ms(self) -> float:
+        return min(sample.ms for sample in self.samples)
+
+    @property
     def median_ms(self) -> float:
         return median(sample.ms for sample in self.samples)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from ..devices.base import Device, Setting
 from ..zen.network import Network
@@ -12,8 +11,8 @@ from .journal import History, Journal
 from .latency_csv import LatencyRow
 from .measuring import Meter, Task
 from .networks import Given
-from .pace import Pace
-from .profiling import new_sitting, reference_median, row_of, undisturbed
+from .profiling import new_sitting
+from .rows import Round, rounds_by_subject, row_of, usual_clock_ms
 from .subjects import subject_of
 from .timing import Measurement, Recipe
 
@@ -34,8 +33,7 @@ def measure(
     rows come from this one alone.
     """
     unique = list(dict.fromkeys(given))
-    found: dict[str, list[Measurement]] = {subject_of(item).key: [] for item in unique}
-    count = 0
+    taken: list[Measurement] = []
     with Meter(device, setting, recipe) as meter:
         sitting = new_sitting(device, setting, recipe)
         journal.head(sitting)
@@ -45,38 +43,45 @@ def measure(
             tasks = [Task(subject_of(item), recipe.rounds, recipe.most_rounds) for item in window]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
-                found[measurement.subject].append(measurement)
-                count += 1
-                report(count)
-    reference_ms = reference_median(one for group in found.values() for one in group)
-    pace = Pace(chain(*found.values()))
-    rows = [_row(item, found[subject_of(item).key], setting, reference_ms, pace) for item in unique]
+                taken.append(measurement)
+                report(len(taken))
+    rounds = rounds_by_subject([taken])
+    reference_ms, errors = usual_clock_ms(rounds), _errors(taken)
+    keys = [subject_of(item).key for item in unique]
+    rows = [
+        _row(item, rounds.get(key, []), errors.get(key), setting, reference_ms)
+        for item, key in zip(unique, keys, strict=True)
+    ]
     versions = ", ".join(f"{name} {version}" for name, version in sitting.versions.items())
     return [replace(row, versions=versions) for row in rows]
 
 
 def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
     """The rows of a profile's judging networks, in the order they were first measured; its last setting."""
-    found: dict[str, list[Measurement]] = {}
-    for measurement in history.measurements:
-        if measurement.subject in history.judging:
-            found.setdefault(measurement.subject, []).append(measurement)
-    setting, pace = history.sittings[-1].setting, Pace(history.measurements)
+    rounds, errors = rounds_by_subject(history.by_sitting()), _errors(history.measurements)
+    setting = history.sittings[-1].setting
     return [
-        _row(history.networks[key], rounds, setting, reference_ms, pace, _visits)
-        for key, rounds in found.items()
+        _row(network, rounds.get(key, []), errors.get(key), setting, reference_ms, _visits)
+        for key, network in history.networks.items()
+        if key in history.judging
     ]
 
 
-_Halves = tuple[list[Measurement], list[Measurement]]
+def _errors(measurements: Sequence[Measurement]) -> dict[str, str]:
+    """Of each subject that failed, its first error."""
+    failed = [(one.subject, one.error) for one in measurements if one.error is not None]
+    return dict(reversed(failed))
 
 
-def _every_other(rounds: list[Measurement]) -> _Halves:
+_Halves = tuple[list[Round], list[Round]]
+
+
+def _every_other(rounds: list[Round]) -> _Halves:
     """So that both halves see the whole sitting."""
     return rounds[::2], rounds[1::2]
 
 
-def _visits(rounds: list[Measurement]) -> _Halves:
+def _visits(rounds: list[Round]) -> _Halves:
     """So that each half is a network loaded anew."""
     middle = (len(rounds) + 1) // 2
     return rounds[:middle], rounds[middle:]
@@ -84,11 +89,11 @@ def _visits(rounds: list[Measurement]) -> _Halves:
 
 def _row(
     item: Given,
-    measurements: list[Measurement],
+    rounds: list[Round],
+    error: str | None,
     setting: Setting,
     reference_ms: float | None,
-    pace: Pace,
-    halves_of: Callable[[list[Measurement]], _Halves] = _every_other,
+    halves_of: Callable[[list[Round]], _Halves] = _every_other,
 ) -> LatencyRow:
     """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
     network = item if isinstance(item, Network) else item.network
@@ -100,10 +105,8 @@ def _row(
         device=setting.device,
         setting=str(setting),
     )
-    rounds = undisturbed(measurements, pace)
-    errors = [one.error for one in measurements if one.error is not None]
-    if errors or not rounds:
-        return replace(row, error=errors[0] if errors else "not measured")
+    if error is not None or not rounds:
+        return replace(row, error=error or "not measured")
     whole = row_of(rounds, reference_ms)
     halves = [row_of(half, reference_ms).latency_ms if half else None for half in halves_of(rounds)]
     return replace(

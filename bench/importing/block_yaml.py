@@ -15,7 +15,7 @@ from ...errors import NetworkError, TableError
 from ...latency_tables.table import LatencyTable, Row, Verdict
 from ...zen.graph import Function
 from ...zen.workload import Workload
-from ..profiling import NOISY_SPREAD
+from ..rows import NOISY_SPREAD
 from .block_keys import ACTIVATIONS, Dialect, dialect_of, is_key, key_of, workload_of
 from .fields import finite, time_above_zero
 
