@@ -14,7 +14,7 @@ STAMP := $(VENV)/installed-$(DIGEST)
 help:
 	@echo 'make demo    profile this machine, search, export, measure, compare (a few minutes)'
 	@echo 'make test    lint, types and tests'
-	@echo 'make accuracy  how true predictions are on this machine (about 20 minutes)'
+	@echo 'make accuracy  how true predictions are on this machine (about 45 minutes)'
 	@echo 'make setup   only the environment in $(VENV)'
 	@echo 'make format  format the code'
 	@echo 'make clean   remove the environment and what was built'

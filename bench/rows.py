@@ -9,7 +9,7 @@ readings vary more than most subjects do. docs/measuring.md compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
@@ -30,36 +30,44 @@ _AROUND = 40
 
 @dataclass(frozen=True)
 class Round:
-    """A measurement that gave a timing. `clock_ms`: the reference's fastest reading around it, in the same
-    sitting; None where no reference ran."""
+    """A measurement that gave a timing.
+
+    `visit`: a number that rounds of one subject share if it was loaded once for them. `clock_ms`: the
+    reference's fastest reading around the round; None where no reference ran.
+    """
 
     measurement: Measurement
     timing: Timing
+    visit: tuple[int, int]
     clock_ms: float | None
-
-
-def rounds_of_sitting(measurements: Sequence[Measurement]) -> list[Round]:
-    """The rounds of one sitting, in the order they were taken."""
-    timed = [(one, one.timing) for one in measurements if one.timing is not None]
-    readings = [timing.reference_ms for _, timing in timed]
-    found = []
-    for place, (measurement, timing) in enumerate(timed):
-        around = readings[max(0, place - _AROUND) : place + _AROUND + 1]
-        clock_ms = min((reading for reading in around if reading is not None), default=None)
-        found.append(Round(measurement, timing, clock_ms))
-    return found
 
 
 def rounds_by_subject(sittings: Iterable[Sequence[Measurement]]) -> dict[str, list[Round]]:
     """The rounds of every subject that was timed, without those in which the device throttled or was
-    disturbed."""
+    disturbed; each sitting's measurements in the order they were taken."""
     sittings = list(sittings)
     pace = Pace(one for sitting in sittings for one in sitting)
     groups: dict[str, list[Round]] = {}
-    for sitting in sittings:
-        for one in rounds_of_sitting(sitting):
+    for number, sitting in enumerate(sittings):
+        for one in _rounds(sitting, number):
             groups.setdefault(one.measurement.subject, []).append(one)
     return {subject: _undisturbed(rounds, pace) for subject, rounds in groups.items()}
+
+
+def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[Round]:
+    timed = [(one, one.timing) for one in measurements if one.timing is not None]
+    readings = [timing.reference_ms for _, timing in timed]
+    visits: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for place, (measurement, timing) in enumerate(timed):
+        subject = measurement.subject
+        # The rounds of a window are interleaved, so those of one visit are never far apart.
+        if place - last.get(subject, place - _AROUND) >= _AROUND:
+            visits[subject] = place
+        last[subject] = place
+        around = readings[max(0, place - _AROUND) : place + _AROUND + 1]
+        clock_ms = min((reading for reading in around if reading is not None), default=None)
+        yield Round(measurement, timing, (sitting, visits[subject]), clock_ms)
 
 
 def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
@@ -78,11 +86,15 @@ def usual_clock_ms(groups: dict[str, list[Round]]) -> float | None:
 def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     """One row from the rounds of one subject.
 
-    Without a reference (what another tool measured) its latency is the median of the rounds: the fastest
-    may be one of a faster clock.
+    Its latency is the fastest run of a visit, over several visits their median: what loading it anew changes
+    is luck, and the luckiest load is no more true than the others. Without a reference (what another tool
+    measured) it is the median of the rounds, for the fastest may be one of a faster clock.
     """
     drifts = [_drift(one.clock_ms, reference_ms) for one in rounds]
     steady = [one.timing.fastest_ms / drift for one, drift in zip(rounds, drifts, strict=True)]
+    fastest: dict[tuple[int, int], float] = {}
+    for one, ms in zip(rounds, steady, strict=True):
+        fastest[one.visit] = min(ms, fastest.get(one.visit, ms))
     medians = [one.timing.median_ms for one in rounds]
     spread = _relative_deviation(medians if reference_ms is None else steady)
     verdict: Verdict = "quiet"
@@ -91,7 +103,7 @@ def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     elif spread > NOISY_SPREAD:
         verdict = "noisy"
     return Row(
-        latency_ms=median(medians) if reference_ms is None else min(steady),
+        latency_ms=median(medians) if reference_ms is None else median(fastest.values()),
         median_ms=median(medians),
         spread=spread,
         rounds=len(rounds),

@@ -1,7 +1,7 @@
 """How true predictions are: whole networks that no table has learned from, predicted and measured in one
 run.
 
-`make accuracy`, or `python benchmarks/accuracy.py [--time 3m] [--networks 50] [--runtime litert]
+`make accuracy`, or `python benchmarks/accuracy.py [--time 8m] [--networks 50] [--runtime litert]
 [--threads 1] [--out runs/accuracy]`; for a phone `--device pixel2 [--serial HOST:PORT] [--runner FILE]`.
 In each setting (this computer's two runtimes with one and two threads, unless told) a profile of so long
 is interleaved with the judging networks, drawn from both spaces at 32 to 224 pixels by a seed of their
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--time", default="3m", help="how long a setting is profiled, its judging networks apart"
+        "--time", default="8m", help="how long a setting is profiled, its judging networks apart"
     )
     parser.add_argument("--blocks", type=int, help="so many workloads a setting, instead of a time")
     parser.add_argument("--networks", type=int, default=50)

@@ -16,7 +16,7 @@ import numpy as np
 from ..zen.workload import Workload
 from .features import workload_features
 from .fill_in import FillIn
-from .process import Points, Projection, Units
+from .process import Projection, Units, inducing_points
 
 
 def most_informative(
@@ -31,16 +31,16 @@ def most_informative(
     `networks`: the units of each network whose prediction is to gain.
     """
     workloads = [*known, *candidates]
-    units = Units.of([workload_features(workload) for workload in workloads], fill_in.rates)
+    rates, amplitudes = fill_in.rates, fill_in.amplitudes
+    units = Units.of([workload_features(workload) for workload in workloads], rates, amplitudes)
     # The candidates' operations carry the process too: it shall learn what no row tells of.
-    inducing = Points.inducing(units.points)
+    inducing = inducing_points(fill_in.kernel, units)
     projection = Projection(fill_in.kernel, inducing)
-    design, left = projection.design(units, inducing.squared_distances(units.points))
+    design, left = projection.design(units)
     variances = fill_in.noise**2 + left
-    wholes = Units.of(
-        [[op for unit in network for op in workload_features(unit)] for network in networks], fill_in.rates
-    )
-    sums, _ = projection.design(wholes, inducing.squared_distances(wholes.points))
+    ops = [[op for unit in network for op in workload_features(unit)] for network in networks]
+    wholes = Units.of(ops, rates, amplitudes)
+    sums, _ = projection.design(wholes)
     observed, possible = design[: len(known)], design[len(known) :]
     precision = observed.T @ (observed / variances[: len(known), None]) + np.eye(design.shape[1])
     noise = variances[len(known) :]

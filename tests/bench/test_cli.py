@@ -78,7 +78,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     assert run("tables", "--format", "json").json() == [table, *shipped]
 
     budget = run("predict", TEXT, "--resolution", "32", *device, "--format", "json").json()[0]["latency_ms"]
-    limit = f"{3 * float(str(budget))}ms"
+    limit = f"{4 * float(str(budget))}ms"
     search = ("search", *device, "--latency", limit, "--layers", "8", "--space", "mobilenet")
     more = ("--resolution", "32", "--classes", "10", "--evaluations", "300", "--population", "32")
     (result,) = run(*search, *more, "--out", "found", "--format", "json").json()
@@ -86,7 +86,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     wanted = "network resolution classes score score_forward score_forward_sem reading macs params layers"
     wanted += " latencies evaluated rejected seconds rescore_seconds start task command versions"
     assert set(wanted.split()) <= set(result)
-    assert result["latencies"][0]["latency_ms"] <= 3 * float(str(budget))
+    assert result["latencies"][0]["latency_ms"] <= 4 * float(str(budget))
     assert len((tmp_path / "found/best.csv").read_text().splitlines()) == 21
     times = {"seconds": 0, "rescore_seconds": 0, "command": []}
     (again,) = run(*search, *more, "--out", "again", "--format", "json").json()

@@ -9,7 +9,7 @@ from zenbench.bench.journal import History, Journal, read
 from zenbench.bench.planning import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
 from zenbench.bench.profiling import build_table, journal_path, profile
 from zenbench.bench.subjects import WorkloadSubject
-from zenbench.bench.tally import Limits, Progress
+from zenbench.bench.tally import JUDGING_VISITS, Limits, Progress
 from zenbench.bench.timing import Recipe
 from zenbench.bench.whole import judged
 from zenbench.devices.base import Artifact, Device, Wish
@@ -217,12 +217,12 @@ def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progre
     return seen
 
 
-def test_judging_networks_are_visited_twice_far_apart_and_never_learned_from(tmp_path: Path) -> None:
+def test_judging_networks_are_visited_several_times_far_apart_and_never_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     assert judge(path, 40)[-1].judges == len(JUDGES)
     history = read(path)
     subjects = [measurement.subject for measurement in history.measurements]
-    assert {subjects.count(key) for key in history.judging} == {2 * RECIPE.rounds}
+    assert {subjects.count(key) for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
     for key in history.judging:
         places = [place for place, subject in enumerate(subjects) if subject == key]
         assert places[-1] - places[0] > len(subjects) / 4
@@ -248,7 +248,7 @@ def test_an_interrupted_judging_goes_on_where_it_stopped(tmp_path: Path) -> None
             judge(path, 24, stop_after)
     judge(path, 24)
     history, counts = read(path), rounds_by_subject(path)
-    assert {counts[key] for key in history.judging} == {2 * RECIPE.rounds}
+    assert {counts[key] for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
     assert len(history.judging) == len(JUDGES)
     assert judge(path, 24) == []
 
