@@ -70,15 +70,24 @@ class Tally:
         self._good: Counter[str] = Counter()
         self._taken: Counter[str] = Counter()
         self._failed: set[str] = set()
+        # What has all its rounds. Kept up to date, not counted anew: progress is asked for after every round.
+        self._workloads: set[str] = set()
+        self._networks: set[str] = set()
         for measurement in history.measurements:
             self.add(measurement)
 
     def add(self, measurement: Measurement) -> None:
+        key = measurement.subject
         if measurement.error is not None:
-            self._failed.add(measurement.subject)
+            self._failed.add(key)
         else:
-            self._taken[measurement.subject] += 1
-            self._good[measurement.subject] += measurement.good
+            self._taken[key] += 1
+            self._good[key] += measurement.good
+        whole = self._networks if is_network_key(key) else self._workloads
+        if key in self._failed:
+            whole.discard(key)
+        elif not self.missing(key):
+            whole.add(key)
 
     def role(self, key: str) -> Role:
         return "judging" if key in self._judging else "calibrating"
@@ -126,15 +135,14 @@ class Tally:
         return self.progress().share >= 1
 
     def progress(self) -> Progress:
-        whole = [key for key in self._taken if key not in self._failed and not self.missing(key)]
-        workloads = sum(not is_network_key(key) for key in whole)
+        workloads = len(self._workloads)
         judges = sum(self._good[key] >= self._recipe.rounds for key in self._judging)
         seconds = monotonic() - self._started - self.judging_seconds
         # A network that failed is no workload less to learn from.
         failed_workloads = sum(not is_network_key(key) for key in self._failed)
         return Progress(
             workloads=workloads,
-            networks=sum(is_network_key(key) and key not in self._judging for key in whole),
+            networks=len(self._networks - self._judging),
             failed=len(self._failed),
             judges=judges,
             seconds=seconds,

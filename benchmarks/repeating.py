@@ -1,0 +1,63 @@
+"""How well a latency repeats itself, by how it is read off the rounds.
+
+`python benchmarks/repeating.py JOURNAL...`. JOURNAL is a profile's .journal.jsonl with judging networks, as
+`make accuracy` leaves: each was loaded several times, minutes apart. Prints by how much any two of its visits
+differ, mean and median over all, for the way that rows are made and for others.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean, median
+
+from zenbench.bench.journal import read
+from zenbench.bench.rows import Round, rounds_by_subject
+
+Way = Callable[[Sequence[Round]], float]
+
+
+def fastest(rounds: Sequence[Round]) -> float:
+    return min(one.timing.fastest_ms / (one.clock_ms or 1.0) for one in rounds)
+
+
+def fastest_as_it_was(rounds: Sequence[Round]) -> float:
+    return min(one.timing.fastest_ms for one in rounds)
+
+
+def median_of_ratios(rounds: Sequence[Round]) -> float:
+    return median(one.timing.median_ms / (one.timing.reference_ms or 1.0) for one in rounds)
+
+
+def median_as_it_was(rounds: Sequence[Round]) -> float:
+    return median(one.timing.median_ms for one in rounds)
+
+
+WAYS: dict[str, Way] = {
+    "fastest run, over the reference's fastest around it (rows)": fastest,
+    "fastest run": fastest_as_it_was,
+    "median of rounds, each over its own reference": median_of_ratios,
+    "median of rounds": median_as_it_was,
+}
+
+
+def main(paths: Sequence[str]) -> None:
+    for path in paths:
+        history = read(Path(path))
+        subjects = rounds_by_subject(history.by_sitting())
+        judges = [by_visit(subjects[key]) for key in history.judging if key in subjects]
+        print(f"{path}: {len(judges)} networks")
+        for name, way in WAYS.items():
+            found = [abs(a / b - 1) for visits in judges for a, b in combinations(list(map(way, visits)), 2)]
+            print(f"  {name}: mean {fmean(found):.1%}, median {median(found):.1%}")
+
+
+def by_visit(rounds: Sequence[Round]) -> list[list[Round]]:
+    visits: dict[tuple[int, int], list[Round]] = {}
+    for one in rounds:
+        visits.setdefault(one.visit, []).append(one)
+    return list(visits.values())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
