@@ -90,11 +90,9 @@ def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     is luck, and the luckiest load is no more true than the others. Without a reference (what another tool
     measured) it is the median of the rounds, for the fastest may be one of a faster clock.
     """
-    drifts = [_drift(one.clock_ms, reference_ms) for one in rounds]
-    steady = [one.timing.fastest_ms / drift for one, drift in zip(rounds, drifts, strict=True)]
-    fastest: dict[tuple[int, int], float] = {}
-    for one, ms in zip(rounds, steady, strict=True):
-        fastest[one.visit] = min(ms, fastest.get(one.visit, ms))
+    drifts = [_drift(one, reference_ms) for one in rounds]
+    steady = [_steady_ms(one, reference_ms) for one in rounds]
+    fastest = [min(_steady_ms(one, reference_ms) for one in visit) for visit in by_visit(rounds)]
     medians = [one.timing.median_ms for one in rounds]
     spread = _relative_deviation(medians if reference_ms is None else steady)
     verdict: Verdict = "quiet"
@@ -103,7 +101,7 @@ def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     elif spread > NOISY_SPREAD:
         verdict = "noisy"
     return Row(
-        latency_ms=median(medians) if reference_ms is None else median(fastest.values()),
+        latency_ms=median(medians) if reference_ms is None else median(fastest),
         median_ms=median(medians),
         spread=spread,
         rounds=len(rounds),
@@ -112,9 +110,21 @@ def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     )
 
 
-def _drift(clock_ms: float | None, usual_ms: float | None) -> float:
+def by_visit(rounds: Iterable[Round]) -> list[list[Round]]:
+    """One subject's rounds, those of one load together."""
+    visits: dict[tuple[int, int], list[Round]] = {}
+    for one in rounds:
+        visits.setdefault(one.visit, []).append(one)
+    return list(visits.values())
+
+
+def _steady_ms(one: Round, reference_ms: float | None) -> float:
+    return one.timing.fastest_ms / _drift(one, reference_ms)
+
+
+def _drift(one: Round, usual_ms: float | None) -> float:
     """How much slower the clock was in a round than over the table."""
-    return 1.0 if clock_ms is None or usual_ms is None else clock_ms / usual_ms
+    return 1.0 if one.clock_ms is None or usual_ms is None else one.clock_ms / usual_ms
 
 
 def _undisturbed(rounds: list[Round], pace: Pace) -> list[Round]:

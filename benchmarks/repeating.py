@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from zenbench.bench.journal import read
-from zenbench.bench.rows import Round, rounds_by_subject
+from zenbench.bench.rows import Round, by_visit, rounds_by_subject
 
 Way = Callable[[Sequence[Round]], float]
 
@@ -50,13 +50,6 @@ def main(paths: Sequence[str]) -> None:
         for name, way in WAYS.items():
             found = [abs(a / b - 1) for visits in judges for a, b in combinations(list(map(way, visits)), 2)]
             print(f"  {name}: mean {fmean(found):.1%}, median {median(found):.1%}")
-
-
-def by_visit(rounds: Sequence[Round]) -> list[list[Round]]:
-    visits: dict[tuple[int, int], list[Round]] = {}
-    for one in rounds:
-        visits.setdefault(one.visit, []).append(one)
-    return list(visits.values())
 
 
 if __name__ == "__main__":

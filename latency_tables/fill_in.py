@@ -7,7 +7,7 @@ process is linear, so it is fitted on sums: every unit, whatever its kind, teach
 of. A prediction costs microseconds and does not grow with the table.
 
 Tried on the host's tables of 2,500 units (LiteRT / ONNX Runtime, one thread), mean error of units left out: a
-smooth kernel (squared exponential) with one amplitude 3.8 / 5.1 %, this 3.1 / 4.6 %; a length for every
+smooth kernel (squared exponential) with one amplitude 3.8 / 5.1 %, this 3.1 / 4.7 %; a length for every
 coordinate of every kind gains nothing beyond that. Before, 200 of 800 units to learn from: the roofline alone
 13 %, a process over whole units 8.4 %, quadratic ridge on operations 9.2 %, a process on operations 7.9 %.
 """
