@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[1]
 COMMON = ("__init__", "__version__", "errors", "units", "atomic", "home")
 ALLOWED = {
     "zen": ("zen", *COMMON),

@@ -5,11 +5,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from zenbench.bench.agreement import agree
 from zenbench.bench.latency_csv import read_rows
 from zenbench.latency_tables.table import LatencyTable
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
+SCRIPT = ROOT / "benchmarks" / "accuracy.py"
 
 
 def accuracy(folder: Path, networks: int) -> None:

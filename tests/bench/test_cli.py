@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from zenbench.bench.cli.main import COMMANDS
 from zenbench.bench.journal import read as read_journal
 from zenbench.bench.latency_csv import read_rows
@@ -306,7 +307,7 @@ def test_a_card_with_a_batch_of_nothing_is_refused(run, tmp_path: Path) -> None:
     [("\n[recipe]\nwindow = 0\n", "recipe has window = 0"), ("", "needs recipe, a table")],
 )
 def test_a_card_s_impossible_recipe_is_refused(run, tmp_path: Path, entry: str, said: str) -> None:  # type: ignore[no-untyped-def]
-    shipped = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    shipped = (ROOT / "devices/cards/simulated.toml").read_text()
     start = "" if entry else "recipe = 5\n"
     (tmp_path / "home/cards").mkdir(parents=True)
     (tmp_path / "home/cards/own.toml").write_text(start + shipped.replace('"simulated"', '"own"', 1) + entry)

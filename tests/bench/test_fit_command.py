@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import DATA
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting
 from zenbench.latency_tables.modelled import ModelledTable
@@ -17,12 +18,12 @@ from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.space import spaces
 
-DATA = Path(__file__).parents[1] / "data" / "nasbench201_latency.csv"
+NASBENCH = DATA / "nasbench201_latency.csv"
 COLUMN = "adreno_640_gpu_ms"
 
 
 def measured() -> list[tuple[str, float]]:
-    with DATA.open(newline="") as file:
+    with NASBENCH.open(newline="") as file:
         rows = [(row["arch"], float(row[COLUMN])) for row in csv.DictReader(file)]
     random.Random(3).shuffle(rows)
     return rows

@@ -7,10 +7,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from places import ROOT
 from zenbench.devices.base import Requirement
 from zenbench.devices.simulated import SimulatedDevice
 
-CHECK = Path(__file__).parents[2] / "benchmarks" / "gpu_check.py"
+CHECK = ROOT / "benchmarks" / "gpu_check.py"
 SMALL = ("--device", "simulated", "--blocks", "12", "--networks", "3", "--repeats", "1")
 
 

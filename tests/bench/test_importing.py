@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import DATA
 from zenbench.bench.importing.block_keys import key_of, workload_of
 from zenbench.bench.importing.block_yaml import read_blocks, write_blocks
 from zenbench.bench.importing.measured import MOST_ROUNDS, timings_of_trace
@@ -17,12 +18,12 @@ from zenbench.zen.units.mobile import InvertedUnit
 from zenbench.zen.units.plain import ConvUnit, HeadUnit
 from zenbench.zen.workload import Workload
 
-DATA = Path(__file__).parents[1] / "data" / "imports"
+IMPORTS = DATA / "imports"
 PATH = Path("given.file")
 
 
 def text_of(name: str) -> str:
-    return (DATA / name).read_text()
+    return (IMPORTS / name).read_text()
 
 
 def run_at(start: float, compute: float, **changes: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from places import ROOT
 
-PAPER = Path(__file__).parents[2] / "benchmarks" / "paper.py"
+PAPER = ROOT / "benchmarks" / "paper.py"
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import TESTS
 from playwright.sync_api import Browser, Page, sync_playwright
 from zenbench.bench.report.style import DARK, LIGHT
 from zenbench.bench.report.writing import write_report
 
-ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "report"
+ARTEFACTS = TESTS / "artefacts" / "report"
 PHONE, DESK = 375, 1100
 
 

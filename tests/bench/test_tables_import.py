@@ -5,19 +5,20 @@ import json
 from pathlib import Path
 
 import pytest
+from places import DATA
 from zenbench.bench.journal import read
 from zenbench.bench.profiling import build_table, journal_path
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.workload import Workload
 
-DATA = Path(__file__).parents[1] / "data" / "imports"
+IMPORTS = DATA / "imports"
 SETTING = ("--device", "t4", "--runtime", "tensorrt", "--precision", "int8", "--batch", "64")
 PHONE = ("--device", "pixel2", "--runtime", "litert", "--precision", "fp32", "--batch", "1")
 NETWORK = "zoo:zennet-0.1ms"
 WORKLOAD = "conv(kernel=3,in_channels=3,out_channels=32,stride=2)@224"
 TIMES, TIMES_8, PROFILE, LOG, PROXYLESS, MBV3 = (
-    str(DATA / name)
+    str(IMPORTS / name)
     for name in (
         "trtexec10_times.json",
         "trtexec8_times.json",
@@ -137,7 +138,7 @@ BAD = [
     ((TIMES, *SETTING, "--runtime", "a b", *SUBJECT, *OUT), "is not a setting"),
     ((TIMES, *SETTING, "--batch", "0", *SUBJECT, *OUT), "0"),
     (("missing.json", *SETTING, *SUBJECT, *OUT), "cannot be read"),
-    ((str(DATA / "README.md"), *SETTING, *SUBJECT, *OUT), "looks like none of"),
+    ((str(IMPORTS / "README.md"), *SETTING, *SUBJECT, *OUT), "looks like none of"),
     ((), "give the files to import"),
     ((TIMES, "--subjects", TIMES, *SETTING, *OUT), "line 2 is not valid CSV"),
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from loopback_phone import LoopbackPhone
+from places import ROOT
 from scripted_runner import left_on, scripted_runner
 from zenbench.devices import android
 from zenbench.devices.android import AndroidPhone
@@ -15,7 +16,7 @@ from zenbench.devices.base import Access, Artifact, Wish
 from zenbench.devices.card import Card, card, read_card
 from zenbench.errors import DeviceError, DeviceUnavailableError
 
-CARD = Path(__file__).parents[2] / "devices/cards/pixel2.toml"
+CARD = ROOT / "devices/cards/pixel2.toml"
 
 
 def impatient(tmp_path: Path, **changes: float) -> Card:

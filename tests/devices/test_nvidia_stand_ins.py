@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import DATA, ROOT
 
-API = json.loads((Path(__file__).parents[1] / "data/nvidia_api.json").read_text())
+API = json.loads((DATA / "nvidia_api.json").read_text())
 FAKES = Path(__file__).parent / "fake_nvidia"
 PRELUDE = "import json, inspect, tensorrt as trt\n"
 
@@ -97,7 +98,7 @@ def test_nvml_has_these_functions_and_constants(nvidia: SimpleNamespace) -> None
 def test_the_drivers_call_nothing_else(nvidia: SimpleNamespace) -> None:
     from cuda.bindings import runtime
 
-    root = Path(__file__).parents[2] / "devices"
+    root = ROOT / "devices"
     texts = [root / name for name in ("cuda.py", "nvidia.py", "tensorrt.py", "tensorrt_api.py")]
     words = {
         node.attr if isinstance(node, ast.Attribute) else node.value

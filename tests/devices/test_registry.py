@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from zenbench.devices.base import Access, Device, Wish
 from zenbench.devices.card import Card, card, cards
 from zenbench.devices.registry import device
@@ -54,7 +55,7 @@ def test_wrong_names_are_answered_with_right_ones() -> None:
 def test_a_users_card_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path))
     (tmp_path / "cards").mkdir()
-    text = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    text = (ROOT / "devices/cards/simulated.toml").read_text()
     own = text.replace('name = "simulated"', 'name = "toy"') + "\n[recipe]\nrounds = 9\n[toy]\ncolour = 3\n"
     (tmp_path / "cards/toy.toml").write_text(own)
     assert device("toy").name == "toy"
@@ -80,7 +81,7 @@ def test_damaged_cards_are_refused(
 ) -> None:
     monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path))
     (tmp_path / "cards").mkdir()
-    text = (Path(__file__).parents[2] / "devices/cards/simulated.toml").read_text()
+    text = (ROOT / "devices/cards/simulated.toml").read_text()
     (tmp_path / "cards/bad.toml").write_text(text.replace(old, new))
     with pytest.raises(UserError, match=reason):
         device("simulated")

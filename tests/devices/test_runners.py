@@ -7,12 +7,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from places import ROOT
 from zenbench.devices.card import Card, card, read_card
 from zenbench.devices.runners import download, kept_path, read_runner
 from zenbench.errors import DeviceUnavailableError, UserError
 
 PROGRAM = b"\x7fELF" + bytes(range(256)) * 4000
-CARD = Path(__file__).parents[2] / "devices/cards/pixel2.toml"
+CARD = ROOT / "devices/cards/pixel2.toml"
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import DATA
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
@@ -29,12 +30,12 @@ from zenbench.zen.space import spaces
 from zenbench.zen.units.cell import CellUnit
 from zenbench.zen.workload import Workload
 
-DATA = Path(__file__).parents[1] / "data" / "nasbench201_latency.csv"
+NASBENCH = DATA / "nasbench201_latency.csv"
 SHORT = {"0": "none", "s": "skip_connect", "1": "nor_conv_1x1", "3": "nor_conv_3x3", "p": "avg_pool_3x3"}
 
 
 def read_measured() -> tuple[list[Network], dict[str, Vector]]:
-    with DATA.open(newline="") as file:
+    with NASBENCH.open(newline="") as file:
         rows = list(csv.DictReader(file))
     devices = [name for name in rows[0] if name != "arch"]
     latencies = {name: np.array([float(row[name]) for row in rows]) for name in devices}

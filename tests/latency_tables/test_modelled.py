@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import ROOT
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
 from zenbench.latency_tables.model_record import ErrorStatistics, ModelRecord
@@ -242,7 +243,7 @@ def test_a_card_says_what_its_numbers_rest_on(tmp_path: Path, entries: dict[str,
 def test_the_tables_are_refitted_with_a_date_and_not_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    script = Path(__file__).parents[2] / "benchmarks" / "modelled.py"
+    script = ROOT / "benchmarks" / "modelled.py"
     spec = importlib.util.spec_from_file_location("modelled", script)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

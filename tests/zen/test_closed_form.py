@@ -3,12 +3,12 @@ import json
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from math import sqrt
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, get_args
 
 import pytest
 import torch
+from places import DATA
 from scipy.stats import kendalltau
 from torch.nn import functional
 from zenbench.errors import NetworkError, UserError
@@ -26,13 +26,9 @@ from zenbench.zen.proxies.closed_form import graph_score, zen_closed
 from zenbench.zen.proxies.conv_variance import conv_gain
 from zenbench.zen.proxies.zen_score import zen_samples
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "data" / "zen_scores.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "zen_scores.json").read_text())
 DEEP_STEM = "SuperConvK3BNRELU(3,8,1,3)SuperResK5K5(8,9,2,7,2)"
-FORWARD: list[dict[str, str]] = list(
-    csv.DictReader((Path(__file__).parents[1] / "data" / "closed_form_networks.csv").open())
-)
+FORWARD: list[dict[str, str]] = list(csv.DictReader((DATA / "closed_form_networks.csv").open()))
 TOLERANCE: dict[Reading, float] = {"paper": 0.02, "running": 0.025}
 
 

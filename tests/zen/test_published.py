@@ -3,15 +3,15 @@
 import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import DATA, ROOT
 from zenbench.units import parse_count
 from zenbench.zen.cost import cost
 from zenbench.zen.families import FAMILIES, zennets, zoo, zoo_names
 from zenbench.zen.workload import Workload
 
-with (Path(__file__).parents[1] / "data" / "published_networks.csv").open() as file:
+with (DATA / "published_networks.csv").open() as file:
     PUBLISHED = list(csv.DictReader(file))
 
 
@@ -37,11 +37,11 @@ def test_every_known_network_has_a_published_size() -> None:
 
 
 def test_the_page_of_networks_is_what_its_script_writes() -> None:
-    root = Path(__file__).parents[2]
+
     written = subprocess.run(
-        [sys.executable, root / "benchmarks" / "networks.py"], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "benchmarks" / "networks.py"], capture_output=True, text=True, check=True
     )
-    assert (root / "docs" / "networks.md").read_text() == written.stdout
+    assert (ROOT / "docs" / "networks.md").read_text() == written.stdout
 
 
 def test_parameters_are_those_of_torchvision_to_the_last_one() -> None:

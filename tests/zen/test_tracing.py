@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from places import ROOT
 from torch import Tensor, nn
 from torch.nn import functional
 from zenbench.errors import NetworkError
@@ -116,7 +116,7 @@ def test_known_networks_are_traced_whole(name: str) -> None:
 
 
 def test_the_page_on_reading_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs/reading.md").read_text()
+    page = (ROOT / "docs/reading.md").read_text()
     code = page.split("```python\n")[1].split("```")[0]
     exec(code, {})  # noqa: S102 - our own page
     assert capsys.readouterr().out.strip() == code.strip().rsplit("# ", 1)[1]

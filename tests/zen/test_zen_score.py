@@ -3,12 +3,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from math import sqrt
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import pytest
 import torch
+from places import DATA
 from torch import Tensor
 from torch.nn import functional
 from zenbench.errors import UserError
@@ -18,9 +18,7 @@ from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies import score
 from zenbench.zen.proxies.zen_score import zen_samples, zen_score
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "data" / "zen_scores.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "zen_scores.json").read_text())
 CHEAP = [name for name, row in GOLDEN.items() if row["cpu_seconds_per_score"] < 0.6]
 SMALL = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,2)SuperResIDWE2K5(16,8,1,16,1)"
 

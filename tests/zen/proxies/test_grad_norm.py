@@ -1,19 +1,17 @@
 import json
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from places import DATA
 from torch import nn
 from zenbench.errors import UserError
 from zenbench.zen.graph import Graph
 from zenbench.zen.network import parse_text
 from zenbench.zen.proxies.grad_norm import grad_norm
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "proxies.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "proxies.json").read_text())
 SHALLOW = [name for name in GOLDEN if name != "zennet_cifar_1M"]
 
 

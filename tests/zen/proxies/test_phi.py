@@ -1,11 +1,11 @@
 import json
 from itertools import pairwise
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
 import torch
+from places import DATA
 from torch import nn
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
@@ -14,9 +14,7 @@ from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies.phi import phi, phi_by_depth
 from zenbench.zen.proxies.zen_score import zen_score
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "proxies.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "proxies.json").read_text())
 SHALLOW = [name for name in GOLDEN if name != "zennet_cifar_1M"]
 
 

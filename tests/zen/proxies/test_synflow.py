@@ -1,10 +1,10 @@
 import json
 from math import log, sqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from places import DATA
 from torch import nn
 from zenbench.errors import UserError
 from zenbench.zen.graph import Graph
@@ -12,9 +12,7 @@ from zenbench.zen.network import parse_text
 from zenbench.zen.proxies.base import Score
 from zenbench.zen.proxies.synflow import synflow
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "proxies.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "proxies.json").read_text())
 
 
 @pytest.fixture(scope="module")

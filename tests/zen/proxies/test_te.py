@@ -1,20 +1,18 @@
 import json
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from places import DATA
 from torch import nn
 from zenbench.errors import UserError
 from zenbench.zen.graph import Graph
 from zenbench.zen.network import parse_text
 from zenbench.zen.proxies.te import te
 
-GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "proxies.json").read_text()
-)
+GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "proxies.json").read_text())
 
 
 @pytest.fixture(scope="module")
