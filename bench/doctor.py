@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ..devices import host_cpu
 from ..devices.card import cards
+from ..devices.host import cpu
 from ..devices.registry import device
 from ..home import home
 
@@ -61,8 +61,8 @@ class Packages:
 @dataclass(frozen=True)
 class Pinning:
     def look(self) -> Finding:
-        pinning = host_cpu.pinning()
-        cores = len(host_cpu.usable_cores()) or os.cpu_count() or 1
+        pinning = cpu.pinning()
+        cores = len(cpu.usable_cores()) or os.cpu_count() or 1
         found = f"{pinning}, {cores} cores"
         if pinning == "pinned+realtime":
             return Finding("pinning", "ok", found)
@@ -107,7 +107,7 @@ class Load:
     limit: float = 0.5
 
     def look(self) -> Finding | None:
-        load = host_cpu.state().load_1min
+        load = cpu.state().load_1min
         if load is None:
             return None
         if load <= self.limit:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..devices import host_cpu
 from ..devices.base import Setting, Wish
 from ..devices.card import cards
+from ..devices.host import cpu
 from ..errors import TableError, UserError
 from ..latency_tables.table import Card, LatencyTable
 from ..latency_tables.whole_features import WholeFeatures, features_of
@@ -51,7 +51,7 @@ def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: C
         setting=setting,
         provenance="fitted",
         # A table of this computer holds on its CPU model only.
-        identity=host_cpu.identity() if known is not None and known.local else {},
+        identity=cpu.identity() if known is not None and known.local else {},
         versions={},
         recipe={},
         reference=None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..devices import host_cpu
 from ..devices.base import Wish, profile_command
 from ..devices.card import THIS_COMPUTER, card, cards
+from ..devices.host import cpu
 from ..errors import TableError, UserError
 from ..latency_tables.predictor import Predictor, predictor
 from ..latency_tables.store import find
@@ -30,10 +30,10 @@ def open_table(device: str | None, wish: Wish, path: Path | None = None) -> Late
         table = find(card(device or THIS_COMPUTER).setting(wish, pinning="free"))
     owner = table.card
     known = cards().get(owner.setting.device)  # what others measured may be on a device without a card
-    if known is not None and known.local and dict(owner.identity) != dict(host_cpu.identity()):
+    if known is not None and known.local and dict(owner.identity) != dict(cpu.identity()):
         raise TableError(
             f"this table belongs to {owner.identity.get('cpu', 'another machine')} and does not hold on "
-            f"{host_cpu.identity()['cpu']}; build one here with: {profile_command(owner.setting)}"
+            f"{cpu.identity()['cpu']}; build one here with: {profile_command(owner.setting)}"
         )
     return table
 

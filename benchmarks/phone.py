@@ -23,9 +23,9 @@ from zenbench.bench.planning import plan
 from zenbench.bench.profiling import profile
 from zenbench.bench.tally import Limits
 from zenbench.bench.timing import Recipe
-from zenbench.devices.adb_keys import signer
-from zenbench.devices.android import AndroidPhone
-from zenbench.devices.android_link import AndroidLink
+from zenbench.devices.adb.keys import signer
+from zenbench.devices.android.phone import AndroidPhone
+from zenbench.devices.android.session_folder import AndroidLink
 from zenbench.devices.base import Access, Wish
 from zenbench.devices.card import card
 from zenbench.zen.space import spaces

@@ -10,19 +10,19 @@ from .card import Card, card
 
 
 def _android(card: Card, runtime: str, access: Access) -> Device:
-    from .android import AndroidPhone
+    from .android.phone import AndroidPhone
 
     return AndroidPhone(card, runtime, access)
 
 
 def _litert(card: Card, runtime: str, access: Access) -> Device:
-    from .litert import LiteRTHost
+    from .host.litert import LiteRTHost
 
     return LiteRTHost(card, runtime)
 
 
 def _onnxruntime(card: Card, runtime: str, access: Access) -> Device:
-    from .onnxruntime import OnnxRuntimeHost
+    from .host.onnxruntime import OnnxRuntimeHost
 
     return OnnxRuntimeHost(card)
 
@@ -34,13 +34,13 @@ def _simulated(card: Card, runtime: str, access: Access) -> Device:
 
 
 def _tensorrt(card: Card, runtime: str, access: Access) -> Device:
-    from .tensorrt import TensorRtGpu
+    from .nvidia.tensorrt import TensorRtGpu
 
     return TensorRtGpu(card, runtime, access)
 
 
 def _torch(card: Card, runtime: str, access: Access) -> Device:
-    from .torch_cuda import TorchGpu
+    from .nvidia.torch_cuda import TorchGpu
 
     return TorchGpu(card, runtime, access)
 

@@ -22,7 +22,7 @@ def phone(tmp_path: Path) -> Iterator[LoopbackPhone]:
 @pytest.fixture
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A user with a home and an ADB key of their own; the public key."""
-    from zenbench.devices.adb_keys import signer
+    from zenbench.devices.adb.keys import signer
 
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))

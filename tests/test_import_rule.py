@@ -86,8 +86,8 @@ def test_modules_import_only_what_they_may(name: str) -> None:
         ("zen.search", "from ..devices.base import Device"),
         ("zen.search", "from .. import bench"),
         ("zen.proxies.base", "from ...latency_tables import table"),
-        ("devices.adb", "def f():\n    import zenbench.zen.network"),
-        ("latency_tables.table", "from ..devices import onnxruntime"),
+        ("devices.adb.phone", "def f():\n    import zenbench.zen.network"),
+        ("latency_tables.table", "from ..devices.host import onnxruntime"),
         ("latency_tables.table", "from zenbench.devices.registry import find"),
         ("units", "from .zen import network"),
         ("errors", "from zenbench import bench"),
@@ -103,7 +103,7 @@ def test_the_rule_sees_a_breach(name: str, source: str) -> None:
         ("zen.proxies.base", "from ...errors import UserError\nfrom ..graph import Graph"),
         ("latency_tables.table", "from ..devices import base\nfrom ..devices.base import Setting"),
         ("bench.cli.main", "from ... import __version__\nfrom ...zen import search"),
-        ("devices.adb", "import zenbenchmark.other\nimport json"),
+        ("devices.adb.phone", "import zenbenchmark.other\nimport json"),
     ],
 )
 def test_the_rule_lets_the_rest_pass(name: str, source: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ...devices.android.runner_download import NAME, digest_path, download
 from ...devices.card import card
-from ...devices.runners import NAME, digest_path, download
 from .output import say
 from .progress import progress
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.base import Artifact
-from ...devices.litert import interpreter, silenced
+from ...devices.host.litert import interpreter, silenced
 from .weights import Array
 
 _SEED = 1

@@ -9,8 +9,8 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
-from ...devices.host_runtime import first_line
-from ...devices.litert import silenced
+from ...devices.host.litert import silenced
+from ...devices.host.runtime import first_line
 from ...errors import DeviceError, UserError
 from .tflite_file import SIGNATURE, Model, Operator, Tensor
 from .weights import Array

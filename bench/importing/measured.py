@@ -56,8 +56,8 @@ def timings_of_trace(trace: Trace) -> list[Timing]:
 
 def timing_of_log(text: str, path: Path, setting: Setting) -> Timing:
     """A log of benchmark_model as one round: it prints means, never single runs."""
-    from ...devices import benchmark_model
-    from ...devices.android import DELEGATES
+    from ...devices.android import benchmark_model
+    from ...devices.android.phone import DELEGATES
 
     if setting.runtime not in DELEGATES:
         raise UserError(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from zenbench.bench import doctor
 from zenbench.bench.doctor import Boost, Governor, Home, Load, Memory, Packages, Power, Steal, examine
-from zenbench.devices import host_cpu
 from zenbench.devices.base import DeviceState
+from zenbench.devices.host import cpu
 
 
 def write(path: Path, text: str) -> None:
@@ -65,7 +65,7 @@ def test_power(tmp_path: Path, online: str, status: str) -> None:
 
 @pytest.mark.parametrize("load, status", [(0.1, "ok"), (3.0, "warn")])
 def test_load(monkeypatch: pytest.MonkeyPatch, load: float, status: str) -> None:
-    monkeypatch.setattr(host_cpu, "state", lambda: DeviceState(load_1min=load))
+    monkeypatch.setattr(cpu, "state", lambda: DeviceState(load_1min=load))
     finding = Load().look()
     assert finding is not None and finding.status == status
 

@@ -16,7 +16,6 @@ from zenbench.bench.journal import read
 from zenbench.bench.latency_csv import read_rows
 from zenbench.bench.timing import Recipe
 from zenbench.bench.whole import RECIPE
-from zenbench.devices import android
 
 ZENBENCH = Path(sys.executable).with_name("zenbench")
 
@@ -61,7 +60,7 @@ def test_from_profile_to_comparison(run, own_phone: LoopbackPhone, runner: Path,
 def test_a_profile_that_loses_its_phone_is_completed_by_the_next(  # type: ignore[no-untyped-def]
     run, own_phone: LoopbackPhone, runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(android, "RECONNECT_S", 0.5)
+    monkeypatch.setattr("zenbench.devices.android.phone.RECONNECT_S", 0.5)
     # The seventh call takes the daemon with it.
     script = '[ $n = 7 ] && pkill -9 -x adbd\nexec $real "$@"'
     mortal = scripted_runner(own_phone, runner, tmp_path, script)

@@ -12,9 +12,9 @@ from fake_torch import FakeTorch, Gpu
 from loopback_phone import LoopbackPhone
 from zenbench.bench.subjects import WorkloadSubject
 from zenbench.bench.timing import REFERENCE
-from zenbench.devices.adb import Adb
-from zenbench.devices.adb_keys import signer
-from zenbench.devices.android import AndroidPhone
+from zenbench.devices.adb.keys import signer
+from zenbench.devices.adb.phone import Adb
+from zenbench.devices.android.phone import AndroidPhone
 from zenbench.devices.base import Access, Artifact, Wish
 from zenbench.devices.card import card
 from zenbench.zen.workload import Workload
@@ -95,7 +95,7 @@ def nvidia(engines: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNam
 @pytest.fixture
 def fake_torch(nvidia: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> FakeTorch:
     """torch with a GPU, for its driver alone."""
-    from zenbench.devices import torch_cuda
+    from zenbench.devices.nvidia import torch_cuda
 
     for name, value in vars(Gpu).items():
         if not name.startswith("__"):

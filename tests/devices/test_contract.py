@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from zenbench.bench.subjects import WorkloadSubject
-from zenbench.devices import host_cpu
 from zenbench.devices.base import Access, Artifact, Device, RemoteDevice, Setting, Wish
 from zenbench.devices.card import card, cards
+from zenbench.devices.host import cpu
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError, UserError
 from zenbench.zen.workload import Workload
@@ -126,13 +126,13 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
 
 
 def test_pinning_uses_as_many_cores_as_threads_and_restores_them() -> None:
-    before = host_cpu.usable_cores()
-    with host_cpu.pinned(1):
-        assert len(host_cpu.usable_cores()) == 1
-    assert host_cpu.usable_cores() == before
-    with pytest.raises(ZeroDivisionError), host_cpu.pinned(1):
+    before = cpu.usable_cores()
+    with cpu.pinned(1):
+        assert len(cpu.usable_cores()) == 1
+    assert cpu.usable_cores() == before
+    with pytest.raises(ZeroDivisionError), cpu.pinned(1):
         raise ZeroDivisionError
-    assert host_cpu.usable_cores() == before
+    assert cpu.usable_cores() == before
 
 
 @pytest.mark.parametrize("text", ["", "onnxruntime", "onnxruntime/fp32/1/t1/free", "a/b/b1/t1/free/x"])

@@ -1,0 +1,1 @@
+"""Android's debug bridge: a phone's shell and files."""

@@ -1,0 +1,172 @@
+"""Google's `benchmark_model`: the flags it is run with, and its output read strictly.
+
+It times whole runs by the phone's own clock in whole microseconds and prints, for warm-up and measured
+runs apart, their count and mean, never single runs. Source of the format: benchmark_model.cc and
+benchmark_tflite_model.cc of google-ai-edge/LiteRT (tflite/tools/benchmark); logs of 2020 to 2025, with and
+without a prefix on each line, with and without percentiles.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import DeviceError
+from ..base import Sample
+
+Delegate = Literal["xnnpack", "none", "gpu"]
+WARMUP_S = 0.02
+MOST_S = 30.0
+"""When a run of runs is broken off; it is the runner's own bound, so a slow network has fewer runs."""
+
+_COUNT = re.compile(
+    r"count=(?P<count>\d+) (?:first=\d+ )?curr=(?P<newest>\d+)(?P<same>\(all same\))?"
+    r"(?: min=(?P<min>\d+) max=(?P<max>\d+) avg=(?P<avg>[\d.e+]+) std=\d+)?"
+    r"(?: p5=\d+ median=\d+ p95=\d+)?"
+)
+_SUMMARY = re.compile(
+    r"Inference timings in us: Init: \d+, First inference: (\d+), "
+    r"Warmup \(avg\): ([\d.e+]+), Inference \(avg\): ([\d.e+]+)"
+)
+_PHASE = re.compile(
+    r"Running benchmark for at least \d+ iterations? and at least [\d.e+-]+ seconds? "
+    r"but terminate if exceeding [\d.e+-]+ seconds?\."
+)
+_APPLIED = re.compile(
+    r"Explicitly applied (?P<to>XNNPACK|GPU) delegate, and the model graph will be "
+    r"(?P<share>completely|partially) executed by the delegate(?: w/ \d+ delegate kernels)?\."
+    r"|Though (?P<none>XNNPACK|GPU) delegate is explicitly applied, the model graph will not be executed "
+    r"by the delegate\."
+)
+_TALK = re.compile(
+    r"STARTING!"
+    r"|[^\[\]]+: \[[^\[\]]*\]"  # a parameter
+    r"|(Initialized|Created|Loaded|Replacing|Registered|Applying|Opened|Serialization|Restored|Saved) .+"
+    r"|(XNNPACK|GPU) delegate created\."
+    r"|The input model file size \(MB\): [\d.e+-]+"
+    r"|Initialized session in [\d.e+-]+ms\."
+    r"|Note: as the benchmark tool itself affects memory footprint, .+"
+    r"|(Peak memory footprint|Memory footprint delta from the start of the tool) \(MB\): .+"
+)
+_PREFIX = re.compile(r"(INFO|VERBOSE|WARNING): ")
+_OTHER_TOOL = "BENCHMARK RESULTS"
+_CLOSE = 2e-5
+"""Relative difference of two printings of one mean: six digits are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one call of the runner measured: means of the warm-up and of the measured runs."""
+
+    warmup: Sample
+    measured: Sample
+
+
+def arguments(
+    graph: str, threads: int, delegate: Delegate, precision: str, runs: int, least_ms: float
+) -> list[str]:
+    """Its flags for at least `runs` runs that together take at least `least_ms`."""
+    return [
+        f"--graph={graph}",
+        f"--num_threads={threads}",
+        f"--num_runs={runs}",
+        f"--min_secs={least_ms / 1000:g}",
+        f"--max_secs={MOST_S:g}",
+        "--warmup_runs=1",
+        f"--warmup_min_secs={WARMUP_S:g}",
+        f"--use_xnnpack={str(delegate == 'xnnpack').lower()}",
+        *(["--use_gpu=true", *_gpu(precision)] if delegate == "gpu" else []),
+    ]
+
+
+def _gpu(precision: str) -> list[str]:
+    # Left to itself the GPU delegate computes an fp32 file in fp16.
+    return ["--gpu_precision_loss_allowed=false"] if precision == "fp32" else []
+
+
+def read(text: str, status: int, delegate: Delegate) -> Report:
+    """What the runner printed and exited with; raises DeviceError with the line at fault."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any(_OTHER_TOOL in line for line in lines):
+        raise DeviceError(
+            "this benchmark_model is LiteRT's newer tool of that name, whose clock is too coarse; "
+            "take the TFLite one (android_aarch64_benchmark_model)"
+        )
+    if status != 0:
+        raise DeviceError(_failure(lines, status))
+    return _report(list(_statements(lines)), delegate)
+
+
+def _statements(lines: Sequence[str]) -> Iterator[str]:
+    """The tool's statements without prefix and talk; raises DeviceError at a line that is neither."""
+    for line in lines:
+        said = _PREFIX.sub("", line, count=1)
+        if any(form.fullmatch(said) for form in (_COUNT, _SUMMARY, _PHASE, _APPLIED)):
+            yield said
+        elif not _TALK.fullmatch(said):
+            raise DeviceError(f"benchmark_model printed a line that is not known: '{_shown(line)}'")
+
+
+def _report(statements: Sequence[str], delegate: Delegate) -> Report:
+    rest = [said for said in statements if not _APPLIED.fullmatch(said)]
+    if not rest:
+        raise DeviceError("benchmark_model printed no figures")
+    applied = [match for said in statements if (match := _APPLIED.fullmatch(said))]
+    if delegate != "none" and not any((one["to"] or one["none"]).lower() == delegate for one in applied):
+        raise DeviceError(f"benchmark_model did not apply the {delegate.upper()} delegate that was asked for")
+    # What XNNPACK does not take runs on the same cores; what a GPU does not take is measured elsewhere.
+    if delegate == "gpu" and any(one["share"] != "completely" for one in applied):
+        raise DeviceError("the GPU delegate does not take all of this graph; the rest would run on the CPU")
+    forms = (_PHASE, _COUNT, _PHASE, _COUNT, _SUMMARY)
+    matches = [match for form, said in zip(forms, rest, strict=False) if (match := form.fullmatch(said))]
+    if len(rest) != len(forms) or len(matches) != len(forms):
+        raise DeviceError(f"benchmark_model's figures are not whole; the last: '{_shown(rest[-1])}'")
+    _, warmup, _, measured, summary = matches
+    report = Report(_sample(warmup), _sample(measured))
+    for sample, printed in ((report.warmup, summary[2]), (report.measured, summary[3])):
+        if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
+            raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
+    return report
+
+
+def _sample(match: re.Match[str]) -> Sample:
+    count = int(match["count"])
+    mean = match["avg"]
+    if mean is None and (match["min"] is not None or not (match["same"] or count == 1)):
+        raise DeviceError(f"benchmark_model's figures are not whole: '{_shown(match[0])}'")
+    value = (
+        _number(mean, match) if mean else float(match[0].partition("curr=")[2].partition("(")[0].split()[0])
+    )
+    if count < 1 or value <= 0:
+        raise DeviceError(f"benchmark_model measured nothing: '{_shown(match[0])}'")
+    if mean and not int(match["min"]) * (1 - _CLOSE) <= value <= int(match["max"]) * (1 + _CLOSE):
+        raise DeviceError(f"benchmark_model's mean lies outside its range: '{_shown(match[0])}'")
+    return Sample(value / 1e3, count)
+
+
+def _number(text: str, match: re.Match[str]) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise DeviceError(f"benchmark_model printed no number: '{_shown(match[0])}'") from None
+
+
+def _failure(lines: Sequence[str], status: int) -> str:
+    errors = [line for line in lines if line.startswith(("ERROR: ", "FATAL: "))]
+    # The last line only says that benchmarking failed; the first says why.
+    said = f": {_shown(errors[0])}" if errors else f": {_shown(lines[-1])}" if lines else ""
+    if status > 128:
+        try:
+            name = signal.strsignal(status - 128)
+        except ValueError:
+            name = None
+        return f"benchmark_model was ended by signal {status - 128} ({name or 'unknown'}){said}"
+    return f"benchmark_model failed with status {status}{said}"
+
+
+def _shown(line: str) -> str:
+    printable = "".join(character if character.isprintable() else "?" for character in line)
+    return printable if len(printable) <= 200 else printable[:200] + " ..."

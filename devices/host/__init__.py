@@ -1,0 +1,1 @@
+"""This computer: its cores, and the runtimes that work on them."""

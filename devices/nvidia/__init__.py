@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: their state, CUDA, and the runtimes that work on them."""
