@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..devices.base import Setting
 from ..errors import TableError, UserError
-from ..latency_tables.roofline_fit import Observation
+from ..latency_tables.modelled.roofline_fit import Observation
 from .csv_reading import CsvFile, Record, read_csv
 from .measured_csv import Columns, measured_networks
 

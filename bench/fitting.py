@@ -12,9 +12,9 @@ from ..devices.base import Setting, Wish
 from ..devices.card import cards
 from ..devices.host import cpu
 from ..errors import TableError, UserError
+from ..latency_tables.fitted.features import WholeFeatures, features_of
+from ..latency_tables.fitted.fit import fit_networks
 from ..latency_tables.table import Card, LatencyTable
-from ..latency_tables.whole_features import WholeFeatures, features_of
-from ..latency_tables.whole_fit import fit_networks
 from ..zen.network import Network
 from .csv_reading import read_csv
 from .importing.measured import check_named

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from math import ceil, log2
 
-from ..latency_tables.choosing import most_informative
-from ..latency_tables.fill_in import FillIn
+from ..latency_tables.measured.fill_in import FillIn
+from ..latency_tables.measured.next_workloads import most_informative
 from ..zen.graph import Conv
 from ..zen.network import Network
 from ..zen.random_networks import random_network

@@ -9,8 +9,8 @@ from statistics import mean, stdev
 
 from scipy.special import stdtrit
 
-from ..latency_tables.fill_in import MIN_ROWS
-from ..latency_tables.model import TableModel
+from ..latency_tables.measured.fill_in import MIN_ROWS
+from ..latency_tables.measured.model import TableModel
 from ..latency_tables.table import LatencyTable
 from .journal import History
 from .profiling import build_table

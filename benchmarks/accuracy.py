@@ -33,7 +33,7 @@ from zenbench.bench.tally import Limits
 from zenbench.bench.whole import judged
 from zenbench.devices.base import Access, Wish
 from zenbench.devices.registry import device
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.units import parse_duration_ms
 from zenbench.zen.network import Network

@@ -17,9 +17,9 @@ from statistics import fmean
 
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.planning import DRAWN_EVERY, GROWTH, LEAST_KNOWN, random_networks
-from zenbench.latency_tables.choosing import most_informative
-from zenbench.latency_tables.fill_in import FillIn
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.fill_in import FillIn
+from zenbench.latency_tables.measured.model import TableModel
+from zenbench.latency_tables.measured.next_workloads import most_informative
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload

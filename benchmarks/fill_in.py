@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from zenbench.bench.planning import stratified_workloads
 from zenbench.errors import NetworkError
-from zenbench.latency_tables.fill_in import FillIn
+from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload

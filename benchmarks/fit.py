@@ -19,14 +19,14 @@ from zenbench.bench.fitting import fit_table
 from zenbench.bench.measured_csv import Columns
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting, Wish
-from zenbench.latency_tables.features import Vector
-from zenbench.latency_tables.fitted import FittedTable
-from zenbench.latency_tables.modelled import ModelledTable
+from zenbench.latency_tables.fitted.cell_features import CellFeatures, cell_features, computed
+from zenbench.latency_tables.fitted.features import features_of
+from zenbench.latency_tables.fitted.fit import fit_networks, network_features
+from zenbench.latency_tables.fitted.model import FittedTable
+from zenbench.latency_tables.modelled.model import ModelledTable
+from zenbench.latency_tables.op_features import Vector
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import Card, LatencyTable
-from zenbench.latency_tables.whole_features import features_of
-from zenbench.latency_tables.whole_features_cells import CellFeatures, cell_features, computed
-from zenbench.latency_tables.whole_fit import fit_networks, network_features
 from zenbench.zen.budget import Part
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import Network

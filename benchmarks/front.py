@@ -30,7 +30,7 @@ from pymoo.core.mutation import Mutation
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.optimize import minimize
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen import pareto
 from zenbench.zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM

@@ -31,7 +31,7 @@ from zenbench.devices.base import Device, Setting, Wish
 from zenbench.devices.card import card
 from zenbench.devices.registry import device
 from zenbench.errors import ZenbenchError
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network

@@ -9,10 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from zenbench.latency_tables.features import Vector
-from zenbench.latency_tables.model_record import ErrorStatistics
-from zenbench.latency_tables.modelled import ModelledTable
-from zenbench.latency_tables.published import (
+from zenbench.latency_tables.modelled.model import ModelledTable
+from zenbench.latency_tables.modelled.published import (
     PUBLICATIONS,
     Publication,
     family,
@@ -20,7 +18,9 @@ from zenbench.latency_tables.published import (
     read_network,
     read_source,
 )
-from zenbench.latency_tables.roofline_fit import Fit
+from zenbench.latency_tables.modelled.record import ErrorStatistics
+from zenbench.latency_tables.modelled.roofline_fit import Fit
+from zenbench.latency_tables.op_features import Vector
 from zenbench.zen.cost import cost
 
 TABLES = Path(__file__).parents[1] / "latency_tables" / "data"

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.algorithm import ALGORITHMS
 from zenbench.zen.budget import Budget, LatencyLimit

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from ..zen.budget import Estimate, LatencyModel
 from ..zen.network import Network
-from .fitted import FittedTable
-from .model import TableModel
-from .modelled import ModelledTable
+from .fitted.model import FittedTable
+from .measured.model import TableModel
+from .modelled.model import ModelledTable
 from .table import LatencyTable
 
 

@@ -23,9 +23,9 @@ from ..errors import NetworkError, TableError, UserError
 from ..units import LONGEST_MS, SHORTEST_MS
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
-from .model_record import ModelRecord
-from .roofline import ModelError
-from .whole_record import FittedRecord
+from .fitted.record import FittedRecord
+from .modelled.record import ModelRecord
+from .modelled.roofline import ModelError
 
 SCHEMA = "zenbench-table/1"
 _WIDEST, _MOST_RUNS = 1e6, 10**9

@@ -9,9 +9,9 @@ import click
 
 from ...devices.card import THIS_COMPUTER, card
 from ...errors import TableError
-from ...latency_tables.model_calibration import calibrate_model
-from ...latency_tables.model_record import ErrorStatistics, ModelRecord
-from ...latency_tables.modelled import ModelledTable
+from ...latency_tables.modelled.calibration import calibrate_model
+from ...latency_tables.modelled.model import ModelledTable
+from ...latency_tables.modelled.record import ErrorStatistics, ModelRecord
 from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms

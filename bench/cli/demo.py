@@ -13,7 +13,7 @@ from ...atomic import write_text
 from ...devices.base import Artifact, Wish
 from ...devices.registry import device as find_device
 from ...errors import UserError
-from ...latency_tables.model import TableModel
+from ...latency_tables.measured.model import TableModel
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
 from ...zen.budget import Budget, LatencyLimit

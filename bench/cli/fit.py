@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from ...devices.base import Wish
-from ...latency_tables.fitted import FittedTable
-from ...latency_tables.whole_features import SPACES
+from ...latency_tables.fitted.features import SPACES
+from ...latency_tables.fitted.model import FittedTable
 from ..fitting import UNKNOWN, fit_table
 from ..importing.measured import check_new
 from ..measured_csv import Columns

@@ -13,7 +13,7 @@ import click
 from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceUnavailableError
-from ...latency_tables.model import TableModel
+from ...latency_tables.measured.model import TableModel
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network

@@ -8,7 +8,7 @@ import click
 
 from ...errors import TableError, UserError
 from ...latency_tables.additive import AdditiveTable
-from ...latency_tables.model import TableModel
+from ...latency_tables.measured.model import TableModel
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable

@@ -13,7 +13,7 @@ import pytest
 from places import DATA
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting
-from zenbench.latency_tables.modelled import ModelledTable
+from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.space import spaces

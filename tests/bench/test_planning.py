@@ -14,8 +14,8 @@ from zenbench.bench.timing import Recipe
 from zenbench.devices.base import Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice
-from zenbench.latency_tables.choosing import most_informative
-from zenbench.latency_tables.fill_in import FillIn
+from zenbench.latency_tables.measured.fill_in import FillIn
+from zenbench.latency_tables.measured.next_workloads import most_informative
 from zenbench.zen.cost import workload_counts
 from zenbench.zen.network import Network
 from zenbench.zen.space import parse_space, spaces

@@ -16,7 +16,7 @@ from zenbench.devices.base import Artifact, Device, Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError, TableError
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network

@@ -8,7 +8,7 @@ from tiny_space import TINY
 from zenbench.bench.subjects import NetworkSubject
 from zenbench.bench.target import LEAST_JUDGES, upper_bound, verdict
 from zenbench.errors import DeviceError
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
 
 SMALL = ("profile", "--device", "simulated", "--resolution", "32", "--table", "t.csv")

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from zenbench.latency_tables.features import boundary_bytes, graph_ops, timed_ops
+from zenbench.latency_tables.op_features import boundary_bytes, graph_ops, timed_ops
 from zenbench.zen.cost import graph_cost, workload_counts
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network

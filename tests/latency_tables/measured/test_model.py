@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
-from zenbench.latency_tables.calibration import calibrate, cut_terms
-from zenbench.latency_tables.features import KINDS, workload_features
-from zenbench.latency_tables.fill_in import FillIn
-from zenbench.latency_tables.model import TableModel
+from zenbench.latency_tables.measured.fill_in import FillIn
+from zenbench.latency_tables.measured.model import TableModel
+from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
+from zenbench.latency_tables.op_features import KINDS, workload_features
 from zenbench.latency_tables.table import Card, LatencyTable, Row
 from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo, zoo_names

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log2
 
-from ..errors import TableError
-from ..zen.blocks import Block, BlockKind
-from ..zen.network import Network
-from ..zen.units.plain import HeadUnit
-from ..zen.workload import Workload
-from .features import TimedOp, timed_ops
+from ...errors import TableError
+from ...zen.blocks import Block, BlockKind
+from ...zen.network import Network
+from ...zen.units.plain import HeadUnit
+from ...zen.workload import Workload
+from ..op_features import TimedOp, timed_ops
 
 _KINDS = ("image", "dense", "pointwise", "depthwise", "linear")
 _SIZED_KINDS = _KINDS[1:4]

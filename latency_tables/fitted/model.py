@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import TableError
-from ..zen.budget import Estimate
-from ..zen.network import Network
-from ..zen.workload import Workload
-from .additive import AdditiveTable
-from .table import LatencyTable
-from .whole_record import FittedRecord, fitted_ms
+from ...errors import TableError
+from ...zen.budget import Estimate
+from ...zen.network import Network
+from ...zen.workload import Workload
+from ..additive import AdditiveTable
+from ..table import LatencyTable
+from .record import FittedRecord, fitted_ms
 
 
 class FittedTable(AdditiveTable):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TableError
-from .features import Vector
-from .model_record import ErrorStatistics, Trained, read_statistics, read_trained, rounded
-from .roofline import MOST, ModelError
-from .whole_features import WholeFeatures, features_of
+from ...errors import TableError
+from ..modelled.record import ErrorStatistics, Trained, read_statistics, read_trained, rounded
+from ..modelled.roofline import MOST, ModelError
+from ..op_features import Vector
+from .features import WholeFeatures, features_of
 
 KIND = "whole-network"
 VERSION = 1

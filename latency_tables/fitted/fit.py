@@ -17,13 +17,13 @@ from math import inf, log, sqrt
 
 import numpy as np
 
-from ..errors import TableError
-from ..zen.network import Network
-from ..zen.workload import Workload
-from .features import Vector
-from .model_record import ErrorStatistics, Trained
-from .whole_features import WholeFeatures
-from .whole_record import FittedRecord, fitted_ms
+from ...errors import TableError
+from ...zen.network import Network
+from ...zen.workload import Workload
+from ..modelled.record import ErrorStatistics, Trained
+from ..op_features import Vector
+from .features import WholeFeatures
+from .record import FittedRecord, fitted_ms
 
 LEAST_NETWORKS = 10
 FOLDS = 10

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..errors import TableError
-from ..zen.network import Network
-from ..zen.space import spaces
-from ..zen.workload import Workload
-from .whole_features_cells import CellFeatures
-from .whole_features_graph import GraphFeatures
+from ...errors import TableError
+from ...zen.network import Network
+from ...zen.space import spaces
+from ...zen.workload import Workload
+from .cell_features import CellFeatures
+from .graph_features import GraphFeatures
 
 ANY = "any"
 SPACES = (CellFeatures.space, *spaces(), ANY)

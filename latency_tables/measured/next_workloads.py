@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..zen.workload import Workload
-from .features import workload_features
+from ...zen.workload import Workload
+from ..op_features import workload_features
 from .fill_in import FillIn
-from .process import Projection, Units, inducing_points
+from .gaussian_process import Projection, Units, inducing_points
 
 
 def most_informative(

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..zen.network import Network
-from .features import Vector
+from ...zen.network import Network
+from ..op_features import Vector
 from .kernels import Kernel, kernels
 from .machines import Demand, Machine
-from .model_record import Trained
+from .record import Trained
 from .roofline import SHARPNESS
 
 RELATIVE_ERROR = 0.1

@@ -22,9 +22,9 @@ from operator import mul
 
 import numpy as np
 
-from ..zen.cost import workload_counts
-from ..zen.workload import Workload
-from .features import Vector, boundary_bytes
+from ...zen.cost import workload_counts
+from ...zen.workload import Workload
+from ..op_features import Vector, boundary_bytes
 
 TERMS = ("sum of blocks", "units", "MB at cuts", "MB of weights", "MB of weights past the cache")
 _FACTOR_STD = 0.1

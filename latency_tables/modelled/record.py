@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .features import Vector
+from ..op_features import Vector
 from .roofline import ModelError, Roofline
 
 

@@ -12,17 +12,17 @@ from places import DATA
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
-from zenbench.latency_tables.features import Vector
-from zenbench.latency_tables.fitted import FittedTable
-from zenbench.latency_tables.model_calibration import calibrate_model
-from zenbench.latency_tables.modelled import ModelledTable
+from zenbench.latency_tables.fitted.cell_features import computed
+from zenbench.latency_tables.fitted.features import ANY, SPACES, features_of
+from zenbench.latency_tables.fitted.fit import fit_networks, network_features
+from zenbench.latency_tables.fitted.model import FittedTable
+from zenbench.latency_tables.fitted.record import FittedRecord
+from zenbench.latency_tables.modelled.calibration import calibrate_model
+from zenbench.latency_tables.modelled.model import ModelledTable
+from zenbench.latency_tables.op_features import Vector
 from zenbench.latency_tables.predictor import predictor
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import Card, LatencyTable, card_path
-from zenbench.latency_tables.whole_features import ANY, SPACES, features_of
-from zenbench.latency_tables.whole_features_cells import computed
-from zenbench.latency_tables.whole_fit import fit_networks, network_features
-from zenbench.latency_tables.whole_record import FittedRecord
 from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network, cell_text
 from zenbench.zen.network import Network, parse_text

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..devices.base import profile_command
-from ..errors import TableError
-from ..zen.budget import Estimate, Part
-from ..zen.network import Network
-from ..zen.workload import Workload
-from .calibration import Calibration, calibrate, cut_terms
+from ...devices.base import profile_command
+from ...errors import TableError
+from ...zen.budget import Estimate, Part
+from ...zen.network import Network
+from ...zen.workload import Workload
+from ..table import LatencyTable
 from .fill_in import MIN_ROWS, FillIn
-from .table import LatencyTable
+from .network_calibration import Calibration, calibrate, cut_terms
 
 _MOST_KEPT = 16_384
 """So many parts are kept, so that memory stays bounded."""

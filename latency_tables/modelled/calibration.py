@@ -3,7 +3,7 @@
 Another machine or software version is first of all faster or slower as a whole, so a factor on all
 coefficients is nearly free; each coefficient may also differ by itself, the more the less the published
 figures said of it. One network moves the factor, further ones the coefficients that they tell apart. Tried
-on simulated truths (see tests/latency_tables/test_model_calibration.py) and, of T4 figures, on GENet's INT8
+on simulated truths (tests/latency_tables/modelled/test_calibration.py) and, of T4 figures, on GENet's INT8
 table.
 """
 
@@ -15,11 +15,11 @@ from math import sqrt
 
 import numpy as np
 
-from ..errors import TableError
-from .model_record import CalibrationRecord, ErrorStatistics, ModelRecord
+from ...errors import TableError
+from ..table import LatencyTable
+from .record import CalibrationRecord, ErrorStatistics, ModelRecord
 from .roofline import Roofline
 from .roofline_fit import Fit, Observation, Prior, unexplained
-from .table import LatencyTable
 
 LEAST_NETWORKS = 2
 _FACTOR_STD = 0.7

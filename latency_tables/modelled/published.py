@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 
-from ..devices.base import Setting
-from ..zen.families import FAMILIES, PREFIX, zoo
-from ..zen.network import Network, parse_text
-from .model_record import ErrorStatistics, ModelRecord
+from ...devices.base import Setting
+from ...zen.families import FAMILIES, PREFIX, zoo
+from ...zen.network import Network, parse_text
+from ..table import Card, LatencyTable
 from .priors import PIXEL2_FP32, T4_FP16, T4_INT8, V100_FP16, Hardware
+from .record import ErrorStatistics, ModelRecord
 from .roofline import Roofline
 from .roofline_fit import Fit, Observation, unexplained
-from .table import Card, LatencyTable
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from .features import OpFeatures, Vector
+from ..op_features import OpFeatures, Vector
 
 KIND_GAP = 1e3
 """Distance between two kinds of operation: their covariance is nought."""

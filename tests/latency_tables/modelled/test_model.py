@@ -11,11 +11,11 @@ import pytest
 from places import ROOT
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
-from zenbench.latency_tables.model_record import ErrorStatistics, ModelRecord
-from zenbench.latency_tables.modelled import ModelledTable
+from zenbench.latency_tables.modelled.model import ModelledTable
+from zenbench.latency_tables.modelled.published import PUBLICATIONS, Publication, family
+from zenbench.latency_tables.modelled.record import ErrorStatistics, ModelRecord
+from zenbench.latency_tables.modelled.roofline import Roofline
 from zenbench.latency_tables.predictor import predictor
-from zenbench.latency_tables.published import PUBLICATIONS, Publication, family
-from zenbench.latency_tables.roofline import Roofline
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable, card_path
 from zenbench.zen.budget import Part

@@ -11,8 +11,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from .features import KINDS, Vector
-from .process import Kernel, Points, Units
+from ..op_features import KINDS, Vector
+from .gaussian_process import Kernel, Points, Units
 
 _LENGTHS = (2.5, 5.0, 10.0)
 _AMPLITUDE, _NOISE = 0.35, 0.05

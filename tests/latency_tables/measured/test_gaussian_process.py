@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from zenbench.latency_tables import process
-from zenbench.latency_tables.features import KINDS, OpFeatures, Vector
-from zenbench.latency_tables.process import Kernel, Points, Process, Units, inducing_points
-from zenbench.latency_tables.process_fit import likeliest
+from zenbench.latency_tables.measured import gaussian_process
+from zenbench.latency_tables.measured.gaussian_process import Kernel, Points, Process, Units, inducing_points
+from zenbench.latency_tables.measured.gaussian_process_fit import likeliest
+from zenbench.latency_tables.op_features import KINDS, OpFeatures, Vector
 
 KERNEL = Kernel(5.0)
 AMPLITUDES = (0.3, 0.6, 0.1, 0.3, 0.3, 0.3)
@@ -92,9 +92,9 @@ def test_a_few_wrong_rows_change_little() -> None:
 
 
 def test_inducing_points_go_where_they_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MOST_INDUCING", 60)
+    monkeypatch.setattr(gaussian_process, "MOST_INDUCING", 60)
     units = some_units(200)
     kinds = inducing_points(KERNEL, units).points[:, 0]
     assert len(kinds) == 60
-    dense = int((kinds == process.KIND_GAP * DENSE).sum())
+    dense = int((kinds == gaussian_process.KIND_GAP * DENSE).sum())
     assert 30 < dense < 60, "the kind that varies more has more of them"

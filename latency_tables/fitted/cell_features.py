@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
-from ..errors import TableError
-from ..zen.network import Network
-from ..zen.units.cell import CELL_EDGES, CellReductionUnit, CellStemUnit, CellUnit
-from ..zen.units.dense import NormUnit
-from ..zen.units.plain import HeadUnit
-from ..zen.workload import Workload
+from ...errors import TableError
+from ...zen.network import Network
+from ...zen.units.cell import CELL_EDGES, CellReductionUnit, CellStemUnit, CellUnit
+from ...zen.units.dense import NormUnit
+from ...zen.units.plain import HeadUnit
+from ...zen.workload import Workload
 
 _WORK = ("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 _ACTIVE = (*_WORK, "skip_connect")

@@ -5,12 +5,12 @@ import random
 import numpy as np
 import pytest
 from zenbench.errors import TableError
-from zenbench.latency_tables.model_calibration import calibrate_model
-from zenbench.latency_tables.model_record import ModelRecord
-from zenbench.latency_tables.modelled import ModelledTable
-from zenbench.latency_tables.published import PUBLICATIONS, read_network, read_source
-from zenbench.latency_tables.roofline import Roofline
-from zenbench.latency_tables.roofline_fit import Observation
+from zenbench.latency_tables.modelled.calibration import calibrate_model
+from zenbench.latency_tables.modelled.model import ModelledTable
+from zenbench.latency_tables.modelled.published import PUBLICATIONS, read_network, read_source
+from zenbench.latency_tables.modelled.record import ModelRecord
+from zenbench.latency_tables.modelled.roofline import Roofline
+from zenbench.latency_tables.modelled.roofline_fit import Observation
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo, zoo_names

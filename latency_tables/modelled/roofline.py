@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..zen.workload import Workload
-from .features import Vector
+from ...zen.workload import Workload
+from ..op_features import Vector
 from .kernels import Kernel, kernels
 from .machines import MACHINES, MILLISECONDS_PER_UNIT, Demand, Machine
 

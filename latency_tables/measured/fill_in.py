@@ -23,10 +23,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from ..zen.workload import Workload
-from .features import KINDS, OpFeatures, TimedOp, Vector, op_features, timed_ops, workload_features
-from .process import KIND_GAP, LEAST_MS, Process, Units, inducing_points
-from .process_fit import likeliest
+from ...zen.workload import Workload
+from ..op_features import KINDS, OpFeatures, TimedOp, Vector, op_features, timed_ops, workload_features
+from .gaussian_process import KIND_GAP, LEAST_MS, Process, Units, inducing_points
+from .gaussian_process_fit import likeliest
 
 MIN_ROWS = 8
 _ROWS_FOR_HYPER = 500

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from ..zen.graph import (
+from ...zen.graph import (
     INPUT,
     Activation,
     Add,
@@ -25,8 +25,8 @@ from ..zen.graph import (
     Pool,
     Shape,
 )
-from ..zen.outline import Outline, filling, outline
-from ..zen.workload import Workload
+from ...zen.outline import Outline, filling, outline
+from ...zen.workload import Workload
 
 Form = Literal[
     "conv", "linear", "norm", "relu", "smooth", "hard", "sum", "product", "gate pool", "pool", "copy"

@@ -6,11 +6,11 @@ the model was fitted to, which are of whole networks.
 
 from __future__ import annotations
 
-from ..devices.base import profile_command
-from ..zen.workload import Workload
-from .additive import AdditiveTable
-from .model_record import ModelRecord
-from .table import LatencyTable
+from ...devices.base import profile_command
+from ...zen.workload import Workload
+from ..additive import AdditiveTable
+from ..table import LatencyTable
+from .record import ModelRecord
 
 
 class ModelledTable(AdditiveTable):

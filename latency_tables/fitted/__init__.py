@@ -1,0 +1,1 @@
+"""Models of tables fitted to whole networks alone."""

@@ -1,0 +1,1 @@
+"""Models of machines fitted to published latencies: rooflines, their records and their calibration."""
