@@ -12,9 +12,10 @@ from ..devices.base import Setting, Wish
 from ..devices.card import cards
 from ..devices.host import cpu
 from ..errors import TableError, UserError
+from ..latency_tables.card import Card
 from ..latency_tables.fitted.features import WholeFeatures, features_of
 from ..latency_tables.fitted.fit import fit_networks
-from ..latency_tables.table import Card, LatencyTable
+from ..latency_tables.table import LatencyTable
 from ..zen.network import Network
 from .csv_reading import read_csv
 from .importing.measured import check_named

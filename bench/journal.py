@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from ..atomic import make_folder
 from ..devices.base import Setting
 from ..errors import TableError, UserError
-from ..latency_tables.table import Role
+from ..latency_tables.row import Role
 from ..zen.network import Network, from_json
 from .timing import Measurement, Recipe
 

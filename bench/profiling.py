@@ -11,7 +11,8 @@ from time import monotonic
 
 from ..devices.base import Device, Setting
 from ..errors import DeviceError, TableError
-from ..latency_tables.table import Card, LatencyTable
+from ..latency_tables.card import Card
+from ..latency_tables.table import LatencyTable
 from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History, Journal, Sitting

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from ..latency_tables.table import Row, Verdict
+from ..latency_tables.row import Row, Verdict
 from .journal import History
 from .pace import Pace
 from .timing import Measurement, Timing

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Literal
 
-from ..latency_tables.table import LatencyTable, Row
+from ..latency_tables.row import Row
+from ..latency_tables.table import LatencyTable
 from ..zen.network import Network
 from ..zen.workload import Workload
 

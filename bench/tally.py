@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 
-from ..latency_tables.table import Role
+from ..latency_tables.row import Role
 from ..zen.network import Network
 from ..zen.workload import Workload
 from .journal import History

@@ -19,6 +19,7 @@ from zenbench.bench.fitting import fit_table
 from zenbench.bench.measured_csv import Columns
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting, Wish
+from zenbench.latency_tables.card import Card
 from zenbench.latency_tables.fitted.cell_features import CellFeatures, cell_features, computed
 from zenbench.latency_tables.fitted.features import features_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
@@ -26,7 +27,7 @@ from zenbench.latency_tables.fitted.model import FittedTable
 from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.op_features import Vector
 from zenbench.latency_tables.store import shipped
-from zenbench.latency_tables.table import Card, LatencyTable
+from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.budget import Part
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import Network

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from zenbench.latency_tables.model_statistics import ErrorStatistics
 from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.modelled.published import (
     PUBLICATIONS,
@@ -18,7 +19,6 @@ from zenbench.latency_tables.modelled.published import (
     read_network,
     read_source,
 )
-from zenbench.latency_tables.modelled.record import ErrorStatistics
 from zenbench.latency_tables.modelled.roofline_fit import Fit
 from zenbench.latency_tables.op_features import Vector
 from zenbench.zen.cost import cost

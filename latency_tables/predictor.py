@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..errors import TableError
 from ..zen.budget import Estimate, LatencyModel
 from ..zen.network import Network
 from .fitted.model import FittedTable
 from .measured.model import TableModel
+from .model_statistics import ModelError
 from .modelled.model import ModelledTable
 from .table import LatencyTable
+from .table_files import card_path
 
 
 class Predictor(LatencyModel, Protocol):
@@ -31,7 +34,16 @@ class Predictor(LatencyModel, Protocol):
 
 
 def predictor(table: LatencyTable) -> Predictor:
-    """The predictor for a table: its card's model where it has one, else its measured rows."""
+    """The predictor for a table: its card's model where it has one, else its measured rows.
+
+    Raises TableError for a damaged model: of the form of a table, a model is only text.
+    """
     if table.card.model is None:
         return TableModel(table)
-    return FittedTable(table) if table.card.provenance == "fitted" else ModelledTable(table)
+    try:
+        return FittedTable(table) if table.card.provenance == "fitted" else ModelledTable(table)
+    except ModelError as error:
+        place = f"card {card_path(table.path)}" if table.path else "the table's card"
+        raise TableError(
+            f"{place} holds a damaged model: {error}; remove its table, or install zenbench again"
+        ) from None

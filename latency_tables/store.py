@@ -9,7 +9,8 @@ from pathlib import Path
 from ..devices.base import Setting, profile_command
 from ..errors import TableError
 from ..home import home
-from .table import LatencyTable, card_path
+from .table import LatencyTable
+from .table_files import card_path
 
 
 def user_path(setting: Setting) -> Path:

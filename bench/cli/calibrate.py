@@ -9,9 +9,10 @@ import click
 
 from ...devices.card import THIS_COMPUTER, card
 from ...errors import TableError
+from ...latency_tables.model_statistics import ErrorStatistics
 from ...latency_tables.modelled.calibration import calibrate_model
-from ...latency_tables.modelled.model import ModelledTable
-from ...latency_tables.modelled.record import ErrorStatistics, ModelRecord
+from ...latency_tables.modelled.record import ModelRecord
+from ...latency_tables.predictor import predictor
 from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
@@ -50,12 +51,12 @@ def command(measured: Path, device: str | None, table: Path | None, style: str, 
         published = shipped(card(device or THIS_COMPUTER).setting(asked, "free"))
     setting = published.card.setting
     path = user_path(setting)
-    if path.exists() and LatencyTable.load(path).card.provenance != "modelled":
+    if path.exists() and predictor(LatencyTable.load(path)).table.card.provenance != "modelled":
         raise TableError(f"{path} was measured, which is better than any model; remove it to calibrate one")
+    before = predictor(published)
     names, observations = read_measurements(measured, setting)
     calibrated = calibrate_model(published, names, observations, utc_now())
     calibrated.save(path)
-    before = ModelledTable(published)
     record = ModelRecord.from_json(calibrated.card.model)
     answer(
         [

@@ -64,6 +64,7 @@ command.add_command(tables_export.command)
 def _describe(path: Path) -> Record:
     try:
         table = LatencyTable.load(path)
+        errors = _errors(predictor(table))
     except TableError as error:
         return {"path": str(path), "problem": str(error)}
     return {
@@ -73,7 +74,7 @@ def _describe(path: Path) -> Record:
         "workloads": len(table.rows),
         "networks": len(table.networks),
         "noisy": sum(row.verdict != "quiet" for row in table.rows.values()),
-        **_errors(predictor(table)),
+        **errors,
         "created": table.card.created,
         "path": str(path),
     }

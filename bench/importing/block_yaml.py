@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import NetworkError, TableError
-from ...latency_tables.table import LatencyTable, Row, Verdict
+from ...latency_tables.row import Row, Verdict
+from ...latency_tables.table import LatencyTable
 from ...zen.graph import Function
 from ...zen.workload import Workload
 from ..rows import NOISY_SPREAD

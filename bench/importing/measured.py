@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ...devices.base import DeviceState, Sample, Setting
 from ...errors import DeviceError, TableError, UserError
-from ...latency_tables.table import Card, LatencyTable, card_path, networks_path
+from ...latency_tables.card import Card
+from ...latency_tables.table import LatencyTable
+from ...latency_tables.table_files import card_path, networks_path
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..journal import Journal, Sitting

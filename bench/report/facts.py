@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import TableError, UserError
+from ...latency_tables.card import SCHEMA
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
-from ...latency_tables.table import SCHEMA, LatencyTable, card_path
+from ...latency_tables.table import LatencyTable
+from ...latency_tables.table_files import card_path
 from ..agreement import Agreement, agree
 from ..block_latencies import BlockLatency, block_latencies
 from ..latency_csv import read_rows

@@ -20,7 +20,7 @@ import numpy as np
 from ...errors import TableError
 from ...zen.network import Network
 from ...zen.workload import Workload
-from ..modelled.record import ErrorStatistics, Trained
+from ..model_statistics import ErrorStatistics, Trained
 from ..op_features import Vector
 from .features import WholeFeatures
 from .record import FittedRecord, fitted_ms

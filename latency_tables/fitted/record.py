@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...errors import TableError
-from ..modelled.record import ErrorStatistics, Trained, read_statistics, read_trained, rounded
-from ..modelled.roofline import MOST, ModelError
+from ..model_statistics import (
+    MOST,
+    ErrorStatistics,
+    ModelError,
+    Trained,
+    read_statistics,
+    read_trained,
+    rounded,
+)
 from ..op_features import Vector
 from .features import WholeFeatures, features_of
 

@@ -16,8 +16,9 @@ from math import sqrt
 import numpy as np
 
 from ...errors import TableError
+from ..model_statistics import ErrorStatistics
 from ..table import LatencyTable
-from .record import CalibrationRecord, ErrorStatistics, ModelRecord
+from .record import CalibrationRecord, ModelRecord
 from .roofline import Roofline
 from .roofline_fit import Fit, Observation, Prior, unexplained
 

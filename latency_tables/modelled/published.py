@@ -11,9 +11,11 @@ from importlib.resources import files
 from ...devices.base import Setting
 from ...zen.families import FAMILIES, PREFIX, zoo
 from ...zen.network import Network, parse_text
-from ..table import Card, LatencyTable
+from ..card import Card
+from ..model_statistics import ErrorStatistics
+from ..table import LatencyTable
 from .priors import PIXEL2_FP32, T4_FP16, T4_INT8, V100_FP16, Hardware
-from .record import ErrorStatistics, ModelRecord
+from .record import ModelRecord
 from .roofline import Roofline
 from .roofline_fit import Fit, Observation, unexplained
 

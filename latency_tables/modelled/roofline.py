@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...zen.workload import Workload
+from ..model_statistics import MOST, ModelError
 from ..op_features import Vector
 from .kernels import Kernel, kernels
 from .machines import MACHINES, MILLISECONDS_PER_UNIT, Demand, Machine
@@ -25,13 +26,7 @@ VERSION = 1
 SHARPNESS = 4
 """Power of the soft maximum. 1 would add what overlaps, infinity take the longest: see docs/modelled.md."""
 _MOST_KEPT = 65_536
-MOST = 1e15
-"""No rate or time of a machine, in its unit, is larger, or smaller than its inverse."""
 _ASYMMETRY = 1e-9
-
-
-class ModelError(ValueError):
-    """What is wrong with a model's record; the reader of the file says where."""
 
 
 class Roofline:

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...zen.network import Network
+from ..model_statistics import Trained
 from ..op_features import Vector
 from .kernels import Kernel, kernels
 from .machines import Demand, Machine
-from .record import Trained
 from .roofline import SHARPNESS
 
 RELATIVE_ERROR = 0.1

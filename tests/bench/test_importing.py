@@ -12,7 +12,8 @@ from zenbench.bench.importing.measured import MOST_ROUNDS, timings_of_trace
 from zenbench.bench.importing.trtexec import read_profile, read_times
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
-from zenbench.latency_tables.table import Card, LatencyTable
+from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.units.mobile import InvertedUnit
 from zenbench.zen.units.plain import ConvUnit, HeadUnit

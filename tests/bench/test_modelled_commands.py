@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from zenbench.devices.base import Setting
+from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.row import Row
 from zenbench.latency_tables.store import shipped, user_path
-from zenbench.latency_tables.table import Card, LatencyTable, Row
+from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 
 NOTICE = "is modelled from published figures"

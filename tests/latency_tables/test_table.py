@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
-from zenbench.latency_tables.table import Card, LatencyTable, Row, card_path, networks_path
+from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.row import Row
+from zenbench.latency_tables.table import LatencyTable
+from zenbench.latency_tables.table_files import card_path, networks_path
 from zenbench.zen.families import zoo
 
 NETWORK = zoo("zennet-cifar-0.5m")

@@ -12,6 +12,7 @@ from places import DATA
 from zenbench.bench.planning import random_networks
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
+from zenbench.latency_tables.card import Card
 from zenbench.latency_tables.fitted.cell_features import computed
 from zenbench.latency_tables.fitted.features import ANY, SPACES, features_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
@@ -22,7 +23,8 @@ from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.op_features import Vector
 from zenbench.latency_tables.predictor import predictor
 from zenbench.latency_tables.store import shipped
-from zenbench.latency_tables.table import Card, LatencyTable, card_path
+from zenbench.latency_tables.table import LatencyTable
+from zenbench.latency_tables.table_files import card_path
 from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network, cell_text
 from zenbench.zen.network import Network, parse_text
@@ -196,7 +198,7 @@ def test_damaged_models_do_not_load(tmp_path: Path, entry: str, value: Any) -> N
     card["model"][entry] = value
     card_path(path).write_text(json.dumps(card))
     with pytest.raises(TableError, match="damaged model"):
-        LatencyTable.load(path)
+        predictor(LatencyTable.load(path))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_damaged_coefficients_do_not_load(tmp_path: Path, damage: dict[str, Any]
     card["model"]["coefficients"]["sum"] |= damage
     card_path(path).write_text(json.dumps(card))
     with pytest.raises(TableError, match="damaged model"):
-        LatencyTable.load(path)
+        predictor(LatencyTable.load(path))
 
 
 def test_no_network_is_predicted_to_take_no_time(tmp_path: Path) -> None:
@@ -231,7 +233,7 @@ def test_a_fitted_table_needs_its_model_and_no_reference(tmp_path: Path) -> None
     for change in ({"model": None}, {"reference": "x", "reference_ms": 1.0}, {"provenance": "modelled"}):
         card_path(path).write_text(json.dumps({**card, **change}))
         with pytest.raises(TableError, match="card"):
-            LatencyTable.load(path)
+            predictor(LatencyTable.load(path))
 
 
 def test_too_few_and_equal_latencies_are_refused() -> None:

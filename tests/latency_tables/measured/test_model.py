@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
+from zenbench.latency_tables.card import Card
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
 from zenbench.latency_tables.op_features import KINDS, workload_features
-from zenbench.latency_tables.table import Card, LatencyTable, Row
+from zenbench.latency_tables.row import Row
+from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.families.nas_bench_201 import cell_network

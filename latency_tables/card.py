@@ -1,0 +1,35 @@
+"""Card: what makes a table's numbers mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..devices.base import Setting
+
+SCHEMA = "zenbench-table/1"
+
+
+Provenance = Literal["measured", "fitted", "modelled"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What makes a table's numbers mean something.
+
+    `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what
+    other tools measured. `recipe` is empty where it is not known. A `modelled` or `fitted` table has
+    neither, and no rows but a `model`: see `ModelRecord` and `FittedRecord`.
+    """
+
+    setting: Setting
+    provenance: Provenance
+    identity: Mapping[str, str]
+    versions: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    reference: str | None
+    reference_ms: float | None
+    created: str
+    source: str
+    model: Mapping[str, Any] | None = None
