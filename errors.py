@@ -33,3 +33,7 @@ class DeviceUnavailableError(DeviceError):
 
 class DeviceBrokenError(DeviceUnavailableError):
     """What one block did took the device from this process: the block is recorded, and the command ends."""
+
+
+def first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

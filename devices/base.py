@@ -221,12 +221,7 @@ class RemoteDevice(Device, Protocol):
 
 
 def profile_command(setting: Setting) -> str:
-    """The `zenbench profile` that measures a setting, with what differs from the defaults of its device's
-    card."""
-    from .card import cards  # which builds on this module; latency tables may know this one alone
-
-    known = cards().get(setting.device)
-    defaults = known.defaults if known else {}
+    """The `zenbench profile` that measures a setting, whatever the card of its device says."""
     asked = {name: getattr(setting, name) for name in ("runtime", "precision", "batch", "threads")}
-    options = [f" --{name} {value}" for name, value in asked.items() if defaults.get(name) != value]
+    options = [f" --{name} {value}" for name, value in asked.items()]
     return f"zenbench profile --device {setting.device}{''.join(options)}"

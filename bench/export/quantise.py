@@ -10,8 +10,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from ...devices.host.litert import silenced
-from ...devices.host.runtime import first_line
-from ...errors import DeviceError, UserError
+from ...errors import DeviceError, UserError, first_line
 from .tflite_file import SIGNATURE, Model, Operator, Tensor
 from .weights import Array
 

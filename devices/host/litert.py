@@ -17,10 +17,11 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from ...errors import DeviceError
+from ...errors import DeviceError, first_line
 from ..base import Artifact, Requirement, Sample, Setting
 from ..card import Card
-from .runtime import HostDevice, first_line, quiet_cores, random_inputs, system_versions, timed
+from ..inputs import random_inputs
+from .runtime import HostDevice, quiet_cores, system_versions, timed
 
 _XNNPACK = "litert"
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ...errors import DeviceError
+from ...errors import DeviceError, first_line
 from ..base import Artifact, Requirement, Sample, Setting
 from ..card import Card
-from .runtime import HostDevice, first_line, quiet_cores, random_inputs, system_versions, timed
+from ..inputs import random_inputs
+from .runtime import HostDevice, quiet_cores, system_versions, timed
 
 
 class OnnxRuntimeHost(HostDevice):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...errors import DeviceError, DeviceUnavailableError
 from ..base import Access, Artifact, Requirement, Sample, Setting, TensorSpec
 from ..card import Card
-from ..host.runtime import random_inputs
+from ..inputs import random_inputs
 from . import cuda, tensorrt_api
 from .gpu import NvidiaDevice, package_requirement
 from .tensorrt_build import Request, build, engine_path, timing_cache_path

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
+from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError, first_line
 from ..base import Access, Artifact, Requirement, Sample, Setting, TensorSpec
 from ..card import Card
-from ..host.runtime import first_line, random_inputs
+from ..inputs import random_inputs
 from .gpu import NvidiaDevice
 
 _GRAPH = "torch-graph"

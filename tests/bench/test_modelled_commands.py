@@ -18,10 +18,10 @@ SMALL = ("--layers", "6", "--resolution", "32", "--evaluations", "200", "--popul
 @pytest.mark.parametrize(
     ("device", "options", "more"),
     [
-        ("t4", (), ""),
-        ("t4", ("--precision", "fp16"), " --precision fp16"),
-        ("v100", (), ""),
-        ("pixel2", (), ""),
+        ("t4", (), "--runtime tensorrt --precision int8 --batch 64 --threads 1"),
+        ("t4", ("--precision", "fp16"), "--runtime tensorrt --precision fp16 --batch 64 --threads 1"),
+        ("v100", (), "--runtime torch --precision fp16 --batch 64 --threads 1"),
+        ("pixel2", (), "--runtime litert --precision fp32 --batch 1 --threads 1"),
     ],
 )
 def test_predict_says_once_what_it_rests_on_and_how_to_measure(  # type: ignore[no-untyped-def]
@@ -33,7 +33,7 @@ def test_predict_says_once_what_it_rests_on_and_how_to_measure(  # type: ignore[
     small, large = result.json()
     assert large["latency_ms"] > small["latency_ms"] > 0 and small["coverage"] == 0
     assert result.err.count(NOTICE) == 1
-    assert f"measure with: zenbench profile --device {device}{more}\n" in result.err
+    assert f"measure with: zenbench profile --device {device} {more}\n" in result.err
     assert str(small["setting"]) in result.err
 
 
@@ -46,7 +46,7 @@ def test_precision_chooses_the_table(run) -> None:  # type: ignore[no-untyped-de
     assert int8["latency_ms"] < fp16["latency_ms"]  # type: ignore[operator]
     refused = run("predict", "zoo:resnet-50", "--device", "t4", "--precision", "fp32")
     assert refused.code == 2 and "there is no latency table for t4 tensorrt-fp32-b64-t1" in refused.err
-    assert refused.err.endswith("build one with: zenbench profile --device t4 --precision fp32\n")
+    assert refused.err.endswith("--runtime tensorrt --precision fp32 --batch 64 --threads 1\n")
 
 
 def test_by_block_calls_its_rows_modelled(run) -> None:  # type: ignore[no-untyped-def]

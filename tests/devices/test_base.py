@@ -50,18 +50,8 @@ def test_other_texts_are_refused_with_an_example(text: str) -> None:
         Setting.parse("host", text)
 
 
-@pytest.mark.parametrize(
-    ("setting", "options"),
-    [
-        (Setting("t4", "tensorrt", "int8", 64), ""),
-        (Setting("t4", "tensorrt", "fp16", 64), " --precision fp16"),
-        (Setting("t4", "tensorrt-graph", "int8", 1), " --runtime tensorrt-graph --batch 1"),
-        (Setting("pixel2", "litert", threads=4, pinning="mask-f0"), " --threads 4"),
-        (
-            Setting("toaster", "litert"),
-            " --runtime litert --precision fp32 --batch 1 --threads 1",
-        ),
-    ],
-)
-def test_a_profile_is_asked_for_what_differs_from_the_card(setting: Setting, options: str) -> None:
-    assert profile_command(setting) == f"zenbench profile --device {setting.device}{options}"
+def test_a_profile_is_asked_for_whole() -> None:
+    setting = Setting("pixel2", "litert", threads=4, pinning="mask-f0")
+    assert profile_command(setting) == (
+        "zenbench profile --device pixel2 --runtime litert --precision fp32 --batch 1 --threads 4"
+    )

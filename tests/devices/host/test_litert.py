@@ -14,7 +14,7 @@ from zenbench.bench.subjects import WorkloadSubject, seeded_weights
 from zenbench.devices.base import Artifact, TensorSpec, Wish
 from zenbench.devices.host import cpu
 from zenbench.devices.host.litert import interpreter
-from zenbench.devices.host.runtime import random_inputs
+from zenbench.devices.inputs import random_inputs
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError, UserError
 from zenbench.zen.workload import Workload
