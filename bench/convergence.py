@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..zen.search import SearchResult
+from ..zen.search.run import SearchResult
 from .picture import save_score_picture
 
 if TYPE_CHECKING:

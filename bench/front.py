@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_json
-from ..zen.budget import Budget
-from ..zen.judge import Candidate
-from ..zen.pareto import Axis, cost_along
-from ..zen.search import SearchResult
+from ..zen.search.budget import Budget
+from ..zen.search.evaluator import Candidate
+from ..zen.search.front import Axis, cost_along
+from ..zen.search.run import SearchResult
 from .front_picture import write_picture
 from .search_folder import RESULT
 from .searching import Rescored, write_csv

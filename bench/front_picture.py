@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..units import format_count, format_ms
-from ..zen.budget import Budget
-from ..zen.pareto import Axis, axis_limit
+from ..zen.search.budget import Budget
+from ..zen.search.front import Axis, axis_limit
 from .picture import save_score_picture
 
 _NAMES = {"macs": "multiply-adds", "params": "parameters"}

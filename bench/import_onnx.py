@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ..errors import NetworkError, UserError
-from ..zen.assembling import Assembler, Window
 from ..zen.graph import INPUT, Function, Graph, PoolMode, Shape
+from ..zen.importing.assembler import Assembler, Window
 
 _HARD_SIGMOID = (1 / 6, 0.5)  # slope and offset of the function as networks use it
 

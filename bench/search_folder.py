@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ..atomic import make_folder, write_text
 from ..errors import NetworkError, UserError
-from ..zen.search import SearchState
+from ..zen.search.run import SearchState
 
 STATE = "search.json"
 RESULT = "result.json"

@@ -12,12 +12,12 @@ from ..devices.base import Setting
 from ..errors import UserError
 from ..latency_tables.predictor import Predictor
 from ..latency_tables.table import LatencyTable
-from ..zen.algorithm import ALGORITHMS
-from ..zen.budget import Budget, LatencyLimit
-from ..zen.pareto import AXES
 from ..zen.proxies.base import READINGS
+from ..zen.search.algorithm import ALGORITHMS
+from ..zen.search.budget import Budget, LatencyLimit
+from ..zen.search.front import AXES
+from ..zen.search.task import Task
 from ..zen.space import space_from
-from ..zen.task import Task
 
 _COST_LIMITS = ("macs", "params", "layers", "peak_activation_bytes", "min_width")
 _SHAPE_LIMITS = ("max_stage_share", "max_depth_to_width")

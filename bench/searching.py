@@ -14,11 +14,11 @@ from typing import Any
 
 from .. import __version__
 from ..atomic import write_json, write_text
-from ..zen.judge import Candidate
 from ..zen.network import Network
 from ..zen.proxies.zen_score import zen_score
-from ..zen.search import SearchResult
-from ..zen.task import Task
+from ..zen.search.evaluator import Candidate
+from ..zen.search.run import SearchResult
+from ..zen.search.task import Task
 from .convergence import write_convergence
 from .search_folder import RESULT
 from .search_task import table_models, task_record

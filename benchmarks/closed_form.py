@@ -18,10 +18,8 @@ from timeit import timeit
 
 from scipy.stats import kendalltau
 from zenbench.zen.blocks import Block
-from zenbench.zen.budget import Budget
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
-from zenbench.zen.judge import Judge
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies.base import READINGS, Reading
 from zenbench.zen.proxies.chain import chain_of
@@ -35,9 +33,11 @@ from zenbench.zen.proxies.closed_form import (
 )
 from zenbench.zen.proxies.zen_score import zen_samples
 from zenbench.zen.random_networks import random_network
-from zenbench.zen.search import search
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.run import search
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 
 FILE = Path(__file__).parents[1] / "tests" / "data" / "closed_form_networks.csv"
 REPEATS, BATCH = 16, 16

@@ -13,15 +13,15 @@ from statistics import fmean
 import numpy as np
 from closed_form_figure import carried_shares, measured_shares
 from scipy.optimize import least_squares
-from zenbench.zen.budget import Budget
 from zenbench.zen.cost import cost
 from zenbench.zen.graph import Graph
 from zenbench.zen.network import Network
 from zenbench.zen.proxies import closed_form
 from zenbench.zen.random_networks import random_network
-from zenbench.zen.search import search
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.run import search
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 
 REPEATS = 6
 RANDOM_EACH = 14

@@ -32,19 +32,19 @@ from pymoo.core.sampling import Sampling
 from pymoo.optimize import minimize
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
-from zenbench.zen import pareto
-from zenbench.zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from zenbench.zen.budget import Budget, LatencyLimit
-from zenbench.zen.crossover import crossed
-from zenbench.zen.judge import Judge
-from zenbench.zen.mutation import StepMutation
 from zenbench.zen.network import Network
-from zenbench.zen.pieces import Genome
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search import search
+from zenbench.zen.search import front as pareto
+from zenbench.zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
+from zenbench.zen.search.block_cache import Genome
+from zenbench.zen.search.budget import Budget, LatencyLimit
+from zenbench.zen.search.crossover import crossed
+from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.mutation import StepMutation
+from zenbench.zen.search.run import search
+from zenbench.zen.search.start import fitting_start
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.start import fitting_start
-from zenbench.zen.task import Task
 
 SPACE = spaces()["resnet"]
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)

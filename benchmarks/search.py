@@ -23,14 +23,14 @@ from typing import TypeVar
 
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
-from zenbench.zen.algorithm import ALGORITHMS
-from zenbench.zen.budget import Budget, LatencyLimit
 from zenbench.zen.families import zoo
 from zenbench.zen.proxies.base import Score
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search import SearchResult, search
+from zenbench.zen.search.algorithm import ALGORITHMS
+from zenbench.zen.search.budget import Budget, LatencyLimit
+from zenbench.zen.search.run import SearchResult, search
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 
 SEEDS = range(10)
 EVALUATIONS = 96_000

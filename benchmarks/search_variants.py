@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from zenbench.zen import island as islands
-from zenbench.zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from zenbench.zen.budget import Budget
-from zenbench.zen.crossover import child
-from zenbench.zen.mutation import Mutate
-from zenbench.zen.pieces import Genome, Pieces
-from zenbench.zen.population import Fittest, Living
-from zenbench.zen.search import search
+from zenbench.zen.search import island as islands
+from zenbench.zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
+from zenbench.zen.search.block_cache import Genome, Pieces
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.crossover import child
+from zenbench.zen.search.mutation import Mutate
+from zenbench.zen.search.population import Fittest, Living
+from zenbench.zen.search.run import search
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 
 TASK = Task(spaces()["resnet"], 32, 100, Budget())
 TASKS = {

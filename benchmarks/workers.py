@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable
 from statistics import median
 
-from zenbench.zen.budget import Budget
-from zenbench.zen.processes import ProcessWorkers
-from zenbench.zen.ray_workers import RayWorkers
-from zenbench.zen.search import search
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.run import search
+from zenbench.zen.search.task import Task
+from zenbench.zen.search.workers.local import LocalWorkers, Workers
+from zenbench.zen.search.workers.processes import ProcessWorkers
+from zenbench.zen.search.workers.ray import RayWorkers
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
-from zenbench.zen.workers import LocalWorkers, Workers
 
 SEEDS = range(10)
 HIRING: dict[str, Callable[[Task], Workers]] = {

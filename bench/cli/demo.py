@@ -16,12 +16,12 @@ from ...errors import UserError
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
-from ...zen.budget import Budget, LatencyLimit
 from ...zen.families import zoo
 from ...zen.network import Network
 from ...zen.proxies.closed_form import zen_closed
+from ...zen.search.budget import Budget, LatencyLimit
+from ...zen.search.task import Task
 from ...zen.space import open_space
-from ...zen.task import Task
 from ..agreement import Agreement, agree
 from ..export.export import export_onnx, export_tflite
 from ..export.parity import Parity

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...units import format_count, format_ms
-from ...zen.task import Task
+from ...zen.search.task import Task
 from .output import Column, answer, label
 
 _SCORES = (

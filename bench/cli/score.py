@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from ...errors import ZenbenchError
-from ...zen.assembling import require_batch_norm
 from ...zen.graph import Graph
+from ...zen.importing.assembler import require_batch_norm
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading

@@ -12,14 +12,14 @@ import click
 
 from ...errors import UserError
 from ...units import format_count, format_ms
-from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.pareto import AXES
-from ...zen.processes import ProcessWorkers
 from ...zen.proxies.base import READINGS
-from ...zen.ray_workers import RayWorkers
-from ...zen.search import SearchState, search
-from ...zen.task import Task
-from ...zen.workers import LocalWorkers, Workers
+from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
+from ...zen.search.front import AXES
+from ...zen.search.run import SearchState, search
+from ...zen.search.task import Task
+from ...zen.search.workers.local import LocalWorkers, Workers
+from ...zen.search.workers.processes import ProcessWorkers
+from ...zen.search.workers.ray import RayWorkers
 from ..events import EventLog
 from ..front import spread, write_front
 from ..search_folder import SearchFolder, take_folder

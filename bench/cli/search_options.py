@@ -9,11 +9,11 @@ from typing import Any
 from ...devices.base import Setting, Wish
 from ...errors import UserError
 from ...latency_tables.predictor import Predictor
-from ...zen.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.budget import Budget, LatencyLimit
-from ...zen.pareto import axis_limit
+from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
+from ...zen.search.budget import Budget, LatencyLimit
+from ...zen.search.front import axis_limit
+from ...zen.search.task import Task
 from ...zen.space import open_space
-from ...zen.task import Task
 from ..limits import WrittenLimit, check_distinct
 from ..search_task import read_task, task_record
 from .opening import opened_model

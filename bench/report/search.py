@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import NetworkError, TableError, UserError
-from ...zen.budget import Budget
 from ...zen.cost import cost
 from ...zen.network import Network
-from ...zen.pareto import AXES
 from ...zen.proxies.base import READINGS, Reading
 from ...zen.proxies.closed_form import zen_closed
+from ...zen.search.budget import Budget
+from ...zen.search.front import AXES
 from ..csv_reading import CsvFile, Record, read_csv
 from ..latency_csv import LatencyRow
 from ..networks import networks_only, spelled

@@ -15,11 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from zenbench.bench.export.export import export_onnx
 from zenbench.bench.import_onnx import graph_of_onnx
 from zenbench.errors import NetworkError, UserError
-from zenbench.zen.assembling import convolutions_without_norm, require_batch_norm
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply, Op
+from zenbench.zen.importing.assembler import convolutions_without_norm, require_batch_norm
 from zenbench.zen.module import build_module
 from zenbench.zen.network import Network, parse_text
 

@@ -12,8 +12,8 @@ from zenbench.bench.limits import WrittenLimit, check_distinct, parse_limit
 from zenbench.bench.search_folder import STATE
 from zenbench.devices.base import Wish
 from zenbench.errors import UserError
-from zenbench.zen.crew import Crew, CrewLost
-from zenbench.zen.search import SearchState
+from zenbench.zen.search.run import SearchState
+from zenbench.zen.search.workers.pool import Crew, CrewLost
 from zenbench.zen.space import spaces
 
 SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
@@ -49,7 +49,7 @@ def test_two_limits_for_one_setting_are_refused() -> None:
 def test_an_interrupted_search_goes_on_to_the_same_result(  # type: ignore[no-untyped-def]
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     (whole,) = run(*SEARCH, "--out", "whole").json()
 
     real = command.search
@@ -149,7 +149,7 @@ def test_a_front_is_shown_written_measurable_and_repeated(run, tmp_path: Path) -
 
 
 def test_an_interrupted_front_goes_on(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     front = (*SEARCH, "--front", "params")
     assert run(*front, "--out", "whole").code == 0
 
@@ -198,7 +198,7 @@ def test_bad_options_get_one_sentence(run, arguments: tuple[str, ...], named: st
 def test_any_number_of_workers_goes_on_to_the_same_result(  # type: ignore[no-untyped-def]
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     profile = ("profile", "--device", "simulated", "--blocks", "40", "--resolution", "16")
     assert run(*profile).code == 0
     asked = (*SEARCH, "--latency", "simulated=2ms")

@@ -19,14 +19,14 @@ os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), R
 
 from zenbench.bench.cli.main import main
 from zenbench.errors import UserError
-from zenbench.zen import ray_workers
-from zenbench.zen.budget import Budget, Estimate, LatencyLimit, Part
-from zenbench.zen.crew import CrewLost
 from zenbench.zen.network import Network
-from zenbench.zen.ray_workers import RayWorkers
-from zenbench.zen.search import search
+from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.run import search
+from zenbench.zen.search.task import Task
+from zenbench.zen.search.workers import ray as ray_workers
+from zenbench.zen.search.workers.pool import CrewLost
+from zenbench.zen.search.workers.ray import RayWorkers
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 from zenbench.zen.workload import Workload
 
 TASK = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64)
@@ -84,7 +84,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, doomed: Callable[[int], bool]) ->
 def test_killed_actors_change_nothing_until_they_are_too_many(
     connected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     whole = search(TASK)
     for doomed in ({0}, {3, 5}):
         with monkeypatch.context() as patch:
@@ -133,10 +133,10 @@ def test_failures_on_the_cluster_are_raised_here(
         "class Model:\n"
         "    device = setting = 'toy'\n"
         "    def block(self, workload):\n"
-        "        from zenbench.zen.budget import Part\n"
+        "        from zenbench.zen.search.budget import Part\n"
         "        return Part(1.0)\n"
         "    def total(self, whole, network):\n"
-        "        from zenbench.zen.budget import Estimate\n"
+        "        from zenbench.zen.search.budget import Estimate\n"
         "        return Estimate(1.0, 0.0, 0.0, 1.0)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

@@ -13,10 +13,8 @@ from scipy.stats import kendalltau
 from torch.nn import functional
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.blocks import Block
-from zenbench.zen.budget import Budget
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder
-from zenbench.zen.judge import Judge
 from zenbench.zen.module import build_module
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies import PROXIES, score
@@ -25,6 +23,8 @@ from zenbench.zen.proxies.base import READINGS, Reading
 from zenbench.zen.proxies.closed_form import graph_score, zen_closed
 from zenbench.zen.proxies.conv_variance import conv_gain
 from zenbench.zen.proxies.zen_score import zen_samples
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.evaluator import Judge
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "zen_scores.json").read_text())
 DEEP_STEM = "SuperConvK3BNRELU(3,8,1,3)SuperResK5K5(8,9,2,7,2)"

@@ -14,10 +14,10 @@ from zenbench.errors import UserError
 from zenbench.zen.blocks import Block
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
-from zenbench.zen.mutation import Mutate, PaperMutation, StepMutation
 from zenbench.zen.network import Network
-from zenbench.zen.pieces import Pieces
 from zenbench.zen.random_networks import random_network
+from zenbench.zen.search.block_cache import Pieces
+from zenbench.zen.search.mutation import Mutate, PaperMutation, StepMutation
 from zenbench.zen.space import Space, open_space, parse_space, space_from, spaces
 from zenbench.zen.units.base import Unit
 

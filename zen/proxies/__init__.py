@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UserError
-from ..assembling import require_batch_norm
 from ..graph import Graph, Shape
+from ..importing.assembler import require_batch_norm
 from ..network import Network
 from .base import READINGS, Reading, Score
 from .closed_form import graph_score, zen_closed
@@ -104,7 +104,7 @@ def score_module(
     Its weights do not matter; residual sums are recognised and left out. Raises UserError where an
     operation is unknown, or where the Zen-Score would miss batch norms, with the reason.
     """
-    from ..tracing import graph_of_module
+    from ..importing.torch_module import graph_of_module
 
     graph = graph_of_module(module, input_shape)
     if proxy in ZEN:

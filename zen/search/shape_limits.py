@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from math import exp, log
 from typing import NamedTuple
 
-from .blocks import Block
-from .proxies.chain import chain_of
-from .workload import Workload
+from ..blocks import Block
+from ..proxies.chain import chain_of
+from ..workload import Workload
 
 
 class Depth(NamedTuple):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from ..errors import NetworkError
-from .assembling import Assembler, Window
-from .graph import INPUT, Function, Graph, Shape
+from ...errors import NetworkError
+from ..graph import INPUT, Function, Graph, Shape
+from .assembler import Assembler, Window
 
 _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..proxies.base import Reading
+from ..space import Space
 from .algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from .budget import Budget
-from .pareto import MEMBERS, Axis
-from .proxies.base import Reading
-from .space import Space
+from .front import MEMBERS, Axis
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import NetworkError
+from ...errors import NetworkError
+from ..blocks import Block
+from ..network import parse_blocks
 from .algorithm import ALGORITHMS
-from .blocks import Block
-from .judge import Judge
-from .network import parse_blocks
-from .pareto import ELITES, Ladder, ascending, axis_value, levels
-from .pieces import Genome
+from .block_cache import Genome
+from .evaluator import Judge
+from .front import ELITES, Ladder, ascending, axis_value, levels
 from .population import Fittest, Living, Member, Population
 from .task import Task
 

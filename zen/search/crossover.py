@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from .block_cache import Genome, Pieces
 from .mutation import Mutate
-from .pieces import Genome, Pieces
 
 _TRIES = 4
 _UNCHANGED = 0.5

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from .blocks import Block
+from ..blocks import Block
+from ..cost import Cost, workload_cost
+from ..network import Network
+from ..proxies.base import Reading
+from ..proxies.closed_form import score_at, through
+from .block_cache import Genome, Pieces
 from .budget import Budget, Estimate
-from .cost import Cost, workload_cost
-from .network import Network
-from .pieces import Genome, Pieces
-from .proxies.base import Reading
-from .proxies.closed_form import score_at, through
-from .shape import depth_to_width, narrowest, stage_share
+from .shape_limits import depth_to_width, narrowest, stage_share
 
 SCORE_DIGITS = 9
 """Scores are rounded to so many decimals: sums in another order, or another machine's logarithm, must not

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple, Protocol
 
-from .cost import Cost
-from .network import Network
-from .workload import Workload
+from ..cost import Cost
+from ..network import Network
+from ..workload import Workload
 
 
 class Part(NamedTuple):
@@ -99,7 +99,7 @@ class Budget:
 
     The first four are upper limits on the cost. `max_stage_share`: the most of all layers that one stage
     (the blocks from one stride to the next) may have. `min_width`: the least width of any block.
-    `max_depth_to_width`: the most convolutions for their mean width (see `zen/shape.py`).
+    `max_depth_to_width`: the most convolutions for their mean width (see `zen/search/shape_limits.py`).
     """
 
     macs: int | None = None

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from ..network import Network
+from .evaluator import Candidate, Judge
+from .front import front_of
 from .island import PATIENCE, IslandState
-from .judge import Candidate, Judge
-from .network import Network
-from .pareto import front_of
 from .population import Member
 from .start import first_states, fitting_start
 from .task import Task
-from .workers import LocalWorkers, Workers
+from .workers.local import LocalWorkers, Workers
 
 EPOCH = 8_000
 """Evaluations of all islands together between two exchanges, and between two states."""

@@ -10,14 +10,14 @@ from places import ROOT
 from torch import Tensor, nn
 from torch.nn import functional
 from zenbench.errors import NetworkError
-from zenbench.zen.assembling import convolutions_without_norm, require_batch_norm
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.graph import Activation, Add, Conv, Graph, Multiply
+from zenbench.zen.importing.assembler import convolutions_without_norm, require_batch_norm
+from zenbench.zen.importing.torch_module import graph_of_module
 from zenbench.zen.module import build_module, initialise
 from zenbench.zen.network import parse_text
-from zenbench.zen.tracing import graph_of_module
 
 NETWORKS = [
     parse_text("SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,2)SuperResIDWE2K5(16,8,1,16,1)", 32, 10),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from ..errors import NetworkError
-from .graph import (
+from ...errors import NetworkError
+from ..graph import (
     INPUT,
     Activation,
     BatchNorm,

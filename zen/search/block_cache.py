@@ -13,16 +13,16 @@ from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
-from .blocks import Block
+from ..blocks import Block
+from ..cost import workload_cost, workload_counts
+from ..network import IMAGE_CHANNELS
+from ..proxies.base import Reading
+from ..proxies.closed_form import Transfer, unit_transfer
+from ..units.base import Unit
+from ..units.plain import HeadUnit
+from ..workload import Workload
 from .budget import LatencyModel, Part
-from .cost import workload_cost, workload_counts
-from .network import IMAGE_CHANNELS
-from .proxies.base import Reading
-from .proxies.closed_form import Transfer, unit_transfer
-from .shape import Depth, block_depth
-from .units.base import Unit
-from .units.plain import HeadUnit
-from .workload import Workload
+from .shape_limits import Depth, block_depth
 
 MOST_PIECES = 50_000
 """Beyond so many a store is full and its owner makes a new one, so that memory stays bounded."""

@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
-from ..errors import UserError
+from ...errors import UserError
+from ..space import Space
+from .block_cache import Genome, Pieces
 from .budget import Budget
 from .crossover import child
-from .judge import Candidate, Judge
+from .evaluator import Candidate, Judge
 from .mutation import Mutate
-from .pieces import Genome, Pieces
 from .population import Living, Member
-from .space import Space
 
 Axis = Literal["latency", "macs", "params"]
 AXES: tuple[Axis, ...] = get_args(Axis)

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 
-from ..errors import UserError
-from .crew import DEADLINE_SECONDS, Crew, LostWorker
-from .island import IslandState
-from .population import Member
-from .task import Task
-from .workers import LocalWorkers
+from ....errors import UserError
+from ..island import IslandState
+from ..population import Member
+from ..task import Task
+from .local import LocalWorkers
+from .pool import DEADLINE_SECONDS, Crew, LostWorker
 
 END_SECONDS = 10.0
 """Far more than a killed process needs to be gone."""

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..errors import ZenbenchError
-from .island import IslandState
-from .population import Member
-from .task import Task
+from ....errors import ZenbenchError
+from ..island import IslandState
+from ..population import Member
+from ..task import Task
 
 MOST_LOSSES = 3
 """An epoch that loses workers so many times in a row would lose them again."""

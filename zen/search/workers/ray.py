@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from ..errors import UserError
-from .crew import DEADLINE_SECONDS, Crew, LostWorker
-from .island import IslandState
-from .population import Member
-from .task import Task
-from .workers import LocalWorkers
+from ....errors import UserError
+from ..island import IslandState
+from ..population import Member
+from ..task import Task
+from .local import LocalWorkers
+from .pool import DEADLINE_SECONDS, Crew, LostWorker
 
 LOCAL = "local"
 CONNECT_SECONDS = 20.0

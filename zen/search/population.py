@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from .blocks import Block
+from ..blocks import Block
+from .block_cache import Genome, Pieces
 from .crossover import child
 from .mutation import Mutate
-from .pieces import Genome, Pieces
 
 Member = tuple[float, int, tuple[Block, ...]]
 """A score, a number that orders members by birth, and blocks."""

@@ -9,18 +9,18 @@ from statistics import median
 
 import pytest
 from zenbench.errors import UserError
-from zenbench.zen.budget import Budget, Estimate, LatencyLimit, Part
 from zenbench.zen.cost import cost, workload_cost
-from zenbench.zen.crossover import crossed
-from zenbench.zen.judge import Judge
-from zenbench.zen.mutation import StepMutation
 from zenbench.zen.network import Network
-from zenbench.zen.pareto import AXES, ELITES, SPAN, Axis, Ladder, axis_value, cost_along, levels
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search import SearchResult, SearchState, search
+from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.crossover import crossed
+from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.front import AXES, ELITES, SPAN, Axis, Ladder, axis_value, cost_along, levels
+from zenbench.zen.search.mutation import StepMutation
+from zenbench.zen.search.run import SearchResult, SearchState, search
+from zenbench.zen.search.start import fitting_start
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.start import fitting_start
-from zenbench.zen.task import Task
 from zenbench.zen.workload import Workload
 
 
@@ -72,7 +72,7 @@ def test_no_point_is_dominated_and_each_fits_every_budget(axis: Axis) -> None:
 
 @pytest.mark.parametrize("axis", AXES)
 def test_an_interrupted_front_goes_on_to_the_same_result(axis: Axis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     task = task_of(axis)
     states: list[SearchState] = []
     whole = search(task, progress=states.append)
@@ -86,7 +86,7 @@ def test_same_seed_same_front_and_pieces_are_forgotten_without_a_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = search(task_of("macs"))
-    monkeypatch.setattr("zenbench.zen.pieces.MOST_PIECES", 100)
+    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_PIECES", 100)
     assert search(task_of("macs")).best == whole.best
     assert search(task_of("macs", seed=1)).best != whole.best
 

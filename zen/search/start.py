@@ -6,14 +6,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import UserError
-from ..units import format_count, format_ms
-from .blocks import Block, round_to_8
+from ...errors import UserError
+from ...units import format_count, format_ms
+from ..blocks import Block, round_to_8
+from ..space import Space, chain
+from .block_cache import Genome
+from .evaluator import Excess, Judge
 from .island import IslandState
-from .judge import Excess, Judge
 from .mutation import StepMutation
-from .pieces import Genome
-from .space import Space, chain
 from .task import Task
 
 _FACTORS = (1.0, 0.75, 0.5, 0.25, 0.125)

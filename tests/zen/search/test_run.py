@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 from zenbench.errors import UserError
 from zenbench.units import parse_count
-from zenbench.zen.budget import Budget, Estimate, LatencyLimit, Part
 from zenbench.zen.cost import cost, workload_cost
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search import SearchResult, SearchState, search
-from zenbench.zen.shape import narrowest, stage_share
+from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.run import SearchResult, SearchState, search
+from zenbench.zen.search.shape_limits import narrowest, stage_share
+from zenbench.zen.search.task import Task
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 from zenbench.zen.workload import Workload
 
 
@@ -105,10 +105,10 @@ def test_evolution_beats_its_start_and_more_evaluations_do_not_hurt() -> None:
 
 
 SCRIPT = """
-from zenbench.zen.budget import Budget
+from zenbench.zen.search.budget import Budget
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
+from zenbench.zen.search.task import Task
 task = Task(spaces()["mobilenet"], 64, 10, Budget(macs=60_000_000, layers=14), 800, seed=3, islands=2)
 result = search(task)
 print([(c.network.digest, c.score) for c in result.best], sorted(result.rejected.items()))
@@ -135,7 +135,7 @@ def test_same_seed_same_result_in_any_process() -> None:
 def test_an_interrupted_search_goes_on_to_the_same_result(
     algorithm: str, islands: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 100)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 100)
     task = small_task(CIFAR, algorithm=algorithm, islands=islands, evaluations=900)
     states: list[SearchState] = []
     whole = search(task, progress=states.append)
@@ -150,7 +150,7 @@ def test_an_interrupted_search_goes_on_to_the_same_result(
 
 def test_pieces_are_forgotten_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = small_search(CIFAR)
-    monkeypatch.setattr("zenbench.zen.pieces.MOST_PIECES", 100)
+    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_PIECES", 100)
     assert small_search(CIFAR).best == whole.best
 
 
@@ -170,7 +170,7 @@ def test_pieces_are_forgotten_without_a_trace(monkeypatch: pytest.MonkeyPatch) -
 def test_impossible_budget_is_refused_with_the_nearest_that_can_be_met(
     budget: Budget, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zenbench.zen.start._REPAIRS", 300)
+    monkeypatch.setattr("zenbench.zen.search.start._REPAIRS", 300)
     with pytest.raises(UserError, match=f"impossible budget: .* nearest budget that can be met: .*{named}"):
         small_search(budget)
 
@@ -198,7 +198,7 @@ def test_shape_limits_hold_and_the_start_is_repaired() -> None:
 
 
 def test_a_space_that_runs_dry_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenbench.zen.island.PATIENCE", 300)
+    monkeypatch.setattr("zenbench.zen.search.island.PATIENCE", 300)
     smallest = cost(Network(spaces()["resnet"].smallest(32), 32, 100))
     result = small_search(Budget(params=smallest.params + 1), evaluations=10**6, islands=1)
     assert result.evaluated < 10**6
@@ -206,7 +206,7 @@ def test_a_space_that_runs_dry_ends_the_search(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_progress_reports_and_an_interrupt_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 100)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 100)
     seen: list[SearchState] = []
     search(small_task(Budget(layers=12)), progress=seen.append)
     assert [now.evaluated for now in seen] == [100, 200, 300, 400, 500, 600]

@@ -6,10 +6,10 @@ import gc
 from collections.abc import Sequence
 from typing import Protocol
 
-from .island import Island, IslandState
-from .judge import Judge
-from .population import Member
-from .task import Task
+from ..evaluator import Judge
+from ..island import Island, IslandState
+from ..population import Member
+from ..task import Task
 
 
 class Workers(Protocol):

@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from .blocks import round_to_8
-from .pieces import Genome, Piece, Pieces
-from .space import Space
+from ..blocks import round_to_8
+from ..space import Space
+from .block_cache import Genome, Piece, Pieces
 
 WIDTH_FACTORS = (2.5, 2.0, 1.5, 1.25, 0.8, 2 / 3, 0.5, 0.4)
 DEPTH_STEPS = (-2, -1, 1, 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..space import Space
 from .mutation import Mutate, PaperMutation, StepMutation
-from .space import Space
 
 
 @dataclass(frozen=True)

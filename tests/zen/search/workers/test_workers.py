@@ -15,20 +15,20 @@ from typing import Any
 
 import pytest
 from zenbench.errors import UserError
-from zenbench.zen import processes
-from zenbench.zen.budget import Budget, LatencyLimit
-from zenbench.zen.crew import MOST_LOSSES, CrewLost
-from zenbench.zen.processes import ProcessWorkers
-from zenbench.zen.search import SearchResult, SearchState, search
+from zenbench.zen.search.budget import Budget, LatencyLimit
+from zenbench.zen.search.run import SearchResult, SearchState, search
+from zenbench.zen.search.task import Task
+from zenbench.zen.search.workers import processes
+from zenbench.zen.search.workers.pool import MOST_LOSSES, CrewLost
+from zenbench.zen.search.workers.processes import ProcessWorkers
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
 
 TASK = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64)
 
 
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zenbench.zen.search.EPOCH", 200)
+    monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
 
 
 def assert_same(found: SearchResult, wanted: SearchResult) -> None:
@@ -98,7 +98,7 @@ def test_workers_that_die_again_and_again_end_the_search_which_can_go_on(
 MODEL = """
 from multiprocessing import parent_process
 from zenbench.errors import UserError
-from zenbench.zen.budget import Estimate, Part
+from zenbench.zen.search.budget import Estimate, Part
 
 class Odd(Exception):
     def __init__(self, one, two):
@@ -146,11 +146,11 @@ def test_a_model_that_cannot_travel_is_refused() -> None:
 
 
 SCRIPT = """
-from zenbench.zen.budget import Budget
-from zenbench.zen.processes import ProcessWorkers
+from zenbench.zen.search.budget import Budget
+from zenbench.zen.search.workers.processes import ProcessWorkers
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
-from zenbench.zen.task import Task
+from zenbench.zen.search.task import Task
 
 def main():
     task = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=10**9)
@@ -203,7 +203,7 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
 
 
 def test_a_worker_loads_nothing_heavy() -> None:
-    code = "import sys, zenbench.zen.processes\nprint(*sys.modules)"
+    code = "import sys, zenbench.zen.search.workers.processes\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "onnx", "pandas", "numpy", "ray"} & set(done.stdout.split())
 

@@ -1,0 +1,7 @@
+"""The search: who is kept, how children are made, which budgets hold."""
+
+from .budget import Budget, LatencyLimit
+from .run import search
+from .task import Task
+
+__all__ = ["Budget", "LatencyLimit", "Task", "search"]

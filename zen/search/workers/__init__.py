@@ -1,0 +1,1 @@
+"""Who runs the islands of a search: this process, others beside it, or Ray."""
