@@ -9,7 +9,7 @@ from ..zen.search.run import SearchResult
 from .picture import save_score_picture
 
 if TYPE_CHECKING:
-    from .searching import Rescored
+    from ..zen.search.rescoring import Rescored
 
 
 def write_convergence(path: Path, result: SearchResult, winner: Rescored) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,11 @@ from ..atomic import write_json
 from ..zen.search.budget import Budget
 from ..zen.search.evaluator import Candidate
 from ..zen.search.front import Axis, cost_along
+from ..zen.search.rescoring import Rescored
 from ..zen.search.run import SearchResult
 from .front_picture import write_picture
 from .search_folder import RESULT
-from .searching import Rescored, write_csv
-
-POINTS = 12
-
-
-def spread(best: Sequence[Candidate], axis: Axis, budget: Budget) -> list[Candidate]:
-    """Of a front, best first, about POINTS at equal ratios of its axis, both ends among them."""
-    ascending = best[::-1]
-    costs = [cost_along(axis, budget, candidate) for candidate in ascending]
-    ratio = costs[-1] / costs[0]
-    goals = [costs[0] * ratio ** (index / (POINTS - 1)) for index in range(POINTS)]
-    indices = {max(0, bisect_right(costs, goal) - 1) for goal in goals} | {len(costs) - 1}
-    return [ascending[index] for index in sorted(indices, reverse=True)]
+from .searching import write_csv
 
 
 def write_front(

@@ -29,8 +29,8 @@ from zenbench.latency_tables.op_features import Vector
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families.nas_bench_201 import cell_network
+from zenbench.zen.latency import Part
 from zenbench.zen.network import Network
-from zenbench.zen.search.budget import Part
 from zenbench.zen.space import spaces
 from zenbench.zen.units.cell import CELL_OPS, CellUnit
 from zenbench.zen.workload import Workload

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import sqrt
 
+from ..zen.latency import Estimate, Part
 from ..zen.network import Network
-from ..zen.search.budget import Estimate, Part
 from ..zen.workload import Workload
 from .table import LatencyTable
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..errors import TableError
+from ..zen.latency import Estimate, LatencyModel
 from ..zen.network import Network
-from ..zen.search.budget import Estimate, LatencyModel
 from .fitted.model import FittedTable
 from .measured.model import TableModel
 from .model_statistics import ModelError

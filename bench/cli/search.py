@@ -14,17 +14,18 @@ from ...errors import UserError
 from ...units import format_count, format_ms
 from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.search.front import AXES
+from ...zen.search.front import AXES, spread
+from ...zen.search.rescoring import affordable, rescore
 from ...zen.search.run import SearchState, search
 from ...zen.search.task import Task
 from ...zen.search.workers.local import LocalWorkers, Workers
 from ...zen.search.workers.processes import ProcessWorkers
 from ...zen.search.workers.ray import RayWorkers
 from ..events import EventLog
-from ..front import spread, write_front
+from ..front import write_front
 from ..search_folder import SearchFolder, take_folder
 from ..search_task import MOST_ISLANDS, task_record
-from ..searching import KEPT, affordable, rescore, result_record, write_run
+from ..searching import KEPT, result_record, write_run
 from .front import show_front
 from .options import (
     COUNT,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TableError
+from ...zen.latency import Estimate
 from ...zen.network import Network
-from ...zen.search.budget import Estimate
 from ...zen.workload import Workload
 from ..additive import AdditiveTable
 from ..table import LatencyTable

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ...devices.base import profile_command
 from ...errors import TableError
+from ...zen.latency import Estimate, Part
 from ...zen.network import Network
-from ...zen.search.budget import Estimate, Part
 from ...zen.workload import Workload
 from ..table import LatencyTable
 from .fill_in import MIN_ROWS, FillIn

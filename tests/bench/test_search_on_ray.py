@@ -19,8 +19,9 @@ os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), R
 
 from zenbench.bench.cli.main import main
 from zenbench.errors import UserError
+from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network
-from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import search
 from zenbench.zen.search.task import Task
 from zenbench.zen.search.workers import ray as ray_workers
@@ -133,10 +134,10 @@ def test_failures_on_the_cluster_are_raised_here(
         "class Model:\n"
         "    device = setting = 'toy'\n"
         "    def block(self, workload):\n"
-        "        from zenbench.zen.search.budget import Part\n"
+        "        from zenbench.zen.latency import Part\n"
         "        return Part(1.0)\n"
         "    def total(self, whole, network):\n"
-        "        from zenbench.zen.search.budget import Estimate\n"
+        "        from zenbench.zen.latency import Estimate\n"
         "        return Estimate(1.0, 0.0, 0.0, 1.0)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

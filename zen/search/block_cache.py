@@ -15,13 +15,13 @@ from operator import itemgetter
 
 from ..blocks import Block
 from ..cost import workload_cost, workload_counts
+from ..latency import LatencyModel, Part
 from ..network import IMAGE_CHANNELS
 from ..proxies.base import Reading
 from ..proxies.closed_form import Transfer, unit_transfer
 from ..units.base import Unit
 from ..units.plain import HeadUnit
 from ..workload import Workload
-from .budget import LatencyModel, Part
 from .shape_limits import Depth, block_depth
 
 MOST_PIECES = 50_000

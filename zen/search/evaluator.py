@@ -8,11 +8,12 @@ from math import inf
 
 from ..blocks import Block
 from ..cost import Cost, workload_cost
+from ..latency import Estimate
 from ..network import Network
 from ..proxies.base import Reading
 from ..proxies.closed_form import score_at, through
 from .block_cache import Genome, Pieces
-from .budget import Budget, Estimate
+from .budget import Budget
 from .shape_limits import depth_to_width, narrowest, stage_share
 
 SCORE_DIGITS = 9

@@ -9,7 +9,7 @@ front evolves alike. docs/search_front.md holds this against separate searches a
 from __future__ import annotations
 
 import random
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
@@ -28,6 +28,9 @@ AXES: tuple[Axis, ...] = get_args(Axis)
 
 SPAN = 16
 """A front reaches from its limit down to this part of it, or to the smallest network of the space."""
+
+POINTS = 12
+"""Networks of a front that are scored again and shown."""
 
 MEMBERS = 256
 """Of every island's front."""
@@ -148,3 +151,13 @@ def front_of(members: Sequence[Member], axis: Axis, judge: Judge) -> list[Member
     values = {member[2]: value(judge.genome(member[2])) for member in members}
     ordered = sorted(members, key=lambda member: (values[member[2]], -member[0], member[1]))
     return ascending(ordered)[::-1]
+
+
+def spread(best: Sequence[Candidate], axis: Axis, budget: Budget) -> list[Candidate]:
+    """Of a front, best first, about POINTS at equal ratios of its axis, both ends among them."""
+    ascending = best[::-1]
+    costs = [cost_along(axis, budget, candidate) for candidate in ascending]
+    ratio = costs[-1] / costs[0]
+    goals = [costs[0] * ratio ** (index / (POINTS - 1)) for index in range(POINTS)]
+    indices = {max(0, bisect_right(costs, goal) - 1) for goal in goals} | {len(costs) - 1}
+    return [ascending[index] for index in sorted(indices, reverse=True)]

@@ -21,7 +21,7 @@ from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.latency_tables.table_files import card_path
 from zenbench.zen.families import zoo
-from zenbench.zen.search.budget import Part
+from zenbench.zen.latency import Part
 from zenbench.zen.workload import Workload
 
 NAMES = [f"{p.setting.device}-{p.setting.precision}" for p in PUBLICATIONS]

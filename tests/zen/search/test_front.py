@@ -10,9 +10,10 @@ from statistics import median
 import pytest
 from zenbench.errors import UserError
 from zenbench.zen.cost import cost, workload_cost
+from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.crossover import crossed
 from zenbench.zen.search.evaluator import Judge
 from zenbench.zen.search.front import AXES, ELITES, SPAN, Axis, Ladder, axis_value, cost_along, levels

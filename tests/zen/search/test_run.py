@@ -9,9 +9,10 @@ import pytest
 from zenbench.errors import UserError
 from zenbench.units import parse_count
 from zenbench.zen.cost import cost, workload_cost
+from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
-from zenbench.zen.search.budget import Budget, Estimate, LatencyLimit, Part
+from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.shape_limits import narrowest, stage_share
 from zenbench.zen.search.task import Task

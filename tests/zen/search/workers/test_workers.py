@@ -98,7 +98,7 @@ def test_workers_that_die_again_and_again_end_the_search_which_can_go_on(
 MODEL = """
 from multiprocessing import parent_process
 from zenbench.errors import UserError
-from zenbench.zen.search.budget import Estimate, Part
+from zenbench.zen.latency import Estimate, Part
 
 class Odd(Exception):
     def __init__(self, one, two):
