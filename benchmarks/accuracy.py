@@ -20,17 +20,17 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from zenbench.bench.agreement import agree
 from zenbench.bench.cli.compare import SHOWN, show_agreement
 from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
-from zenbench.bench.journal import read
-from zenbench.bench.latency_csv import read_rows, write_rows
-from zenbench.bench.planning import plan, random_networks
-from zenbench.bench.prediction import predict
-from zenbench.bench.profiling import journal_path
-from zenbench.bench.shares import shares_of_worst
-from zenbench.bench.tally import Limits
-from zenbench.bench.whole import judged
+from zenbench.bench.comparing.agreement import agree
+from zenbench.bench.comparing.worst_networks import shares_of_worst
+from zenbench.bench.latency_files.latency_rows import read_rows, write_rows
+from zenbench.bench.measuring.journal import read
+from zenbench.bench.measuring.whole_networks import judged
+from zenbench.bench.profiling.plan import plan, random_networks
+from zenbench.bench.profiling.profile import journal_path
+from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.prediction import predict
 from zenbench.devices.base import Access, Wish
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 from zenbench.bench.cli.profile import RESOLUTIONS
-from zenbench.bench.planning import DRAWN_EVERY, GROWTH, LEAST_KNOWN, random_networks
+from zenbench.bench.profiling.plan import DRAWN_EVERY, GROWTH, LEAST_KNOWN, random_networks
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.next_workloads import most_informative

@@ -12,9 +12,9 @@ from statistics import fmean, median
 
 import numpy as np
 from scipy.stats import bootstrap
-from zenbench.bench.confidence import Interval, mean_interval
-from zenbench.bench.latency_csv import LatencyRow
-from zenbench.bench.run_against_run import compare_runs
+from zenbench.bench.comparing.intervals import Interval, mean_interval
+from zenbench.bench.comparing.runs import compare_runs
+from zenbench.bench.latency_files.latency_rows import LatencyRow
 
 ROUNDS = 10
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 
-from zenbench.bench.planning import stratified_workloads
+from zenbench.bench.profiling.plan import stratified_workloads
 from zenbench.errors import NetworkError
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.table import LatencyTable

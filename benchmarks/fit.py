@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from zenbench.bench.fitting import fit_table
-from zenbench.bench.measured_csv import Columns
-from zenbench.bench.planning import random_networks
+from zenbench.bench.latency_files.measured_networks import Columns
+from zenbench.bench.profiling.plan import random_networks
+from zenbench.bench.tables.fitting import fit_table
 from zenbench.devices.base import Setting, Wish
 from zenbench.latency_tables.card import Card
 from zenbench.latency_tables.fitted.cell_features import CellFeatures, cell_features, computed

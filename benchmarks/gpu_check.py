@@ -18,15 +18,15 @@ from time import perf_counter
 from typing import Any
 
 from zenbench.atomic import make_folder, write_json
-from zenbench.bench.agreement import agree
-from zenbench.bench.journal import Journal
-from zenbench.bench.latency_csv import write_rows
-from zenbench.bench.planning import plan, random_networks
-from zenbench.bench.prediction import predict
-from zenbench.bench.profiling import build_table, journal_path, profile
-from zenbench.bench.tally import Limits
-from zenbench.bench.timing import Recipe
-from zenbench.bench.whole import RECIPE, measure
+from zenbench.bench.comparing.agreement import agree
+from zenbench.bench.latency_files.latency_rows import write_rows
+from zenbench.bench.measuring.journal import Journal
+from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.whole_networks import RECIPE, measure
+from zenbench.bench.profiling.plan import plan, random_networks
+from zenbench.bench.profiling.profile import build_table, journal_path, profile
+from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.prediction import predict
 from zenbench.devices.base import Device, Setting, Wish
 from zenbench.devices.card import card
 from zenbench.devices.registry import device

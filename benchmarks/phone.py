@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from loopback_phone import LoopbackPhone, build
 from zenbench.bench.cli.profile import RESOLUTIONS
-from zenbench.bench.journal import Journal
-from zenbench.bench.planning import plan
-from zenbench.bench.profiling import profile
-from zenbench.bench.tally import Limits
-from zenbench.bench.timing import Recipe
+from zenbench.bench.measuring.journal import Journal
+from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.profiling.plan import plan
+from zenbench.bench.profiling.profile import profile
+from zenbench.bench.profiling.progress import Limits
 from zenbench.devices.adb.keys import signer
 from zenbench.devices.android.phone import AndroidPhone
 from zenbench.devices.android.session_folder import AndroidLink

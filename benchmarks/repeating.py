@@ -11,8 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from statistics import fmean, median
 
-from zenbench.bench.journal import read
-from zenbench.bench.rows import Round, by_visit, rounds_by_subject
+from zenbench.bench.measuring.aggregation import Round, by_visit, rounds_by_subject
+from zenbench.bench.measuring.journal import read
 
 Way = Callable[[Sequence[Round]], float]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from zenbench.bench.planning import random_networks, stratified_workloads
+from zenbench.bench.profiling.plan import random_networks, stratified_workloads
 from zenbench.latency_tables.predictor import predictor
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.proxies.closed_form import zen_closed

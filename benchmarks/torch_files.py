@@ -14,8 +14,8 @@ from time import perf_counter
 
 import torch
 from zenbench.bench.export.torch_export import write_torch_export
-from zenbench.bench.planning import stratified_workloads
-from zenbench.bench.subjects import state_arrays
+from zenbench.bench.measuring.subjects import state_arrays
+from zenbench.bench.profiling.plan import stratified_workloads
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import initialise
 from zenbench.zen.space import spaces

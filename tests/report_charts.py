@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zenbench.bench.report.style import Chart
+from zenbench.bench.charts.style import Chart
 
 
 def values(chart: Chart, field: str) -> list[Any]:

@@ -16,11 +16,11 @@ from ...latency_tables.predictor import predictor
 from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
-from ..calibrating import read_measurements
-from ..prediction import check_asked
-from ..profiling import utc_now
-from .options import FILE, format_option, setting_options, wish
-from .output import Column, answer, say
+from ..profiling.profile import utc_now
+from ..tables.calibrating import read_measurements
+from ..tables.prediction import check_asked
+from .shared.options import FILE, format_option, setting_options, wish
+from .shared.output import Column, answer, say
 
 COLUMNS = (
     Column("network", "network", right=False),

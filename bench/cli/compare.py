@@ -11,17 +11,17 @@ import click
 
 from ...errors import UserError
 from ...units import count_of, format_ms
-from ..agreement import Agreement, agree
-from ..block_latencies import BlockLatency
-from ..breakdown import Group
-from ..confidence import Interval
-from ..foreign_csv import Columns, completed, read_either
-from ..latency_csv import LatencyRow
-from ..run_against_run import compare_runs
-from ..shares import WorstShares, shares_of_worst
+from ..comparing.agreement import Agreement, agree
+from ..comparing.breakdown import Group
+from ..comparing.intervals import Interval
+from ..comparing.runs import compare_runs
+from ..comparing.worst_networks import WorstShares, shares_of_worst
+from ..latency_files.foreign_columns import Columns, completed, read_either
+from ..latency_files.latency_rows import LatencyRow
+from ..tables.block_latencies import BlockLatency
 from .compare_runs import SHOWN, TOO_LITTLE, named_setting, show_runs
-from .options import COLUMNS, FILE, SHARE, format_option, table_option
-from .output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
+from .shared.options import COLUMNS, FILE, SHARE, format_option, table_option
+from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
 
 SHOWN_BLOCKS = 3
 SUMMARY = (

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import click
 
 from ...units import count_of, format_ms
-from ..agreement import Agreement
-from ..run_against_run import RunComparison
-from .output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
+from ..comparing.agreement import Agreement
+from ..comparing.runs import RunComparison
+from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
 
 SHOWN = 5
 TOO_LITTLE = "too little to tell"

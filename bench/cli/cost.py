@@ -8,9 +8,9 @@ import click
 
 from ...units import format_count
 from ...zen.cost import cost
-from ..networks import networks_only
-from .options import chosen_networks, format_option, network_options
-from .output import NETWORK_COLUMN, Column, answer, label
+from ..networks.reading import networks_only
+from .shared.options import chosen_networks, format_option, network_options
+from .shared.output import NETWORK_COLUMN, Column, answer, label
 
 COLUMNS = (
     NETWORK_COLUMN,

@@ -22,24 +22,24 @@ from ...zen.proxies.closed_form import zen_closed
 from ...zen.search.budget import Budget, LatencyLimit
 from ...zen.search.task import Task
 from ...zen.space import open_space
-from ..agreement import Agreement, agree
-from ..export.export import export_onnx, export_tflite
+from ..comparing.agreement import Agreement, agree
+from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
-from ..latency_csv import LatencyRow, write_rows
-from ..networks import networks_only, read
-from ..planning import plan, random_networks
-from ..prediction import predict
-from ..search_folder import take_folder
-from ..search_task import task_record
-from ..tally import Limits
+from ..latency_files.latency_rows import LatencyRow, write_rows
+from ..networks.reading import networks_only, read
+from ..profiling.plan import plan, random_networks
+from ..profiling.progress import Limits
+from ..searching.run_folder import take_folder
+from ..searching.task_record import task_record
+from ..tables.prediction import predict
 from .compare import show_agreement
 from .export import write_parity
 from .measure import run_measure
-from .options import DURATION, FOLDER
-from .output import say
 from .profile import run_profile
 from .report import show_report
 from .search import run_search
+from .shared.options import DURATION, FOLDER
+from .shared.output import say
 
 RIVAL = "zennet-0.1ms"
 """The known network whose own latency on this machine is the budget."""

@@ -6,8 +6,8 @@ import click
 
 from ...devices.card import cards
 from ...devices.registry import device
-from .options import format_option
-from .output import Column, answer
+from .shared.options import format_option
+from .shared.output import Column, answer
 
 COLUMNS = (
     Column("device", "device", right=False),

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from ..doctor import examine
-from .options import format_option
-from .output import Column, answer
+from .shared.options import format_option
+from .shared.output import Column, answer
 
 COLUMNS = (
     Column("status", "", right=False),

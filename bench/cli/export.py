@@ -11,11 +11,11 @@ from ...atomic import write_json
 from ...devices.base import Artifact
 from ...errors import UserError
 from ...zen.network import Network
-from ..export.export import export_onnx, export_tflite
+from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
-from ..networks import networks_only, read
-from .options import FILE, format_option
-from .output import Column, Record, answer, say
+from ..networks.reading import networks_only, read
+from .shared.options import FILE, format_option
+from .shared.output import Column, Record, answer, say
 
 COLUMNS = (
     Column("path", "file", right=False),

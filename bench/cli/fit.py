@@ -10,11 +10,11 @@ import numpy as np
 from ...devices.base import Wish
 from ...latency_tables.fitted.features import SPACES
 from ...latency_tables.fitted.model import FittedTable
-from ..fitting import UNKNOWN, fit_table
-from ..importing.measured import check_new
-from ..measured_csv import Columns
-from .options import FILE, TABLE, format_option
-from .output import Column, answer, say
+from ..latency_files.measured_networks import Columns
+from ..tables.fitting import UNKNOWN, fit_table
+from ..tables.importing.importing import check_new
+from .shared.options import FILE, TABLE, format_option
+from .shared.output import Column, answer, say
 
 COLUMNS = (
     Column("networks", "networks"),

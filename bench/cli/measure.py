@@ -13,13 +13,13 @@ from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceError
 from ...units import format_ms
-from ..inspecting import Inspection, inspect
-from ..journal import Journal
-from ..latency_csv import LatencyRow, write_rows
-from ..networks import Given
-from ..profiling import journal_path
-from ..whole import RECIPE, measure
-from .options import (
+from ..latency_files.latency_rows import LatencyRow, write_rows
+from ..measuring.journal import Journal
+from ..measuring.layers import Inspection, inspect
+from ..measuring.whole_networks import RECIPE, measure
+from ..networks.reading import Given
+from ..profiling.profile import journal_path
+from .shared.options import (
     FILE,
     chosen_device,
     chosen_networks,
@@ -28,8 +28,8 @@ from .options import (
     network_options,
     per_image_option,
 )
-from .output import NETWORK_COLUMN, Column, Record, answer, row_record, say, show_table
-from .progress import progress
+from .shared.output import NETWORK_COLUMN, Column, Record, answer, row_record, say, show_table
+from .shared.progress import progress
 
 COLUMNS = (
     NETWORK_COLUMN,

@@ -11,13 +11,13 @@ import click
 from ...latency_tables.predictor import Predictor
 from ...units import format_ms
 from ...zen.network import Network
-from ..block_latencies import block_latencies
-from ..latency_csv import write_rows
-from ..networks import networks_only
-from ..prediction import predict
-from .opening import opened_model
-from .options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
-from .output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
+from ..latency_files.latency_rows import write_rows
+from ..networks.reading import networks_only
+from ..tables.block_latencies import block_latencies
+from ..tables.prediction import predict
+from .shared.opening import opened_model
+from .shared.options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
+from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
 
 COLUMNS = (
     NETWORK_COLUMN,

@@ -19,15 +19,15 @@ from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ...zen.space import open_space, spaces
 from ...zen.workload import Workload
-from ..journal import History, Journal
-from ..planning import plan, random_networks
-from ..profiling import build_table, journal_path, profile
-from ..tally import Limits, Progress
-from ..target import Target, Verdict, shortage, verdict
-from ..timing import Recipe
-from .options import DURATION, SHARE, chosen_device, measuring_options, seed_option, table_option
-from .output import say
-from .progress import progress
+from ..measuring.journal import History, Journal
+from ..measuring.measurement import Recipe
+from ..profiling.plan import plan, random_networks
+from ..profiling.profile import build_table, journal_path, profile
+from ..profiling.progress import Limits, Progress
+from ..profiling.stopping import Target, Verdict, shortage, verdict
+from .shared.options import DURATION, SHARE, chosen_device, measuring_options, seed_option, table_option
+from .shared.output import say
+from .shared.progress import progress
 
 DEFAULT_MINUTES = 3
 TARGET_MINUTES = 30

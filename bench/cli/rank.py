@@ -14,12 +14,12 @@ from ...errors import UserError
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
-from ..networks import networks_only
-from ..ranking import Missing, Ranking, choose, rank, read_known, write_scores
-from ..scatter import check_plotting, write_scatter
-from .options import FILE, chosen_networks, format_option, network_options, scoring_options
-from .output import Column, Record, answer, label, say
-from .progress import progress
+from ..charts.ranking import check_plotting, write_scatter
+from ..comparing.ranking import Missing, Ranking, choose, rank, read_known, write_scores
+from ..networks.reading import networks_only
+from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
+from .shared.output import Column, Record, answer, label, say
+from .shared.progress import progress
 
 COLUMNS = (
     Column("proxy", "proxy", right=False),

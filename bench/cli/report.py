@@ -8,8 +8,8 @@ import click
 
 from ...units import count_of
 from ..report.writing import write_report
-from .options import FOLDER
-from .output import say
+from .shared.options import FOLDER
+from .shared.output import say
 
 
 @click.command("report")

@@ -12,10 +12,10 @@ from ...zen.importing.assembler import require_batch_norm
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
-from ..networks import Given
-from ..subjects import FileSubject
-from .options import chosen_networks, format_option, network_options, scoring_options
-from .output import NETWORK_COLUMN, Column, answer, label, say
+from ..measuring.subjects import FileSubject
+from ..networks.reading import Given
+from .shared.options import chosen_networks, format_option, network_options, scoring_options
+from .shared.output import NETWORK_COLUMN, Column, answer, label, say
 
 COLUMNS = (
     NETWORK_COLUMN,

@@ -21,13 +21,14 @@ from ...zen.search.task import Task
 from ...zen.search.workers.local import LocalWorkers, Workers
 from ...zen.search.workers.processes import ProcessWorkers
 from ...zen.search.workers.ray import RayWorkers
-from ..events import EventLog
-from ..front import write_front
-from ..search_folder import SearchFolder, take_folder
-from ..search_task import MOST_ISLANDS, task_record
-from ..searching import KEPT, result_record, write_run
-from .front import show_front
-from .options import (
+from ..searching.events import EventLog
+from ..searching.front import write_front
+from ..searching.results import KEPT, result_record, write_run
+from ..searching.run_folder import SearchFolder, take_folder
+from ..searching.task_record import MOST_ISLANDS, task_record
+from .search_front import show_front
+from .search_options import asked_task, repeated_task
+from .shared.options import (
     COUNT,
     FILE,
     FOLDER,
@@ -37,9 +38,8 @@ from .options import (
     predicting_options,
     seed_option,
 )
-from .output import NETWORK_COLUMN, Column, answer, label, say
-from .progress import progress
-from .search_options import asked_task, repeated_task
+from .shared.output import NETWORK_COLUMN, Column, answer, label, say
+from .shared.progress import progress
 
 COLUMNS = (
     NETWORK_COLUMN,

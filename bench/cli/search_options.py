@@ -14,11 +14,11 @@ from ...zen.search.budget import Budget, LatencyLimit
 from ...zen.search.front import axis_limit
 from ...zen.search.task import Task
 from ...zen.space import open_space
-from ..limits import WrittenLimit, check_distinct
-from ..search_task import read_task, task_record
-from .opening import opened_model
-from .options import wish
-from .output import say
+from ..searching.latency_limits import WrittenLimit, check_distinct
+from ..searching.task_record import read_task, task_record
+from .shared.opening import opened_model
+from .shared.options import wish
+from .shared.output import say
 
 _OF_A_SETTING = ("device", "runtime", "precision", "batch", "threads")
 

@@ -6,8 +6,8 @@ import click
 
 from ...devices.android.runner_download import NAME, digest_path, download
 from ...devices.card import card
-from .output import say
-from .progress import progress
+from .shared.output import say
+from .shared.progress import progress
 
 
 @click.command("setup")

@@ -32,7 +32,7 @@ from ...zen.graph import (
     Op,
     Pool,
 )
-from .calibration import ranges
+from .activation_ranges import ranges
 from .weights import Array
 
 _STEPS = 127

@@ -33,9 +33,9 @@ from ...zen.graph import (
 )
 from ...zen.network import Network
 from . import NETWORK_KEY
-from .quantise import gaussian_batches, halve, quantise
 from .tflite_emitter import FUSED, Emitter
 from .tflite_file import Model, model_bytes
+from .tflite_quantise import gaussian_batches, halve, quantise
 from .tflite_windows import VALID, convolution, pool
 from .weights import Array
 

@@ -13,13 +13,13 @@ from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
 from ...latency_tables.table_files import card_path
-from ..agreement import Agreement, agree
-from ..block_latencies import BlockLatency, block_latencies
-from ..latency_csv import read_rows
-from ..profiling import journal_path
-from ..search_task import table_digest
-from .drift import Drift, read_drift
-from .search import Candidate, LimitedLatency, Search, read_search, scored
+from ..comparing.agreement import Agreement, agree
+from ..latency_files.latency_rows import read_rows
+from ..measuring.drift import Drift, read_drift
+from ..profiling.profile import journal_path
+from ..searching.reading import Candidate, LimitedLatency, Search, read_search, scored
+from ..searching.task_record import table_digest
+from ..tables.block_latencies import BlockLatency, block_latencies
 
 MEASURED, PREDICTED = "measured.csv", "predicted.csv"
 

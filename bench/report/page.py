@@ -8,14 +8,14 @@ from typing import Any
 
 from ...latency_tables.table import LatencyTable
 from ...units import count_of, format_ms
-from ..agreement import Agreement
-from .accuracy_charts import WITHIN_5, WITHIN_10
+from ..charts.accuracy import WITHIN_5, WITHIN_10
+from ..charts.style import DARK, FONT, LIGHT, PAGE
+from ..charts.templates import render
+from ..charts.wording import percent, signed_percent
+from ..comparing.agreement import Agreement
 from .facts import Facts, NamedTable
 from .sections import Figure, Missing
-from .style import DARK, FONT, LIGHT, PAGE
-from .templates import render
 from .verdict import verdict
-from .wording import percent, signed_percent
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ def page(facts: Facts, sections: Sequence[Figure | Missing]) -> str:
     figures = [section for section in sections if isinstance(section, Figure)]
     return render(
         "page.html.jinja",
+        package=__package__,
         title=facts.folder.resolve().name,
         verdict=verdict(facts),
         tiles=_tiles(facts),

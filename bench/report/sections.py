@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from .accuracy_charts import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
-from .drift import Drift
-from .drift_charts import drift_over_time, temperature_over_time
+from ..charts.accuracy import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
+from ..charts.drift import drift_over_time, temperature_over_time
+from ..charts.search import convergence, latency_by_block, score_against_cost
+from ..charts.style import Chart, Palette
+from ..charts.wording import signed_percent
+from ..measuring.drift import Drift
+from ..searching.reading import BEST, FRONT, HISTORY, Search
 from .facts import MEASURED, PREDICTED, Blocks, Facts
-from .search import BEST, FRONT, HISTORY, Search
-from .search_charts import convergence, latency_by_block, score_against_cost
-from .style import Chart, Palette
-from .wording import signed_percent
 
 
 @dataclass(frozen=True)

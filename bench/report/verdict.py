@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...units import count_of, format_ms
-from ..agreement import Agreement
-from ..confidence import LEAST
+from ..charts.wording import percent
+from ..comparing.agreement import Agreement
+from ..comparing.intervals import LEAST
+from ..searching.reading import Search
 from .facts import Facts
-from .search import Search
-from .wording import percent
 
 HOLD, MOSTLY_HOLD = 0.95, 0.8
 """Shares of networks within 10 % from which predictions are said to hold, and mostly to hold."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...atomic import write_text
+from ..charts.figure_file import figure_svg
 from .facts import gather
-from .figure_file import figure_svg
 from .page import page
 from .sections import Figure, sections
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Access, Artifact, Device, RemoteDevice, Setting, Wish
 from zenbench.devices.card import card, cards
 from zenbench.devices.host import cpu

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from zenbench.bench.subjects import NetworkSubject, WorkloadSubject
+from zenbench.bench.measuring.subjects import NetworkSubject, WorkloadSubject
 from zenbench.devices.base import Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms

@@ -14,11 +14,11 @@ from typing import Any
 import onnx
 import pytest
 from zenbench.bench.cli.main import main
-from zenbench.bench.journal import Journal, read
-from zenbench.bench.profiling import profile
-from zenbench.bench.subjects import WorkloadSubject
-from zenbench.bench.tally import Limits
-from zenbench.bench.timing import Recipe
+from zenbench.bench.measuring.journal import Journal, read
+from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.subjects import WorkloadSubject
+from zenbench.bench.profiling.profile import profile
+from zenbench.bench.profiling.progress import Limits
 from zenbench.devices.base import Access, Artifact, Device, Setting, TensorSpec, Wish
 from zenbench.devices.nvidia import tensorrt_build
 from zenbench.devices.nvidia.tensorrt import TensorRtSession

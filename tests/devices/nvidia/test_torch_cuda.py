@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from fake_torch import DEFAULT, LAUNCH_MS, FakeTorch, Gpu
-from zenbench.bench.subjects import WorkloadSubject
+from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Artifact, Device, Setting, Wish
 from zenbench.devices.nvidia import torch_cuda
 from zenbench.devices.registry import device

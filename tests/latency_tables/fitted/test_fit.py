@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from places import DATA
-from zenbench.bench.planning import random_networks
+from zenbench.bench.profiling.plan import random_networks
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
 from zenbench.latency_tables.card import Card

@@ -1,0 +1,1 @@
+"""Figures of accuracy, searches and profiles, drawn once for pages and files."""

@@ -1,0 +1,5 @@
+"""`zenbench tables` and its commands."""
+
+from .listing import command
+
+__all__ = ["command"]

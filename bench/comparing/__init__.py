@@ -1,0 +1,1 @@
+"""Predictions against measurements, runs against runs, proxies against accuracies."""

@@ -1,0 +1,80 @@
+"""Export: a network with its weights as an ONNX or TFLite file, checked against torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...devices.base import Artifact
+from ...zen.network import Network
+from ..measuring.subjects import WEIGHT_SEED, state_arrays
+from .parity import Parity, check_onnx, check_tflite, gaussian
+from .tflite_quantise import read_batches
+from .weights import Array
+
+_IMAGES = 8
+
+
+def export_onnx(
+    network: Network,
+    path: Path,
+    weights: Path | None = None,
+    batch: int = 1,
+    precision: str = "fp32",
+    calibrate: Path | None = None,
+) -> tuple[Artifact, Parity]:
+    """Writes the file with the weights of a torch state dict, or seeded ones, and checks it.
+
+    `calibrate` holds images for int8 (see `read_batches`); a fifth of them, one batch at least, is kept for
+    the check.
+    """
+    from .onnx import write_onnx
+
+    calibration, x = _images(network, batch, precision, calibrate)
+    module = _module(network, weights)
+    artifact = write_onnx(network.graph(), state_arrays(module), path, batch, network, precision, calibration)
+    return artifact, check_onnx(artifact, module, x)
+
+
+def export_tflite(
+    network: Network,
+    path: Path,
+    weights: Path | None = None,
+    batch: int = 1,
+    precision: str = "fp32",
+    calibrate: Path | None = None,
+) -> tuple[Artifact, Parity]:
+    """As `export_onnx`."""
+    from .tflite import write_tflite
+
+    calibration, x = _images(network, batch, precision, calibrate)
+    module = _module(network, weights)
+    as_stored = [np.ascontiguousarray(np.moveaxis(images, 1, -1)) for images in calibration]
+    artifact = write_tflite(network.graph(), state_arrays(module), path, batch, network, precision, as_stored)
+    return artifact, check_tflite(path, module, x, precision)
+
+
+def _images(
+    network: Network, batch: int, precision: str, calibrate: Path | None
+) -> tuple[list[Array], Array]:
+    """Batches to calibrate on, none for Gaussian ones, and the images of the check."""
+    shape = network.graph().input_shape
+    if calibrate is None:
+        # How much noise there is varies from image to image; rounding errors do not.
+        return [], gaussian((batch if precision == "fp32" else _IMAGES * batch, *shape))
+    batches = read_batches(calibrate, batch, shape)
+    kept = max(1, len(batches) // 5)
+    return batches[:-kept], np.concatenate(batches[-kept:])
+
+
+def _module(network: Network, weights: Path | None) -> Any:
+    from ...zen.module import build_module, initialise, load_weights
+
+    module = build_module(network.graph())
+    if weights is None:
+        initialise(module, WEIGHT_SEED)
+    else:
+        load_weights(module, weights)
+    return module

@@ -1,0 +1,1 @@
+"""CSV files of latencies, ours and those of other tools."""

@@ -1,0 +1,1 @@
+"""From a device to rounds and rows: what is timed, how, and what disturbed it."""

@@ -1,0 +1,184 @@
+"""Journal: append-only JSON lines, the source of truth behind a table.
+
+A line is either the head of a sitting (setting, identity, versions, recipe: what all measurements
+after it share) or one measurement. A network's first measurement holds its structure, and its `role` where
+it is `judging`: such a network is never learned from. One process writes at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ...atomic import make_folder
+from ...devices.base import Setting
+from ...errors import TableError, UserError
+from ...latency_tables.row import Role
+from ...zen.network import Network, from_json
+from .measurement import Measurement, Recipe
+
+FORMAT = "zenbench-journal/1"
+_log = logging.getLogger("zenbench")
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One run of a measuring command: the line that heads its measurements.
+
+    What another tool measured has a `source` that says so, no recipe of ours and no reference workload.
+    """
+
+    setting: Setting
+    identity: Mapping[str, str]
+    versions: Mapping[str, str]
+    recipe: Recipe | None
+    reference: str | None
+    started: str
+    source: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"format": FORMAT, **asdict(self)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Sitting:
+        """Raises TableError where the record is not the head of a sitting."""
+        values = {key: value for key, value in data.items() if key != "format"}
+        try:
+            setting, recipe = Setting(**values.pop("setting")), values.pop("recipe")
+            return Sitting(setting=setting, recipe=None if recipe is None else Recipe(**recipe), **values)
+        except (KeyError, TypeError):
+            raise TableError("not the head of a sitting") from None
+
+
+@dataclass
+class History:
+    """What a journal holds.
+
+    `starts`: the place of each sitting's first measurement. `networks` maps the keys of measured networks to
+    them; `judging` are the keys of those that no prediction may learn from.
+    """
+
+    sittings: list[Sitting] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    networks: dict[str, Network] = field(default_factory=dict)
+    judging: set[str] = field(default_factory=set)
+
+    def begin(self, sitting: Sitting) -> None:
+        """What is added from now on was measured in this sitting."""
+        self.sittings.append(sitting)
+        self.starts.append(len(self.measurements))
+
+    def by_sitting(self) -> list[list[Measurement]]:
+        return [self.measurements[start:end] for start, end in pairwise([*self.starts, None])]
+
+    def seconds(self, role: Role) -> float:
+        """How long everything of a role took, in all sittings."""
+        starts = [(datetime.fromisoformat(sitting.started), "") for sitting in self.sittings]
+        ends = [(datetime.fromisoformat(one.time), one.subject) for one in self.measurements]
+        events = sorted([*starts, *ends], key=lambda event: event[0])
+        return sum(
+            (time - before).total_seconds()
+            for (before, _), (time, subject) in pairwise(events)
+            if subject and (subject in self.judging) == (role == "judging")
+        )
+
+
+class Journal:
+    """The journal at a path, open for appending and locked against other writers; closed by `with`."""
+
+    def __init__(self, path: Path) -> None:
+        make_folder(path.parent)
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another zenbench is writing to {path}; wait for it to end or choose another --table"
+            ) from None
+        try:
+            self.history = read(path)
+            _drop_torn_line(path)
+            self._file = path.open("a", encoding="utf-8")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def head(self, sitting: Sitting) -> None:
+        self.history.begin(sitting)
+        self._write(sitting.to_json())
+
+    def append(
+        self, measurement: Measurement, network: Network | None = None, role: Role = "calibrating"
+    ) -> None:
+        """Adds one measurement; a network's structure and role are written with it, once."""
+        self.history.measurements.append(measurement)
+        data = measurement.to_json()
+        if network is not None and measurement.subject not in self.history.networks:
+            self.history.networks[measurement.subject] = network
+            data["network"] = network.to_json()
+            if role == "judging":
+                self.history.judging.add(measurement.subject)
+                data["role"] = role
+        self._write(data)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._lock.release()
+
+    def _write(self, data: Mapping[str, Any]) -> None:
+        # One write and a flush: what is killed after this line has lost nothing before it.
+        self._file.write(json.dumps(data, separators=(",", ":"), allow_nan=False) + "\n")
+        self._file.flush()
+
+
+def read(path: Path) -> History:
+    """Everything in a journal; a torn last line is left out, any other damage is a TableError."""
+    history = History()
+    try:
+        lines = path.read_text("utf-8").split("\n") if path.exists() else [""]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"journal {path} cannot be read: {error}") from None
+    if lines[-1]:
+        _log.warning("dropped the torn last line of %s: its measurement will be repeated", path)
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            _take(json.loads(line), history)
+        except (ValueError, RecursionError, AttributeError, TableError) as error:
+            reason = error if isinstance(error, TableError) else "not valid JSON"
+            raise TableError(
+                f"journal {path} is damaged at line {number} ({reason}); delete that line to keep the rest"
+            ) from None
+    return history
+
+
+def _take(data: dict[str, Any], history: History) -> None:
+    if "format" in data:
+        history.begin(Sitting.from_json(data))
+        return
+    measurement = Measurement.from_json(data)
+    if "network" in data:
+        history.networks[measurement.subject] = from_json(data["network"])
+        if data.get("role") == "judging":
+            history.judging.add(measurement.subject)
+    history.measurements.append(measurement)
+
+
+def _drop_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)

@@ -1,0 +1,165 @@
+"""Recipe, Timing and Measurement: how to repeat, what was read, and what it belongs to.
+
+A measurement is one round of one subject: one untimed run to warm its caches, then several timed ones
+in a row (blocks timed hot add up to their network within a few per cent; timed cold they are a third
+too slow). Rounds of many subjects are interleaved, so that a drift of the machine falls on all alike,
+and a reference workload is timed beside every round, so that it can be divided out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import inf, isfinite
+from statistics import median
+from typing import Any
+
+from ...devices.base import DeviceState, Sample
+from ...errors import TableError, UserError
+
+REFERENCE = (
+    "residual(style=bottleneck,kernel=3,in_channels=128,hidden_channels=64,out_channels=128,"
+    "stride=1,projection=0)@28"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
+    subjects are open at a time with their rounds interleaved.
+
+    A round in which the device throttled or was disturbed is measured again, as long as a subject has had no
+    more than `most_rounds` in all.
+    """
+
+    rounds: int = 5
+    round_ms: float = 10.0
+    min_runs: int = 3
+    max_runs: int = 20
+    window: int = 12
+
+    @property
+    def most_rounds(self) -> int:
+        return 2 * self.rounds
+
+    def adapted(self, changes: Mapping[str, Any]) -> Recipe:
+        """With what a device's card asks for; raises UserError for what is no recipe."""
+        usual = asdict(self)
+        for name, value in changes.items():
+            if name not in usual:
+                raise UserError(f"a device card's recipe has no {name}; it may have {', '.join(usual)}")
+            kinds, kind = ((int,), "whole number") if type(usual[name]) is int else ((int, float), "number")
+            if type(value) not in kinds or not 0 < value <= _MOST:
+                raise UserError(
+                    f"a device card's recipe has {name} = {value!r}; it must be a {kind} above 0, "
+                    f"{_MOST:,} at the most"
+                )
+        return replace(self, **changes)
+
+
+_MOST = 100_000
+"""Of rounds, runs, subjects and ms, so many and no more make sense in a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Raw readings in ms: warm-ups apart, and the reference's median in the same round, where one ran."""
+
+    warmup_ms: tuple[float, ...]
+    samples: tuple[Sample, ...]
+    reference_ms: float | None
+
+    @property
+    def readings(self) -> tuple[float, ...]:
+        """Every number of milliseconds in it."""
+        reference = () if self.reference_ms is None else (self.reference_ms,)
+        return (*self.warmup_ms, *(sample.ms for sample in self.samples), *reference)
+
+    @property
+    def fastest_ms(self) -> float:
+        return min(sample.ms for sample in self.samples)
+
+    @property
+    def median_ms(self) -> float:
+        return median(sample.ms for sample in self.samples)
+
+    @property
+    def runs(self) -> int:
+        return sum(sample.inner_runs for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One round of one subject, or why there is none: exactly one of `timing` and `error` is set.
+
+    `subject` is a workload's key or `network:DIGEST`; `time` is in UTC, ISO 8601.
+    """
+
+    subject: str
+    timing: Timing | None
+    error: str | None
+    before: DeviceState
+    after: DeviceState
+    time: str
+    disturbed: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing speaks against the round."""
+        return not self.throttled and not self.disturbed
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the device said, before or after, that its clocks were held down."""
+        return bool(self.before.throttled or self.after.throttled)
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"subject": self.subject, "time": self.time}
+        if self.timing is not None:
+            data["timing"] = {
+                "warmup_ms": list(self.timing.warmup_ms),
+                "samples": [[sample.ms, sample.inner_runs] for sample in self.timing.samples],
+                "reference_ms": self.timing.reference_ms,
+            }
+        else:
+            data["error"] = self.error
+        if self.disturbed:
+            data["disturbed"] = True
+        for name, state in (("before", self.before), ("after", self.after)):
+            data[name] = {key: value for key, value in asdict(state).items() if value is not None}
+        return data
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Measurement:
+        """Raises TableError where the record is not a measurement."""
+        try:
+            timing = None
+            if "timing" in data:
+                raw = data["timing"]
+                samples = tuple(Sample(float(ms), int(inner)) for ms, inner in raw["samples"])
+                reference = raw["reference_ms"]
+                timing = Timing(
+                    tuple(map(float, raw["warmup_ms"])),
+                    samples,
+                    None if reference is None else float(reference),
+                )
+            before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
+            found = Measurement(
+                str(data["subject"]),
+                timing,
+                data.get("error"),
+                before,
+                after,
+                str(data["time"]),
+                bool(data.get("disturbed")),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise TableError("not a measurement") from None
+        if (timing is None) == (found.error is None) or (timing is not None and not timing.samples):
+            raise TableError("a measurement without readings, or with an error beside them")
+        if timing is not None and not all(0 < ms < inf for ms in timing.readings):
+            raise TableError("a reading that is no time above zero")
+        states = (value for name in ("before", "after") for value in data[name].values())
+        if not all(isfinite(value) for value in states if isinstance(value, float)):
+            raise TableError("a state that is no finite number")
+        return found

@@ -1,0 +1,137 @@
+"""The measuring protocol: windows of subjects whose short rounds are interleaved beside a reference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ...devices.base import Artifact, Device, DeviceState, Session, Setting
+from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
+from ...zen.workload import Workload
+from .disturbance import RECENT, Pace
+from .measurement import REFERENCE, Measurement, Recipe
+from .rounds import rounds_of
+from .subjects import Subject, WorkloadSubject
+
+
+@dataclass(frozen=True)
+class Task:
+    """A subject, how many rounds it still needs, and how many it may take where they are not good."""
+
+    subject: Subject
+    rounds: int
+    most_rounds: int
+
+
+@dataclass
+class _Open:
+    subject: Subject
+    session: Session
+    rounds: int
+    most_rounds: int
+
+
+class Meter:
+    """A device set up for one setting, with the reference workload loaded; closed by `with`."""
+
+    def __init__(
+        self, device: Device, setting: Setting, recipe: Recipe, earlier: Sequence[Measurement] = ()
+    ) -> None:
+        """`earlier` ones of the same setting tell its pace from the start."""
+        self._device, self._setting, self.recipe = device, setting, recipe
+        self._pace = Pace(earlier, RECENT)
+        self._rounds = rounds_of(device, setting)
+        self._resources = ExitStack()
+        self._resources.callback(self._rounds.close)
+        try:
+            folder = Path(self._resources.enter_context(_folder()))
+            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(
+                folder, setting, device.accepts[0]
+            )
+            (opened,) = self._rounds.open([reference])
+            self._reference = self._resources.enter_context(closing(_session(opened)))
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._resources.close()
+
+    def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
+        """Measures the tasks together, a round of each in turn; a failure is yielded once.
+
+        A round in which the device throttled or was disturbed is yielded too, and taken again.
+        """
+        with ExitStack() as resources:
+            folder = Path(resources.enter_context(_folder()))
+            artifacts: list[tuple[Task, Artifact]] = []
+            for task in tasks:
+                try:
+                    artifacts.append((task, self._artifact(task.subject, folder)))
+                except DeviceError as error:
+                    yield self._failed(task.subject, error)
+            waiting: list[_Open] = []
+            opened = self._rounds.open([artifact for _, artifact in artifacts])
+            for (task, _), session in zip(artifacts, opened, strict=True):
+                if isinstance(session, DeviceError):
+                    yield self._failed(task.subject, session)
+                else:
+                    resources.enter_context(closing(session))
+                    waiting.append(_Open(task.subject, session, task.rounds, task.most_rounds))
+            while waiting:
+                for entry in list(waiting):
+                    try:
+                        measurement = self._round(entry)
+                    except DeviceBrokenError as error:
+                        yield self._failed(entry.subject, error)
+                        raise
+                    except DeviceUnavailableError:
+                        raise
+                    except DeviceError as error:
+                        measurement = self._failed(entry.subject, error)
+                        entry.rounds = 0
+                    entry.most_rounds -= 1
+                    entry.rounds -= measurement.good
+                    if entry.rounds <= 0 or entry.most_rounds <= 0:
+                        waiting.remove(entry)
+                    yield measurement
+
+    def _artifact(self, subject: Subject, folder: Path) -> Artifact:
+        artifact = subject.artifact(folder, self._setting, self._device.accepts[0])
+        if artifact.format not in self._device.accepts:
+            raise DeviceError(
+                f"{self._device.name} through {self._setting.runtime} takes "
+                f"{' or '.join(self._device.accepts)} files, not {artifact.format}"
+            )
+        return artifact
+
+    def _round(self, entry: _Open) -> Measurement:
+        before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe)
+        measurement = Measurement(entry.subject.key, timing, None, before, after, _now())
+        self._pace.see(measurement)
+        return replace(measurement, disturbed=self._pace.disturbed(measurement))
+
+    def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
+        unknown = DeviceState()
+        return Measurement(subject.key, None, str(error), unknown, unknown, _now())
+
+
+def _session(opened: Session | DeviceError) -> Session:
+    if isinstance(opened, DeviceError):
+        raise opened
+    return opened
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="zenbench-")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

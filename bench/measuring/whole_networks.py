@@ -1,0 +1,124 @@
+"""Whole networks, measured: rows of `measured.csv`, all raw samples in a journal beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ...devices.base import Device, Setting
+from ...zen.network import Network
+from ..latency_files.latency_rows import LatencyRow
+from ..networks.reading import Given
+from ..profiling.profile import new_sitting
+from .aggregation import Round, rounds_by_subject, row_of, usual_clock_ms
+from .journal import History, Journal
+from .measurement import Measurement, Recipe
+from .meter import Meter, Task
+from .subjects import subject_of
+
+RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)
+
+
+def measure(
+    device: Device,
+    setting: Setting,
+    given: Sequence[Given],
+    journal: Journal,
+    report: Callable[[int], None] = lambda rounds: None,
+    recipe: Recipe = RECIPE,
+) -> list[LatencyRow]:
+    """Measures networks in interleaved rounds; a network that fails gives a row with its error.
+
+    `report` is told the number of rounds measured so far. The journal may hold sittings of other settings:
+    rows come from this one alone.
+    """
+    unique = list(dict.fromkeys(given))
+    taken: list[Measurement] = []
+    with Meter(device, setting, recipe) as meter:
+        sitting = new_sitting(device, setting, recipe)
+        journal.head(sitting)
+        for start in range(0, len(unique), recipe.window):
+            window = unique[start : start + recipe.window]
+            networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
+            tasks = [Task(subject_of(item), recipe.rounds, recipe.most_rounds) for item in window]
+            for measurement in meter.window(tasks):
+                journal.append(measurement, networks.get(measurement.subject))
+                taken.append(measurement)
+                report(len(taken))
+    rounds = rounds_by_subject([taken])
+    reference_ms, errors = usual_clock_ms(rounds), _errors(taken)
+    keys = [subject_of(item).key for item in unique]
+    rows = [
+        _row(item, rounds.get(key, []), errors.get(key), setting, reference_ms)
+        for item, key in zip(unique, keys, strict=True)
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in sitting.versions.items())
+    return [replace(row, versions=versions) for row in rows]
+
+
+def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
+    """The rows of a profile's judging networks, in the order they were first measured; its last setting."""
+    rounds, errors = rounds_by_subject(history.by_sitting()), _errors(history.measurements)
+    setting = history.sittings[-1].setting
+    return [
+        _row(network, rounds.get(key, []), errors.get(key), setting, reference_ms, _visits)
+        for key, network in history.networks.items()
+        if key in history.judging
+    ]
+
+
+def _errors(measurements: Sequence[Measurement]) -> dict[str, str]:
+    """Of each subject that failed, its first error."""
+    failed = [(one.subject, one.error) for one in measurements if one.error is not None]
+    return dict(reversed(failed))
+
+
+_Halves = tuple[list[Round], list[Round]]
+
+
+def _every_other(rounds: list[Round]) -> _Halves:
+    """So that both halves see the whole sitting."""
+    return rounds[::2], rounds[1::2]
+
+
+def _visits(rounds: list[Round]) -> _Halves:
+    """So that each half is a network loaded anew."""
+    middle = (len(rounds) + 1) // 2
+    return rounds[:middle], rounds[middle:]
+
+
+def _row(
+    item: Given,
+    rounds: list[Round],
+    error: str | None,
+    setting: Setting,
+    reference_ms: float | None,
+    halves_of: Callable[[list[Round]], _Halves] = _every_other,
+) -> LatencyRow:
+    """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
+    network = item if isinstance(item, Network) else item.network
+    row = LatencyRow(
+        network=str(item),
+        digest=network.digest if network else subject_of(item).key,
+        resolution=network.resolution if network else None,
+        classes=network.classes if network else None,
+        device=setting.device,
+        setting=str(setting),
+    )
+    if error is not None or not rounds:
+        return replace(row, error=error or "not measured")
+    whole = row_of(rounds, reference_ms)
+    halves = [row_of(half, reference_ms).latency_ms if half else None for half in halves_of(rounds)]
+    return replace(
+        row,
+        latency_ms=whole.latency_ms,
+        latency_per_image_ms=whole.latency_ms / setting.batch,
+        std_ms=whole.std_ms,
+        reference_ms=reference_ms,
+        half_a_ms=halves[0],
+        half_b_ms=halves[1],
+        spread=whole.spread,
+        rounds=whole.rounds,
+        runs=whole.runs,
+        verdict=whole.verdict,
+    )

@@ -1,0 +1,1 @@
+"""Networks as a user gives them: texts, names and files."""

@@ -1,0 +1,141 @@
+"""Reading networks: structure strings, cells, files, search results, ONNX and TFLite files, `zoo:` names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import NetworkError, UserError
+from ...zen.families import PREFIX, zoo, zoo_names
+from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
+from ...zen.network import Network, from_json, parse_text
+from ..csv_file import read_csv
+from ..measuring.subjects import FileSubject
+
+Given = Network | FileSubject
+
+ALL = f"{PREFIX}all"
+"""Stands for every known network."""
+
+
+def read_all(
+    arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
+) -> list[Given]:
+    """Every network named on the command line or, one a line or a row, in a file; at least one."""
+    texts: list[tuple[str, int | None, int | None]] = [(text, None, None) for text in arguments]
+    if file:
+        texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
+    if not texts:
+        raise UserError(
+            "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
+        )
+    return [
+        read(name, resolution or own_resolution, classes or own_classes)
+        for text, own_resolution, own_classes in texts
+        for name in _expanded(text)
+    ]
+
+
+def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
+    """One network, its resolution and classes replaced where given; an ONNX or TFLite file stays as it is."""
+    text = text.strip()
+    path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
+    found = spelled(text) if path is None else _read_file(path)
+    if isinstance(found, FileSubject):
+        return found
+    sizes = (resolution or found.resolution, classes or found.classes)
+    if sizes == (found.resolution, found.classes):
+        return found
+    return replace(found, resolution=sizes[0], classes=sizes[1])
+
+
+def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:
+    """The networks, where a foreign file will not do."""
+    networks = []
+    for item in given:
+        network = item.network if isinstance(item, FileSubject) else item
+        if network is None:
+            raise UserError(
+                f"{item} was not written by zenbench, so it can be measured but not {purpose}; "
+                "give its structure string instead"
+            )
+        networks.append(network)
+    return networks
+
+
+def _expanded(text: str) -> Sequence[str]:
+    return [PREFIX + name for name in zoo_names()] if text.strip() == ALL else [text]
+
+
+def spelled(text: str) -> Network:
+    """The network that a text spells or names, without a look at files."""
+    if text.startswith(PREFIX):
+        return zoo(text)
+    return cell_network(text) if text.startswith(CELL_PREFIX) else parse_text(text)
+
+
+def _path(text: str) -> Path | None:
+    """The file a text names; None where it reads like a structure."""
+    path = Path(text)
+    try:
+        if path.is_file():
+            return path
+    except OSError:  # a structure string can be longer than a file name may be
+        return None
+    if "(" not in text and (path.suffix or "/" in text):
+        raise UserError(f"there is no file {text}")
+    return None
+
+
+def _read_file(path: Path) -> Given:
+    if path.suffix in (".onnx", ".tflite"):
+        return FileSubject.read(path)
+    try:
+        text = path.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text: {error}") from None
+    try:
+        return _from_json_text(text) if text.startswith("{") else spelled(text)
+    except NetworkError as error:
+        raise NetworkError(f"{path}: {error}") from None
+
+
+def _from_json_text(text: str) -> Network:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NetworkError(f"not valid JSON ({error})") from None
+    if "score" not in data or not isinstance(data.get("network"), str):
+        return from_json(data)
+    sizes = {key: data.get(key) for key in ("resolution", "classes")}  # a search's result.json
+    if not all(type(size) is int for size in sizes.values()):
+        raise NetworkError("a result's resolution and classes must be whole numbers")
+    return replace(spelled(data["network"]), **sizes)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    text = _text(file)
+    return (line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#"))
+
+
+def _rows(file: Path) -> list[tuple[str, int | None, int | None]]:
+    """The column `network` of a CSV file, with those of the resolution and the classes where it has them."""
+    table = read_csv(file)
+    if "network" not in table.columns or not table.records:
+        raise UserError(f"{file} holds no networks; it needs a column 'network' and a row for each")
+    found = []
+    for record in table.records:
+        text = table.text(record, "network")
+        if not text:
+            raise UserError(f"{table.place(record)} names no network")
+        found.append((text, table.whole(record, "resolution"), table.whole(record, "classes")))
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {error}") from None

@@ -1,0 +1,183 @@
+"""Tally: what of a profile is done and what is still to do, counted over its whole journal."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+
+from ...latency_tables.row import Role
+from ...zen.network import Network
+from ...zen.workload import Workload
+from ..measuring.journal import History
+from ..measuring.measurement import Measurement, Recipe
+from ..measuring.meter import Task
+from ..measuring.subjects import Subject, is_network_key, subject_of
+
+JUDGING_VISITS = 4
+"""A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
+changes is then part of its truth."""
+FIRST_VISITS = 1 / JUDGING_VISITS
+"""The share of a run at which each judging network is to have been visited once."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a profile is: counts of what has all its rounds, and of failures, in the whole journal.
+
+    `judges` are those visited once at least. `seconds`: how long this run has taken, without its judging.
+    `share`: how much of the limits is used up; from 1 on the profile ends.
+    """
+
+    workloads: int
+    networks: int
+    failed: int
+    judges: int
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a profile stops: at so many workloads in the journal, failed ones too, or after so long; None is
+    free."""
+
+    workloads: int | None = None
+    seconds: float | None = None
+
+    def share(self, workloads: int, seconds: float) -> float:
+        """How much of them is used up."""
+        shares = [0.0]
+        if self.seconds is not None:
+            shares.append(seconds / self.seconds if self.seconds > 0 else 1.0)
+        if self.workloads is not None:
+            shares.append(workloads / self.workloads)
+        return max(shares)
+
+
+class Tally:
+    """Rounds taken and rounds wanted, by subject."""
+
+    def __init__(
+        self, history: History, recipe: Recipe, limits: Limits, judges: Sequence[Network] = ()
+    ) -> None:
+        self._recipe, self._limits = recipe, limits
+        self._judging = history.judging | {subject_of(network).key for network in judges}
+        self._started = monotonic()
+        self.judging_seconds = 0.0
+        self._good: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._failed: set[str] = set()
+        # What has all its rounds. Kept up to date, not counted anew: progress is asked for after every round.
+        self._workloads: set[str] = set()
+        self._networks: set[str] = set()
+        for measurement in history.measurements:
+            self.add(measurement)
+
+    def add(self, measurement: Measurement) -> None:
+        key = measurement.subject
+        if measurement.error is not None:
+            self._failed.add(key)
+        else:
+            self._taken[key] += 1
+            self._good[key] += measurement.good
+        whole = self._networks if is_network_key(key) else self._workloads
+        if key in self._failed:
+            whole.discard(key)
+        elif not self.missing(key):
+            whole.add(key)
+
+    def role(self, key: str) -> Role:
+        return "judging" if key in self._judging else "calibrating"
+
+    def wants(self, item: Workload | Network) -> bool:
+        """Whether something is to be measured to learn from."""
+        key = subject_of(item).key
+        return key not in self._judging and self.missing(key)
+
+    def task(self, subject: Subject) -> Task:
+        """The next visit to a subject."""
+        key = subject.key
+        rounds = min(self._recipe.rounds, self._wanted(key) - self._good[key])
+        return Task(subject, rounds, self._most(key) - self._taken[key])
+
+    def missing(self, key: str) -> bool:
+        """Whether a subject needs more rounds; not once it has failed or was never quiet."""
+        if key in self._failed or self._taken[key] >= self._most(key):
+            return False
+        return self._good[key] < self._wanted(key)
+
+    def visits_left(self, key: str) -> int:
+        left = (self._wanted(key) - self._good[key]) / self._recipe.rounds
+        return ceil(left) if self.missing(key) else 0
+
+    def _visits(self, key: str) -> int:
+        return JUDGING_VISITS if key in self._judging else 1
+
+    def _wanted(self, key: str) -> int:
+        return self._recipe.rounds * self._visits(key)
+
+    def _most(self, key: str) -> int:
+        return self._recipe.most_rounds * self._visits(key)
+
+    @property
+    def window(self) -> int:
+        return self._recipe.window
+
+    def window_size(self) -> int:
+        if self._limits.workloads is None:
+            return self._recipe.window
+        return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
+
+    def reached(self) -> bool:
+        return self.progress().share >= 1
+
+    def progress(self) -> Progress:
+        workloads = len(self._workloads)
+        judges = sum(self._good[key] >= self._recipe.rounds for key in self._judging)
+        seconds = monotonic() - self._started - self.judging_seconds
+        # A network that failed is no workload less to learn from.
+        failed_workloads = sum(not is_network_key(key) for key in self._failed)
+        return Progress(
+            workloads=workloads,
+            networks=len(self._networks - self._judging),
+            failed=len(self._failed),
+            judges=judges,
+            seconds=seconds,
+            share=self._limits.share(workloads + failed_workloads, seconds),
+        )
+
+
+class Visits:
+    """The visits to judging networks that are left, first all first ones, then all second ones; false once
+    there are none."""
+
+    def __init__(self, judges: Sequence[Network], tally: Tally) -> None:
+        self._tally = tally
+        self._queue = deque(
+            network
+            for left in range(JUDGING_VISITS, 0, -1)
+            for network in judges
+            if tally.visits_left(subject_of(network).key) >= left
+        )
+        self._total = len(self._queue)
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def due(self, share: float) -> list[Network]:
+        """The window of judges to measure now, so that they are as far as the whole profile, none twice.
+
+        Empty until half a window is due, so that their rounds are interleaved, or all is.
+        """
+        count = ceil(min(share, 1.0) * self._total) - (self._total - len(self._queue))
+        found: list[Network] = []
+        window = self._tally.window
+        if share >= 1 or count >= window // 2:
+            while self._queue and len(found) < min(count, window) and self._queue[0] not in found:
+                network = self._queue.popleft()
+                if self._tally.missing(subject_of(network).key):
+                    found.append(network)
+        return found

@@ -1,0 +1,1 @@
+"""The files of a search: its folder, its record, its results."""

@@ -1,0 +1,1 @@
+"""Tables built, opened, fitted, imported and exported."""

@@ -1,0 +1,39 @@
+"""Where a network's predicted milliseconds go, workload by workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...latency_tables.predictor import Predictor
+from ...zen.network import Network
+from ...zen.workload import Workload
+
+
+@dataclass(frozen=True)
+class BlockLatency:
+    """One workload of a network, which holds it `times`; `ms` is for one of them.
+
+    `share`: of all of them in the plain sum of the network. `source`: measured, learned, modelled or fitted.
+    """
+
+    workload: Workload
+    times: int
+    ms: float
+    std_ms: float
+    share: float
+    source: str
+
+
+def block_latencies(model: Predictor, network: Network) -> list[BlockLatency]:
+    """One entry a different workload, in the network's order."""
+    card = model.table.card
+    unmeasured = "learned" if card.model is None else card.provenance
+    workloads = network.workloads()
+    sum_ms = sum(model.block(workload).ms for workload in workloads)
+    found = []
+    for workload in dict.fromkeys(workloads):
+        part, times = model.block(workload), workloads.count(workload)
+        source = "measured" if part.measured_ms else unmeasured
+        share = times * part.ms / sum_ms
+        found.append(BlockLatency(workload, times, part.ms, part.variance**0.5, share, source))
+    return found

@@ -1,0 +1,135 @@
+"""From files of other tools to a journal and its table, or to a table alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from ....devices.base import DeviceState, Sample, Setting
+from ....errors import DeviceError, TableError, UserError
+from ....latency_tables.card import Card
+from ....latency_tables.table import LatencyTable
+from ....latency_tables.table_files import card_path, networks_path
+from ....zen.network import Network
+from ....zen.workload import Workload
+from ...measuring.journal import Journal, Sitting
+from ...measuring.measurement import Measurement, Timing
+from ...measuring.subjects import subject_of
+from ...profiling.profile import build_table, journal_path, utc_now
+from .block_yaml import BlockTable
+from .trtexec import Trace
+
+MOST_ROUNDS = 10
+"""A trace is cut into so many stretches, so that a drift within it shows as spread between rounds."""
+
+_EMPTY = DeviceState()
+
+
+@dataclass(frozen=True)
+class Given:
+    """One file and the network or workload that it is a measurement of."""
+
+    path: Path
+    item: Network | Workload
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.item).key
+
+
+def timings_of_trace(trace: Trace) -> list[Timing]:
+    """A trace as rounds: consecutive stretches of as many runs, the warm-up with the first."""
+    runs = trace.runs_ms
+    rounds = min(MOST_ROUNDS, len(runs))
+    bounds = [len(runs) * index // rounds for index in range(rounds + 1)]
+    return [
+        Timing(
+            trace.warmup_ms if start == 0 else (),
+            tuple(Sample(ms) for ms in runs[start:end]),
+            reference_ms=None,
+        )
+        for start, end in pairwise(bounds)
+    ]
+
+
+def timing_of_log(text: str, path: Path, setting: Setting) -> Timing:
+    """A log of benchmark_model as one round: it prints means, never single runs."""
+    from ....devices.android import benchmark_model
+    from ....devices.android.phone import DELEGATES
+
+    if setting.runtime not in DELEGATES:
+        raise UserError(
+            f"benchmark_model runs by {', '.join(DELEGATES)}, not '{setting.runtime}'; "
+            "give the --runtime of the log"
+        )
+    delegate = DELEGATES[setting.runtime]
+    try:
+        report = benchmark_model.read(text, 0, delegate)
+    except DeviceError as error:
+        raise TableError(f"{path}: {error}") from None
+    applied = re.search(r"Explicitly applied (\w+) delegate", text)
+    if delegate == "none" and applied:
+        raise UserError(
+            f"{path} ran with the {applied[1]} delegate, so its --runtime is not {setting.runtime}"
+        )
+    threads = re.search(r"Num threads: \[(\d+)\]", text)
+    if threads and int(threads[1]) != setting.threads:
+        raise UserError(f"{path} ran with {threads[1]} threads; give --threads {threads[1]}")
+    return Timing((report.warmup.ms,), (report.measured,), reference_ms=None)
+
+
+def import_timings(
+    files: Sequence[tuple[Given, Sequence[Timing]]], setting: Setting, out: Path
+) -> LatencyTable:
+    """Writes the journal and its table."""
+    check_new(out)
+    paths = [given.path for given, _ in files]
+    sitting = Sitting(setting, {}, {}, None, None, utc_now(), source_of(paths))
+    with Journal(journal_path(out)) as journal:
+        journal.head(sitting)
+        for given, timings in files:
+            network = given.item if isinstance(given.item, Network) else None
+            for timing in timings:
+                measurement = Measurement(given.subject, timing, None, _EMPTY, _EMPTY, sitting.started)
+                journal.append(measurement, network)
+        table = build_table(journal.history)
+    table.save(out)
+    return table
+
+
+def import_blocks(blocks: BlockTable, path: Path, setting: Setting, out: Path) -> LatencyTable:
+    """Writes the table; there is no journal, for the file holds no single runs."""
+    check_new(out)
+    card = Card(setting, "measured", {}, {}, {}, None, None, utc_now(), source_of([path]))
+    table = LatencyTable(card, blocks.rows)
+    table.save(out)
+    return table
+
+
+def check_named(setting: Setting) -> None:
+    """Raises UserError for names that a setting's text or a device's folder cannot hold."""
+    Setting.parse(setting.device, str(setting))
+    if not all(character.isalnum() or character in "._-" for character in setting.device):
+        raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
+
+
+def check_new(out: Path) -> None:
+    """Raises UserError where a table, or a part of one, is there already."""
+    for path in (out, card_path(out), networks_path(out), journal_path(out)):
+        if path.exists():
+            raise UserError(f"{path} exists already; choose another --out")
+
+
+def source_of(paths: Sequence[Path]) -> str:
+    """What a card says of where its numbers come from: every file by name and digest, each once."""
+    digests: dict[str, Path] = {}
+    for path in paths:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest in digests:
+            raise UserError(f"{path} holds the same as {digests[digest]}; a measurement counts once")
+        digests[digest] = path
+    return "imported from " + ", ".join(f"{path.name} (sha256 {digest})" for digest, path in digests.items())

@@ -1,0 +1,226 @@
+"""ONNX files of others: what is read computes and costs the same, and the rest is refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from zenbench.bench.export.checked import export_onnx
+from zenbench.bench.networks.onnx_graph import graph_of_onnx
+from zenbench.errors import NetworkError, UserError
+from zenbench.zen.cost import graph_cost
+from zenbench.zen.families import zoo
+from zenbench.zen.families.nas_bench_201 import cell_network
+from zenbench.zen.graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply, Op
+from zenbench.zen.importing.assembler import convolutions_without_norm, require_batch_norm
+from zenbench.zen.module import build_module
+from zenbench.zen.network import Network, parse_text
+
+NETWORKS = {
+    "plain": parse_text(
+        "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,2)SuperResIDWE2K5(16,8,1,16,1)", 32, 10
+    ),
+    "gated": replace(zoo("zennet-400m-se"), resolution=32),
+}
+CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+RNG = np.random.default_rng(0)
+
+
+class Made:
+    """A small ONNX file by hand: an image of 4 x 8 x 8, nodes and weights one after the other."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: dict[str, NDArray[Any]] = {}
+        self.last = "image"
+
+    def weight(self, *shape: int) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights[name] = (0.5 + RNG.random(shape)).astype(np.float32)
+        return name
+
+    def numbers(self, *values: float, kind: type = np.int64) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights[name] = np.asarray(values if len(values) > 1 or kind is np.int64 else values[0], kind)
+        return name
+
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Reads the last tensor where no inputs are given; its output becomes the last tensor."""
+        self.last = f"t{len(self.nodes)}"
+        before = f"t{len(self.nodes) - 1}" if self.nodes else "image"
+        self.nodes.append(helper.make_node(kind, inputs or [before], [self.last], **attributes))
+        return self.last
+
+    def conv(self, x: str, channels: int, out: int, kernel: int, **more: Any) -> str:
+        pads = [(kernel - 1) // 2] * 4
+        return self.node("Conv", x, self.weight(out, channels, kernel, kernel), **{"pads": pads, **more})
+
+    def norm(self, x: str, channels: int) -> str:
+        return self.node("BatchNormalization", x, *(self.weight(channels) for _ in range(4)))
+
+    def model(self, batch: int | str = 1, extent: int | str = 8) -> onnx.ModelProto:
+        image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 4, extent, extent])
+        output = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, [None, None])
+        weights = [numpy_helper.from_array(array, name) for name, array in self.weights.items()]
+        graph = helper.make_graph(self.nodes, "made", [image], [output], weights)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def everything() -> Made:
+    """Every operator that can be read, at least once."""
+    made = Made()
+    stem = made.norm(made.conv("image", 4, 6, 3), 6)
+    x = made.node("Mul", stem, made.node("Sigmoid"))
+    shared = made.node("Identity", made.weight(6, 6, 5, 5))
+    y = made.norm(made.node("Conv", x, shared, pads=[2] * 4), 6)
+    y = made.node("Clip", y, made.numbers(0.0, kind=np.float32), made.numbers(6.0, kind=np.float32))
+    gate = made.conv(made.node("GlobalAveragePool"), 6, 6, 1)
+    gate = made.node("HardSigmoid", alpha=1 / 6)
+    y = made.conv(made.node("Mul", gate, y), 6, 6, 1)
+    x = made.node("HardSwish", made.node("Add", x, y))
+    x = made.node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    x = made.node("Concat", x, made.node("AveragePool", x, kernel_shape=[3, 3], pads=[1] * 4), axis=1)
+    scaled = made.node("Mul", x, made.weight(12, 1, 1))
+    x = made.node("Relu", made.node("Add", made.weight(12, 1, 1), scaled))
+    made.node("Sum", x, made.node("Dropout", x), made.node("Identity", x))
+    made.node("ReduceMean", axes=[2, 3], keepdims=1)
+    made.node("Reshape", made.last, made.numbers(1, -1))
+    made.node("Add", made.node("MatMul", made.last, made.weight(12, 5)), made.weight(5))
+    made.node("Gemm", made.node("Relu"), made.weight(3, 5), made.weight(3), transB=1)
+    return made
+
+
+def result(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: x})[0]
+    return found
+
+
+@torch.no_grad()
+def same_result(model: onnx.ModelProto, graph: Graph, weights: list[list[NDArray[Any]]]) -> None:
+    """The graph's module, given the weights in order, computes what onnxruntime computes."""
+    module = build_module(graph)
+    kinds = (Conv, BatchNorm, Linear)
+    for op, arrays in zip((op for op in graph.ops if isinstance(op, kinds)), weights, strict=True):
+        layer = module.get_submodule(op.name)
+        names = ("weight", "bias", "running_mean", "running_var")
+        for name, array in zip(names, arrays, strict=False):
+            target: torch.Tensor = getattr(layer, name)
+            target.copy_(torch.from_numpy(array.copy()).reshape(target.shape))
+    x = RNG.standard_normal((1, *graph.input_shape), dtype=np.float32)
+    assert np.allclose(module(torch.from_numpy(x)).numpy(), result(model, x), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_an_exported_file_gives_its_graph_back_without_batch_norm(network: Network, tmp_path: Path) -> None:
+    export_onnx(network, tmp_path / "n.onnx")
+    graph, ours = graph_of_onnx(tmp_path / "n.onnx"), network.graph()
+
+    def form(graph: Graph) -> list[Op]:
+        bare = [replace(op, name="", inputs=()) for op in graph.ops if not isinstance(op, BatchNorm)]
+        return [replace(op, bias=True) if isinstance(op, Conv) else op for op in bare]
+
+    assert form(graph) == form(ours)
+    assert form(graph.trunk()) == form(ours.trunk())
+    assert graph_cost(graph).macs == graph_cost(ours).macs
+    model = onnx.load(str(tmp_path / "n.onnx"))
+    arrays = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    same_result(model, graph, [[w, b] for w, b in zip(arrays[::2], arrays[1::2], strict=True)])
+    with pytest.raises(NetworkError, match=r"batch norm after them .* proxy phi"):
+        require_batch_norm(graph, "n.onnx")
+
+
+def test_a_norm_that_could_not_be_folded_is_seen(tmp_path: Path) -> None:
+    network = cell_network(CELL, resolution=8)
+    export_onnx(network, tmp_path / "cell.onnx")
+    graph = graph_of_onnx(tmp_path / "cell.onnx")
+    assert sum(isinstance(op, BatchNorm) for op in graph.ops) == 1
+    assert graph_cost(graph).macs == graph_cost(network.graph()).macs
+
+
+def test_a_file_by_hand_is_read_whole() -> None:
+    made = everything()
+    model = made.model()
+    graph = graph_of_onnx(model)
+    functions = [op.function for op in graph.ops if isinstance(op, Activation)]
+    assert functions == ["swish", "relu6", "hard-sigmoid", "hard-swish", "relu", "relu"]
+    assert [op.residual for op in graph.ops if isinstance(op, Add)] == [True, False]
+    (gated,) = (op for op in graph.ops if isinstance(op, Multiply))
+    assert graph.shape_of(gated.inputs[1]) == (6, 1, 1)
+    assert not convolutions_without_norm(graph)
+    w = made.weights
+    unit = [np.zeros(12, np.float32), np.full(12, 1 - 1e-5, np.float32)]
+    layers = [[w["w0"]], [w[f"w{i}"] for i in range(1, 5)], [w["w5"]], [w[f"w{i}"] for i in range(6, 10)]]
+    layers += [[w["w12"]], [w["w13"]], [w["w14"], w["w15"], *unit]]
+    layers += [[w["w17"].T, w["w18"]], [w["w19"], w["w20"]]]
+    same_result(model, graph, layers)
+
+
+def test_batch_may_be_free_but_extents_may_not(tmp_path: Path) -> None:
+    made = everything()
+    assert graph_of_onnx(made.model(batch="N")) == graph_of_onnx(made.model(batch=7))
+    with pytest.raises(NetworkError, match="'image' has no fixed channels, height and width"):
+        graph_of_onnx(made.model(extent="H"))
+
+
+BAD: dict[str, Callable[[Made], Any]] = {
+    "a Softmax, cannot be read": lambda m: m.node("Softmax"),
+    "a Shape, makes shapes depend on the input": lambda m: m.node("Shape"),
+    "dilation 2; only dilation 1": lambda m: m.conv("image", 4, 4, 3, dilations=[2, 2]),
+    "padding 0; make the kernel odd": lambda m: m.conv("image", 4, 4, 3, pads=[0] * 4),
+    "padding 1 x 1 x 0 x 0; make it the same": lambda m: m.conv("image", 4, 4, 3, pads=[1, 1, 0, 0]),
+    "pads by auto_pad SAME_UPPER": lambda m: m.node(
+        "Conv", "image", m.weight(4, 4, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]
+    ),
+    "kernel 1 x 3; make it the same": lambda m: m.node("Conv", "image", m.weight(4, 4, 1, 3)),
+    "computes its weights": lambda m: m.node("Conv", "image", m.node("Relu")),
+    "alpha 0.2 and beta 0.5": lambda m: m.node("HardSigmoid"),
+    "clips to 0.0 and 1.0": lambda m: m.node(
+        "Clip", "image", m.numbers(0.0, kind=np.float32), m.numbers(1.0, kind=np.float32)
+    ),
+    "adds a constant": lambda m: m.node("Add", "image", m.weight(1, 4, 1, 1)),
+    "multiplies by a constant": lambda m: m.node("Mul", "image", m.weight(1)),
+    "multiplied by a constant without a bias": lambda m: m.node(
+        "Relu", m.node("Mul", "image", m.weight(4, 1, 1))
+    ),
+    "joins along axis 2": lambda m: m.node("Concat", "image", "image", axis=2),
+    "averages over its padding too": lambda m: m.node(
+        "AveragePool", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1
+    ),
+    "only height and width together": lambda m: m.node("ReduceMean", axes=[1]),
+    "only flattening": lambda m: m.node("Reshape", "image", m.numbers(1, 2, 2, 64)),
+    "flatten it before": lambda m: m.node("Gemm", "image", m.weight(4, 4), m.weight(4)),
+    "without bias; give it one": lambda m: m.node("Gemm", m.node("Flatten"), m.weight(256, 4)),
+    "the ONNX file is damaged": lambda m: m.node("Concat", "image", "image"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_what_cannot_be_read_is_named_with_what_would_help(fault: str) -> None:
+    made = Made()
+    BAD[fault](made)
+    with pytest.raises(NetworkError, match=fault) as caught:
+        graph_of_onnx(made.model())
+    assert "\n" not in str(caught.value)
+
+
+def test_several_inputs_are_refused() -> None:
+    model = everything().model()
+    model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+    with pytest.raises(NetworkError, match="2 inputs and 1 outputs; it must have one of each"):
+        graph_of_onnx(model)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_text("garbage")
+    with pytest.raises(NetworkError, match=r"bad\.onnx is not an ONNX file"):
+        graph_of_onnx(tmp_path / "bad.onnx")
+    with pytest.raises(UserError, match=r"none\.onnx cannot be read"):
+        graph_of_onnx(tmp_path / "none.onnx")

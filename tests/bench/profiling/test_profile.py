@@ -1,0 +1,274 @@
+"""Profiling on the simulated device: resumes, records failures, builds tables that predict."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from zenbench.bench.measuring.journal import History, Journal, read
+from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.subjects import WorkloadSubject
+from zenbench.bench.measuring.whole_networks import judged
+from zenbench.bench.profiling.plan import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
+from zenbench.bench.profiling.profile import build_table, journal_path, profile
+from zenbench.bench.profiling.progress import JUDGING_VISITS, Limits, Progress
+from zenbench.devices.base import Artifact, Device, Wish
+from zenbench.devices.card import cards
+from zenbench.devices.simulated import SimulatedDevice, true_ms
+from zenbench.errors import DeviceError, TableError
+from zenbench.latency_tables.measured.model import TableModel
+from zenbench.latency_tables.table import LatencyTable
+from zenbench.zen.families import zoo
+from zenbench.zen.network import Network
+from zenbench.zen.space import spaces
+from zenbench.zen.workload import Workload
+
+RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
+SPACE = [spaces()["mobilenet"]]
+
+
+def items(journal: Journal | None = None) -> Iterator[Workload | Network]:
+    return plan(SPACE, [32], 0, journal.history if journal else History())
+
+
+def run(path: Path, blocks: int, device: Device | None = None, **options: object) -> list[Progress]:
+    device = device or SimulatedDevice(cards()["simulated"])
+    seen: list[Progress] = []
+    with Journal(path) as journal:
+        setting = device.setting(options.pop("wish", Wish()))  # type: ignore[arg-type]
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), seen.append)
+    return seen
+
+
+def rounds_by_subject(path: Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for measurement in read(path).measurements:
+        counts[measurement.subject] = counts.get(measurement.subject, 0) + 1
+    return counts
+
+
+def test_plan_is_seeded_endless_and_mixes_in_networks() -> None:
+    first = list(islice(items(), 60))
+    assert first == list(islice(items(), 60))
+    assert [isinstance(item, Network) for item in first[:NETWORK_EVERY]] == [False] * (NETWORK_EVERY - 1) + [
+        True
+    ]
+    assert first != list(islice(plan(SPACE, [32], 1, History()), 60))
+
+
+def test_plan_takes_no_workload_twice_and_covers_every_stratum_early() -> None:
+    workloads = list(islice(stratified_workloads(list(spaces().values()), [224, 32], 0), 400))
+    assert len(set(workloads)) == 400
+    strata = [stratum(workload) for workload in workloads]
+    assert len(set(strata[:100])) > 90
+    assert {name[0] for name in strata} == {"conv", "head", "basic", "bottleneck", "inverted"}
+    assert {name[2] for name in strata} == {1, 2}
+    assert {name[1] for name in strata} >= {1, 3, 5, 7}
+
+
+def test_every_unit_of_a_known_network_has_its_stratum() -> None:
+    def strata(name: str) -> list[tuple[str | int, ...]]:
+        return [stratum(workload) for workload in zoo(name).workloads()]
+
+    assert strata("resnet-18")[:3] == [
+        ("conv", 7, 2, 8, 6),
+        ("max_pool", 1, 2, 7, 6),
+        ("resnet basic", 3, 1, 6, 6),
+    ]
+    assert strata("densenet-121")[-2:] == [("norm", 1, 1, 3, 10), ("head", 1, 1, 3, 10)]
+    assert strata("mobilenetv2-1.0")[2] == ("inverted", 3, 2, 7, 7)
+
+
+def test_every_workload_once_with_all_its_rounds(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    seen = run(path, 20)
+    counts = rounds_by_subject(path)
+    assert set(counts.values()) == {RECIPE.rounds}
+    assert seen[-1].workloads == 20
+    assert sum(not key.startswith("network:") for key in counts) == 20
+
+
+def test_rounds_of_a_window_are_interleaved(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    run(path, RECIPE.window)
+    subjects = [measurement.subject for measurement in read(path).measurements]
+    window = subjects[: RECIPE.window]
+    assert len(set(window)) == RECIPE.window
+    assert subjects[: RECIPE.window * RECIPE.rounds] == window * RECIPE.rounds
+
+
+class StopHereError(Exception):
+    pass
+
+
+def test_an_interrupted_profile_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    whole, pieces = tmp_path / "whole.jsonl", tmp_path / "pieces.jsonl"
+    run(whole, 20)
+    for stop_after in (5, 17, 1):
+        device = SimulatedDevice(cards()["simulated"])
+        count = 0
+
+        def stop(progress: Progress, stop_after: int = stop_after) -> None:
+            nonlocal count
+            count += 1
+            if count == stop_after:
+                raise StopHereError
+
+        with pytest.raises(StopHereError), Journal(pieces) as journal:
+            profile(
+                device,
+                device.setting(Wish()),
+                items(journal),
+                journal,
+                RECIPE,
+                Limits(workloads=20),
+                stop,
+            )
+    run(pieces, 20)
+    assert rounds_by_subject(pieces) == rounds_by_subject(whole)
+
+
+def test_a_finished_profile_does_nothing_more(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    run(path, 10)
+    before = path.read_bytes()
+    assert run(path, 10) == []
+    assert path.read_bytes() == before
+
+
+def test_failures_are_recorded_once_and_the_rest_goes_on(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def refuse(artifact: Artifact) -> str | None:
+        if len(refused) < 3 and artifact.inputs[0].shape[1] > 8 and artifact.inputs[0].shape[1] != 128:
+            refused.append(artifact.sha256)
+            return "made to fail"
+        return None
+
+    path = tmp_path / "j.jsonl"
+    seen = run(path, 12, SimulatedDevice(cards()["simulated"], refuse=refuse))
+    errors = [one for one in read(path).measurements if one.error is not None]
+    assert [one.error for one in errors] == ["made to fail"] * 3
+    assert seen[-1].failed == 3
+    assert len(build_table(read(path)).rows) == sum(
+        not key.startswith("network:") for key in rounds_by_subject(path)
+    ) - sum(not one.subject.startswith("network:") for one in errors)
+
+
+def test_where_everything_fails_the_reason_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    reference = True
+
+    def refuse(artifact: Artifact) -> str | None:
+        nonlocal reference
+        reason, reference = (None, False) if reference else ("out of order", False)
+        return reason
+
+    run(path, 5, SimulatedDevice(cards()["simulated"], refuse=refuse))
+    with pytest.raises(DeviceError, match="out of order"):
+        build_table(read(path))
+
+
+def test_a_journal_holds_one_setting_of_one_machine(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    run(path, 4)
+    with pytest.raises(TableError, match="one table holds one setting"):
+        run(path, 8, wish=Wish(threads=2))
+
+    class OtherMachine(SimulatedDevice):
+        def identity(self) -> dict[str, str]:
+            return {"cpu": "another"}
+
+    with pytest.raises(TableError, match="another machine"):
+        run(path, 8, OtherMachine(cards()["simulated"]))
+
+
+def test_table_holds_the_truth_and_predicts_networks(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    run(journal_path(path), 120)
+    table = build_table(read(journal_path(path)))
+    table.save(path)
+    assert LatencyTable.load(path).rows.keys() == table.rows.keys()
+    setting = SimulatedDevice(cards()["simulated"]).setting(Wish())
+    errors = [
+        row.latency_ms / true_ms(WorkloadSubject(workload).artifact(tmp_path, setting, "onnx"), setting) - 1
+        for workload, row in list(table.rows.items())[:25]
+    ]
+    assert max(map(abs, errors)) < 0.15
+    assert len(table.networks) >= 8
+    model = TableModel(table)
+    assert model.calibration.bias_of_sum is not None and model.calibration.bias_of_sum > 0.02
+
+
+JUDGES = list(islice(random_networks(SPACE, [32], seed=99), 5))
+
+
+def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progress]:
+    device, seen = SimulatedDevice(cards()["simulated"]), []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == stop_after:
+            raise StopHereError
+
+    with Journal(path) as journal:
+        setting = device.setting(Wish())
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
+    return seen
+
+
+def test_judging_networks_are_visited_several_times_far_apart_and_never_learned_from(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    assert judge(path, 40)[-1].judges == len(JUDGES)
+    history = read(path)
+    subjects = [measurement.subject for measurement in history.measurements]
+    assert {subjects.count(key) for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
+    for key in history.judging:
+        places = [place for place, subject in enumerate(subjects) if subject == key]
+        assert places[-1] - places[0] > len(subjects) / 4
+    table = build_table(history)
+    assert set(table.judges) == set(JUDGES)
+    assert not set(table.networks) & set(JUDGES)
+    model = TableModel(table)
+    assert model.calibration.networks == len(table.networks)
+    rows = judged(history, table.card.reference_ms)
+    assert [row.latency_ms for row in rows] == pytest.approx(
+        [row.latency_ms for row in table.judges.values()]
+    )
+    assert all(row.half_a_ms and row.half_b_ms for row in rows)
+    # A later profile without judges leaves them what they are.
+    run(path, 44)
+    assert set(build_table(read(path)).judges) == set(JUDGES)
+
+
+def test_an_interrupted_judging_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    for stop_after in (30, 50):
+        with pytest.raises(StopHereError):
+            judge(path, 24, stop_after)
+    judge(path, 24)
+    history, counts = read(path), rounds_by_subject(path)
+    assert {counts[key] for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
+    assert len(history.judging) == len(JUDGES)
+    assert judge(path, 24) == []
+
+
+def test_what_was_learned_from_cannot_judge(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    run(path, 30)
+    learned = list(build_table(read(path)).networks)
+    device = SimulatedDevice(cards()["simulated"])
+    with Journal(path) as journal:
+        setting = device.setting(Wish())
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=30), judges=learned)
+    assert not read(path).judging
+
+
+def test_time_is_told_apart_by_role(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    judge(path, 24)
+    history = read(path)
+    assert history.seconds("judging") > 0
+    assert history.seconds("calibrating") > 0
+    history.judging.clear()
+    assert history.seconds("judging") == 0
