@@ -25,10 +25,9 @@ from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
 from zenbench.bench.comparing.agreement import agree
 from zenbench.bench.comparing.worst_networks import shares_of_worst
 from zenbench.bench.latency_files.latency_rows import read_rows, write_rows
-from zenbench.bench.measuring.journal import read
+from zenbench.bench.measuring.journal import journal_path, read
 from zenbench.bench.measuring.whole_networks import judged
 from zenbench.bench.profiling.plan import plan, random_networks
-from zenbench.bench.profiling.profile import journal_path
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.prediction import predict
 from zenbench.devices.base import Access, Wish

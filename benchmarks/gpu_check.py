@@ -20,12 +20,13 @@ from typing import Any
 from zenbench.atomic import make_folder, write_json
 from zenbench.bench.comparing.agreement import agree
 from zenbench.bench.latency_files.latency_rows import write_rows
-from zenbench.bench.measuring.journal import Journal
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.journal import Journal, journal_path
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.whole_networks import RECIPE, measure
 from zenbench.bench.profiling.plan import plan, random_networks
-from zenbench.bench.profiling.profile import build_table, journal_path, profile
+from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.bench.tables.prediction import predict
 from zenbench.devices.base import Device, Setting, Wish
 from zenbench.devices.card import card

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from loopback_phone import LoopbackPhone, build
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.measuring.journal import Journal
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.profiling.plan import plan
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits

@@ -23,7 +23,7 @@ from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
-from zenbench.bench.measuring.subjects import seeded_weights, state_arrays
+from zenbench.bench.export.weights import seeded_weights, state_arrays
 from zenbench.bench.profiling.plan import stratified_workloads
 from zenbench.devices.base import Wish
 from zenbench.devices.registry import device

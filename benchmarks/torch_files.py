@@ -14,7 +14,7 @@ from time import perf_counter
 
 import torch
 from zenbench.bench.export.torch_export import write_torch_export
-from zenbench.bench.measuring.subjects import state_arrays
+from zenbench.bench.export.weights import state_arrays
 from zenbench.bench.profiling.plan import stratified_workloads
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import initialise

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
 
-from ..report.sections import Figure, Key
+from .figure import Figure, Key
 from .style import FONT, LIGHT, chart_svg
 from .templates import render
 

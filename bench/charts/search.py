@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...units import format_count, format_ms
-from ..report.facts import Blocks
 from ..searching.reading import Candidate, Search
+from ..tables.block_latencies import Blocks
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
 from .wording import percent
 

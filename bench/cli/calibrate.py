@@ -16,7 +16,7 @@ from ...latency_tables.predictor import predictor
 from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
 from ...units import format_ms
-from ..profiling.profile import utc_now
+from ..measuring.journal import utc_now
 from ..tables.calibrating import read_measurements
 from ..tables.prediction import check_asked
 from .shared.options import FILE, format_option, setting_options, wish

@@ -14,11 +14,10 @@ from ...devices.card import card
 from ...errors import DeviceError
 from ...units import format_ms
 from ..latency_files.latency_rows import LatencyRow, write_rows
-from ..measuring.journal import Journal
+from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect
 from ..measuring.whole_networks import RECIPE, measure
 from ..networks.reading import Given
-from ..profiling.profile import journal_path
 from .shared.options import (
     FILE,
     chosen_device,

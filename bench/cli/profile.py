@@ -19,12 +19,13 @@ from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ...zen.space import open_space, spaces
 from ...zen.workload import Workload
-from ..measuring.journal import History, Journal
-from ..measuring.measurement import Recipe
+from ..measuring.journal import History, Journal, journal_path
+from ..measuring.recipe import Recipe
 from ..profiling.plan import plan, random_networks
-from ..profiling.profile import build_table, journal_path, profile
+from ..profiling.profile import profile
 from ..profiling.progress import Limits, Progress
 from ..profiling.stopping import Target, Verdict, shortage, verdict
+from ..tables.from_journal import build_table
 from .shared.options import DURATION, SHARE, chosen_device, measuring_options, seed_option, table_option
 from .shared.output import say
 from .shared.progress import progress

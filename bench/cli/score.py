@@ -12,7 +12,7 @@ from ...zen.importing.assembler import require_batch_norm
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
-from ..measuring.subjects import FileSubject
+from ..networks.model_file import FileSubject
 from ..networks.reading import Given
 from .shared.options import chosen_networks, format_option, network_options, scoring_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label, say

@@ -12,6 +12,7 @@ from ..latency_files.latency_rows import LatencyRow
 from .breakdown import Group, group, kind_of
 from .intervals import Interval, mean_interval, share_interval, spearman_interval
 from .joining import join, reference_ratio
+from .rank_correlation import rank_correlations
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +154,6 @@ def _intervals(pairs: Sequence[Pair]) -> Intervals:
 
 def _share(flags: Any) -> float:
     return fmean(map(float, flags))
-
-
-def rank_correlations(xs: Sequence[float], ys: Sequence[float]) -> tuple[float | None, float | None]:
-    """Spearman's rho and Kendall's tau-b; None where three pairs or two different values are wanting."""
-    from scipy.stats import kendalltau, spearmanr
-
-    if len(xs) < 3 or len(set(xs)) == 1 or len(set(ys)) == 1:
-        return None, None
-    return float(spearmanr(xs, ys).statistic), float(kendalltau(xs, ys).statistic)
 
 
 def _noise_ceiling(truths: Sequence[LatencyRow]) -> float | None:

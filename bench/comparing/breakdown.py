@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean
 
-from ...errors import UserError
 from ...zen.blocks import Block
 from ...zen.families import FAMILIES, PREFIX
 from ...zen.graph import Conv
@@ -16,7 +15,7 @@ from ...zen.space import spaces
 from ...zen.units.cell import CellStemUnit
 from ...zen.workload import Workload
 from ..latency_files.latency_rows import LatencyRow
-from ..networks.reading import networks_only, read
+from ..networks.reading import read_network
 
 UNKNOWN = "not known"
 
@@ -45,16 +44,6 @@ def network_of(row: LatencyRow) -> Network | None:
     """The network that a row's text spells; None where the text, alone, does not make its digest."""
     network = read_network(row.network, row.resolution, row.classes)
     return network if network is not None and network.digest == row.digest else None
-
-
-@lru_cache(maxsize=16_384)
-def read_network(text: str, resolution: int | None, classes: int | None) -> Network | None:
-    """The network that a text spells or names; None where it does neither."""
-    try:
-        (network,) = networks_only([read(text, resolution, classes)], "compared")
-    except UserError:
-        return None
-    return network
 
 
 def kind_of(row: LatencyRow) -> Kind:

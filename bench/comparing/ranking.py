@@ -14,7 +14,7 @@ from ...errors import TableError, UserError, ZenbenchError
 from ...zen.network import Network
 from ..csv_file import CsvFile, Record, read_csv
 from ..networks.reading import networks_only, read
-from .agreement import rank_correlations
+from .rank_correlation import rank_correlations
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from ...errors import UserError
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import find
 from ...latency_tables.table import LatencyTable
+from ..networks.reading import read_network
 from ..tables.block_latencies import BlockLatency, block_latencies
 from .agreement import Agreement, Pair
-from .breakdown import read_network
 
 
 @dataclass(frozen=True)

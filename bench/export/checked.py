@@ -9,10 +9,9 @@ import numpy as np
 
 from ...devices.base import Artifact
 from ...zen.network import Network
-from ..measuring.subjects import WEIGHT_SEED, state_arrays
 from .parity import Parity, check_onnx, check_tflite, gaussian
 from .tflite_quantise import read_batches
-from .weights import Array
+from .weights import WEIGHT_SEED, Array, state_arrays
 
 _IMAGES = 8
 

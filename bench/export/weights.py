@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,3 +88,21 @@ def _get(state: Mapping[str, Array], name: str) -> Array:
         return state[name]
     except KeyError:
         raise UserError(f"the weights hold no '{name}'; they belong to another network") from None
+
+
+WEIGHT_SEED = 0
+
+
+def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
+    """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
+    from ...zen.module import build_module, initialise, one_thread
+
+    module = build_module(graph)
+    with one_thread():
+        initialise(module, seed)
+    return state_arrays(module)
+
+
+def state_arrays(module: Any) -> Mapping[str, Array]:
+    """A torch module's parameters and buffers as arrays."""
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}

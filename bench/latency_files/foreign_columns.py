@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ...errors import TableError, UserError
-from ..comparing.breakdown import read_network
 from ..csv_file import CsvFile, read_csv, unit_of
+from ..networks.reading import read_network
 from .latency_rows import LatencyRow, rows_of
 
 NAMED = ("network", "latency", "digest", "device", "setting", "resolution", "classes")

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ...atomic import make_folder
-from ...devices.base import Setting
+from ...devices.base import Device, Setting
 from ...errors import TableError, UserError
 from ...latency_tables.row import Role
 from ...zen.network import Network, from_json
-from .measurement import Measurement, Recipe
+from .measurement import Measurement
+from .recipe import REFERENCE, Recipe
 
 FORMAT = "zenbench-journal/1"
 _log = logging.getLogger("zenbench")
@@ -182,3 +183,28 @@ def _drop_torn_line(path: Path) -> None:
     if data and not data.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(data.rfind(b"\n") + 1)
+
+
+def journal_path(table: Path) -> Path:
+    return table.with_suffix(".journal.jsonl")
+
+
+def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
+    """The head of a sitting that starts now."""
+    return Sitting(setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now())
+
+
+def utc_now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def check_same_machine(history: History, device: Device, setting: Setting) -> None:
+    """Raises TableError where a journal belongs to another setting or machine."""
+    for sitting in history.sittings:
+        if sitting.setting != setting:
+            raise TableError(
+                f"this journal holds {sitting.setting.device} {sitting.setting}, "
+                f"not {setting.device} {setting}; one table holds one setting: choose another --table"
+            )
+        if dict(sitting.identity) != dict(device.identity()):
+            raise TableError("this journal was written on another machine; choose another --table")

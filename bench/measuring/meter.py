@@ -13,7 +13,8 @@ from ...devices.base import Artifact, Device, DeviceState, Session, Setting
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from ...zen.workload import Workload
 from .disturbance import RECENT, Pace
-from .measurement import REFERENCE, Measurement, Recipe
+from .measurement import Measurement
+from .recipe import REFERENCE, Recipe
 from .rounds import rounds_of
 from .subjects import Subject, WorkloadSubject
 

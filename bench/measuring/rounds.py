@@ -13,7 +13,8 @@ from typing import Protocol
 
 from ...devices.base import Artifact, Device, DeviceState, RemoteDevice, Sample, Session, Setting
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
-from .measurement import Recipe, Timing
+from .measurement import Timing
+from .recipe import Recipe
 
 WARMUP_RUNS = (3, 20)
 """Fewest and most runs of a warm-up; it ends when three in a row lie within STEADY of each other."""

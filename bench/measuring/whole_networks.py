@@ -9,11 +9,11 @@ from ...devices.base import Device, Setting
 from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
 from ..networks.reading import Given
-from ..profiling.profile import new_sitting
 from .aggregation import Round, rounds_by_subject, row_of, usual_clock_ms
-from .journal import History, Journal
-from .measurement import Measurement, Recipe
+from .journal import History, Journal, new_sitting
+from .measurement import Measurement
 from .meter import Meter, Task
+from .recipe import Recipe
 from .subjects import subject_of
 
 RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)

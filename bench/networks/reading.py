@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from ...errors import NetworkError, UserError
@@ -12,7 +13,7 @@ from ...zen.families import PREFIX, zoo, zoo_names
 from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
-from ..measuring.subjects import FileSubject
+from .model_file import FileSubject
 
 Given = Network | FileSubject
 
@@ -139,3 +140,13 @@ def _text(file: Path) -> str:
         return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read: {error}") from None
+
+
+@lru_cache(maxsize=16_384)
+def read_network(text: str, resolution: int | None, classes: int | None) -> Network | None:
+    """The network that a text spells or names; None where it does neither."""
+    try:
+        (network,) = networks_only([read(text, resolution, classes)], "compared")
+    except UserError:
+        return None
+    return network

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from datetime import datetime, timezone
 from itertools import islice
-from pathlib import Path
 from time import monotonic
 
 from ...devices.base import Device, Setting
-from ...errors import DeviceError, TableError
-from ...latency_tables.card import Card
-from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ...zen.workload import Workload
-from ..measuring.aggregation import rows_of
-from ..measuring.journal import History, Journal, Sitting
-from ..measuring.measurement import REFERENCE, Recipe
+from ..measuring.journal import History, Journal, check_same_machine, new_sitting
 from ..measuring.meter import Meter
+from ..measuring.recipe import Recipe
 from ..measuring.subjects import subject_of
-from .progress import FIRST_VISITS, Limits, Progress, Tally, Visits
-
-
-def journal_path(table: Path) -> Path:
-    return table.with_suffix(".journal.jsonl")
+from .hold_out import FIRST_VISITS, Visits
+from .progress import Limits, Progress, Tally
 
 
 def profile(
@@ -78,57 +68,3 @@ def profile(
                 exhausted = not window
                 ended = exhausted or tally.reached() or bool(enough and enough(journal.history))
     return exhausted
-
-
-def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
-    """The head of a sitting that starts now."""
-    return Sitting(setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now())
-
-
-def utc_now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def check_same_machine(history: History, device: Device, setting: Setting) -> None:
-    """Raises TableError where a journal belongs to another setting or machine."""
-    for sitting in history.sittings:
-        if sitting.setting != setting:
-            raise TableError(
-                f"this journal holds {sitting.setting.device} {sitting.setting}, "
-                f"not {setting.device} {setting}; one table holds one setting: choose another --table"
-            )
-        if dict(sitting.identity) != dict(device.identity()):
-            raise TableError("this journal was written on another machine; choose another --table")
-
-
-def build_table(history: History) -> LatencyTable:
-    """The table of everything in a journal; raises DeviceError where every measurement failed."""
-    rows, reference_ms = rows_of(history)
-    if not rows:
-        raise DeviceError(_why_nothing(history))
-    networks = history.networks
-    first, last = history.sittings[0], history.sittings[-1]
-    card = Card(
-        setting=first.setting,
-        provenance="measured",
-        identity=first.identity,
-        versions=last.versions,
-        recipe={} if last.recipe is None else asdict(last.recipe),
-        reference=last.reference,
-        reference_ms=reference_ms,
-        created=last.started,
-        source=last.source
-        or f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
-    )
-    whole = {subject: row for subject, row in rows.items() if subject in networks}
-    return LatencyTable(
-        card,
-        {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
-        {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
-        {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
-    )
-
-
-def _why_nothing(history: History) -> str:
-    errors = [one.error for one in history.measurements if one.error is not None]
-    return f"every measurement failed, the first with: {errors[0]}" if errors else "nothing was measured"

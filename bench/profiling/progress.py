@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -12,15 +12,14 @@ from ...latency_tables.row import Role
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..measuring.journal import History
-from ..measuring.measurement import Measurement, Recipe
+from ..measuring.measurement import Measurement
 from ..measuring.meter import Task
+from ..measuring.recipe import Recipe
 from ..measuring.subjects import Subject, is_network_key, subject_of
 
 JUDGING_VISITS = 4
 """A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
 changes is then part of its truth."""
-FIRST_VISITS = 1 / JUDGING_VISITS
-"""The share of a run at which each judging network is to have been visited once."""
 
 
 @dataclass(frozen=True)
@@ -148,36 +147,3 @@ class Tally:
             seconds=seconds,
             share=self._limits.share(workloads + failed_workloads, seconds),
         )
-
-
-class Visits:
-    """The visits to judging networks that are left, first all first ones, then all second ones; false once
-    there are none."""
-
-    def __init__(self, judges: Sequence[Network], tally: Tally) -> None:
-        self._tally = tally
-        self._queue = deque(
-            network
-            for left in range(JUDGING_VISITS, 0, -1)
-            for network in judges
-            if tally.visits_left(subject_of(network).key) >= left
-        )
-        self._total = len(self._queue)
-
-    def __bool__(self) -> bool:
-        return bool(self._queue)
-
-    def due(self, share: float) -> list[Network]:
-        """The window of judges to measure now, so that they are as far as the whole profile, none twice.
-
-        Empty until half a window is due, so that their rounds are interleaved, or all is.
-        """
-        count = ceil(min(share, 1.0) * self._total) - (self._total - len(self._queue))
-        found: list[Network] = []
-        window = self._tally.window
-        if share >= 1 or count >= window // 2:
-            while self._queue and len(found) < min(count, window) and self._queue[0] not in found:
-                network = self._queue.popleft()
-                if self._tally.missing(subject_of(network).key):
-                    found.append(network)
-        return found

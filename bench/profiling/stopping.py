@@ -14,7 +14,7 @@ from ...latency_tables.measured.model import TableModel
 from ...latency_tables.table import LatencyTable
 from ..measuring.journal import History
 from ..measuring.subjects import is_network_key
-from .profile import build_table
+from ..tables.from_journal import build_table
 
 LEAST_JUDGES = 8
 _CONFIDENCE = 0.95

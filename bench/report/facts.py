@@ -16,10 +16,10 @@ from ...latency_tables.table_files import card_path
 from ..comparing.agreement import Agreement, agree
 from ..latency_files.latency_rows import read_rows
 from ..measuring.drift import Drift, read_drift
-from ..profiling.profile import journal_path
+from ..measuring.journal import journal_path
 from ..searching.reading import Candidate, LimitedLatency, Search, read_search, scored
 from ..searching.task_record import table_digest
-from ..tables.block_latencies import BlockLatency, block_latencies
+from ..tables.block_latencies import Blocks, block_latencies
 
 MEASURED, PREDICTED = "measured.csv", "predicted.csv"
 
@@ -30,15 +30,6 @@ class NamedTable:
 
     name: str
     table: LatencyTable
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """The chosen network's blocks in one setting."""
-
-    device: str
-    setting: str
-    latencies: tuple[BlockLatency, ...]
 
 
 @dataclass(frozen=True)

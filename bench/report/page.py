@@ -9,12 +9,13 @@ from typing import Any
 from ...latency_tables.table import LatencyTable
 from ...units import count_of, format_ms
 from ..charts.accuracy import WITHIN_5, WITHIN_10
+from ..charts.figure import Figure
 from ..charts.style import DARK, FONT, LIGHT, PAGE
 from ..charts.templates import render
 from ..charts.wording import percent, signed_percent
 from ..comparing.agreement import Agreement
 from .facts import Facts, NamedTable
-from .sections import Figure, Missing
+from .sections import Missing
 from .verdict import verdict
 
 

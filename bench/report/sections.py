@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from ..charts.accuracy import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
 from ..charts.drift import drift_over_time, temperature_over_time
+from ..charts.figure import Figure, Key
 from ..charts.search import convergence, latency_by_block, score_against_cost
-from ..charts.style import Chart, Palette
 from ..charts.wording import signed_percent
 from ..measuring.drift import Drift
 from ..searching.reading import BEST, FRONT, HISTORY, Search
-from .facts import MEASURED, PREDICTED, Blocks, Facts
-
-
-@dataclass(frozen=True)
-class Key:
-    """An entry of a figure's legend: a role of the palette, a mark's shape, its meaning."""
-
-    role: str
-    shape: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure; `name` is its file's, `title` stands above it and `text` tells how to read it."""
-
-    name: str
-    title: str
-    text: str
-    keys: tuple[Key, ...]
-    draw: Callable[[Palette], Chart]
+from ..tables.block_latencies import Blocks
+from .facts import MEASURED, PREDICTED, Facts
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...atomic import write_text
+from ..charts.figure import Figure
 from ..charts.figure_file import figure_svg
 from .facts import gather
 from .page import page
-from .sections import Figure, sections
+from .sections import sections
 
 PAGE_NAME, FIGURES = "report.html", "figures"
 

@@ -37,3 +37,12 @@ def block_latencies(model: Predictor, network: Network) -> list[BlockLatency]:
         share = times * part.ms / sum_ms
         found.append(BlockLatency(workload, times, part.ms, part.variance**0.5, share, source))
     return found
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The chosen network's blocks in one setting."""
+
+    device: str
+    setting: str
+    latencies: tuple[BlockLatency, ...]

@@ -19,7 +19,7 @@ from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ..csv_file import read_csv
 from ..latency_files.measured_networks import Columns, measured_networks
-from ..profiling.profile import utc_now
+from ..measuring.journal import utc_now
 from .importing.importing import check_named
 
 UNKNOWN = "unknown"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from fake_torch import FakeTorch, Gpu
 from loopback_phone import LoopbackPhone
-from zenbench.bench.measuring.measurement import REFERENCE
+from zenbench.bench.measuring.recipe import REFERENCE
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.adb.keys import signer
 from zenbench.devices.adb.phone import Adb

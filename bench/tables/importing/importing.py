@@ -16,10 +16,10 @@ from ....latency_tables.table import LatencyTable
 from ....latency_tables.table_files import card_path, networks_path
 from ....zen.network import Network
 from ....zen.workload import Workload
-from ...measuring.journal import Journal, Sitting
+from ...measuring.journal import Journal, Sitting, journal_path, utc_now
 from ...measuring.measurement import Measurement, Timing
 from ...measuring.subjects import subject_of
-from ...profiling.profile import build_table, journal_path, utc_now
+from ..from_journal import build_table
 from .block_yaml import BlockTable
 from .trtexec import Trace
 

@@ -13,9 +13,9 @@ from zenbench.bench.comparing.agreement import agree
 from zenbench.bench.latency_files.latency_rows import LatencyRow, write_rows
 from zenbench.bench.measuring.drift import read_drift
 from zenbench.bench.measuring.journal import read as read_journal
-from zenbench.bench.report.facts import Blocks, gather
+from zenbench.bench.report.facts import gather
 from zenbench.bench.report.verdict import verdict
-from zenbench.bench.tables.block_latencies import BlockLatency
+from zenbench.bench.tables.block_latencies import BlockLatency, Blocks
 from zenbench.zen.network import parse_text
 
 TEXT = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from zenbench.bench.export.tflite import write_tflite
-from zenbench.bench.measuring.subjects import seeded_weights
+from zenbench.bench.export.weights import seeded_weights
 from zenbench.zen.network import parse_text
 
 TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K7(8,16,2,8,1)"

@@ -14,7 +14,7 @@ from loopback_phone import LoopbackPhone
 from scripted_runner import left_on, scripted_runner
 from zenbench.bench.latency_files.latency_rows import read_rows
 from zenbench.bench.measuring.journal import read
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.whole_networks import RECIPE
 
 ZENBENCH = Path(sys.executable).with_name("zenbench")

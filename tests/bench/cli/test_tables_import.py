@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from places import DATA
-from zenbench.bench.measuring.journal import read
-from zenbench.bench.profiling.profile import build_table, journal_path
+from zenbench.bench.measuring.journal import journal_path, read
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.workload import Workload

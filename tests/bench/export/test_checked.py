@@ -13,7 +13,7 @@ import torch
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import LIMITS, Parity, check_onnx, compare, gaussian
-from zenbench.bench.measuring.subjects import seeded_weights, state_arrays
+from zenbench.bench.export.weights import seeded_weights, state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode

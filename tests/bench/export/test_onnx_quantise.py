@@ -15,7 +15,9 @@ from zenbench.bench.export.activation_ranges import ranges
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import check_onnx, gaussian
-from zenbench.bench.measuring.subjects import FileSubject, WorkloadSubject, state_arrays
+from zenbench.bench.export.weights import state_arrays
+from zenbench.bench.measuring.subjects import WorkloadSubject
+from zenbench.bench.networks.model_file import FileSubject
 from zenbench.devices.base import Artifact, Setting
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo

@@ -14,7 +14,7 @@ from zenbench.bench.export.checked import export_tflite
 from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
-from zenbench.bench.measuring.subjects import seeded_weights, state_arrays
+from zenbench.bench.export.weights import seeded_weights, state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode

@@ -12,7 +12,8 @@ from tflite_cases import TINY
 from zenbench.bench.export.checked import export_onnx, export_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import schema
-from zenbench.bench.measuring.subjects import FileSubject, seeded_weights
+from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.networks.model_file import FileSubject
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.network import Network

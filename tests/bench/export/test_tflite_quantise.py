@@ -12,7 +12,8 @@ from zenbench.bench.export.parity import LIMITS, run_tflite
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
 from zenbench.bench.export.tflite_quantise import gaussian_batches, quantise, read_batches
-from zenbench.bench.measuring.subjects import FileSubject, seeded_weights
+from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.networks.model_file import FileSubject
 from zenbench.errors import DeviceError, UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from zenbench.bench.export.torch_export import write_torch_export
-from zenbench.bench.measuring.subjects import WorkloadSubject, state_arrays
+from zenbench.bench.export.weights import state_arrays
+from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Setting
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, GraphBuilder

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 from zenbench.bench.measuring.aggregation import rows_of
 from zenbench.bench.measuring.journal import History, Sitting
-from zenbench.bench.measuring.measurement import REFERENCE, Measurement, Recipe, Timing
+from zenbench.bench.measuring.measurement import Measurement, Timing
+from zenbench.bench.measuring.recipe import REFERENCE, Recipe
 from zenbench.devices.base import DeviceState, Sample, Setting
 
 SETTING = Setting("simulated", "simulated", "fp32", 1, 1, "free")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from zenbench.bench.measuring.disturbance import Pace
 from zenbench.bench.measuring.journal import Journal, read
-from zenbench.bench.measuring.measurement import Measurement, Recipe, Timing
+from zenbench.bench.measuring.measurement import Measurement, Timing
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.profiling.plan import plan
-from zenbench.bench.profiling.profile import build_table, profile
+from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import DeviceState, Sample, Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from zenbench.bench.measuring.journal import Journal, Sitting, read
-from zenbench.bench.measuring.measurement import Measurement, Recipe, Timing
+from zenbench.bench.measuring.measurement import Measurement, Timing
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.devices.base import DeviceState, Sample, Setting
 from zenbench.errors import TableError, UserError
 from zenbench.zen.families import zoo

@@ -1,7 +1,8 @@
 """A measurement's record: what is none is refused."""
 
 import pytest
-from zenbench.bench.measuring.measurement import REFERENCE, Measurement, Recipe
+from zenbench.bench.measuring.measurement import Measurement
+from zenbench.bench.measuring.recipe import REFERENCE, Recipe
 from zenbench.errors import TableError, UserError
 from zenbench.zen.workload import Workload
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from zenbench.bench.measuring.journal import Journal, read
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.rounds import WARMUP_MS, WARMUP_RUNS, time_hot, warm_up
 from zenbench.bench.profiling.plan import plan
-from zenbench.bench.profiling.profile import build_table, profile
+from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import Artifact, DeviceState, RemoteDevice, Round, Sample, Session, Setting, Wish
 from zenbench.devices.card import card
 from zenbench.devices.simulated import SimulatedDevice, SimulatedSession

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from zenbench.bench.export.checked import export_onnx
-from zenbench.bench.measuring.subjects import FileSubject
+from zenbench.bench.networks.model_file import FileSubject
 from zenbench.bench.networks.reading import networks_only, read, read_all
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.families import zoo, zoo_names

@@ -6,7 +6,7 @@ from statistics import mean
 
 from tiny_space import TINY
 from zenbench.bench.measuring.journal import History, Journal
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.subjects import subject_of
 from zenbench.bench.profiling.plan import (
     DRAWN_EVERY,

@@ -5,13 +5,14 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from zenbench.bench.measuring.journal import History, Journal, read
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.journal import History, Journal, journal_path, read
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.bench.measuring.whole_networks import judged
 from zenbench.bench.profiling.plan import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
-from zenbench.bench.profiling.profile import build_table, journal_path, profile
+from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import JUDGING_VISITS, Limits, Progress
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import Artifact, Device, Wish
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms

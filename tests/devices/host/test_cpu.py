@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.measuring.subjects import seeded_weights
+from zenbench.bench.export.weights import seeded_weights
 from zenbench.devices.base import Setting, Wish
 from zenbench.devices.host import cpu
 from zenbench.devices.registry import device

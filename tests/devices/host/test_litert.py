@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from zenbench.bench.export.tflite import write_tflite
-from zenbench.bench.measuring.subjects import WorkloadSubject, seeded_weights
+from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Artifact, TensorSpec, Wish
 from zenbench.devices.host import cpu
 from zenbench.devices.host.litert import interpreter

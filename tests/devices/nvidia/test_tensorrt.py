@@ -15,7 +15,7 @@ import onnx
 import pytest
 from zenbench.bench.cli.main import main
 from zenbench.bench.measuring.journal import Journal, read
-from zenbench.bench.measuring.measurement import Recipe
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits

@@ -1,0 +1,52 @@
+"""Recipe: how to repeat a measurement, and the workload timed beside every round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...errors import UserError
+
+REFERENCE = (
+    "residual(style=bottleneck,kernel=3,in_channels=128,hidden_channels=64,out_channels=128,"
+    "stride=1,projection=0)@28"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
+    subjects are open at a time with their rounds interleaved.
+
+    A round in which the device throttled or was disturbed is measured again, as long as a subject has had no
+    more than `most_rounds` in all.
+    """
+
+    rounds: int = 5
+    round_ms: float = 10.0
+    min_runs: int = 3
+    max_runs: int = 20
+    window: int = 12
+
+    @property
+    def most_rounds(self) -> int:
+        return 2 * self.rounds
+
+    def adapted(self, changes: Mapping[str, Any]) -> Recipe:
+        """With what a device's card asks for; raises UserError for what is no recipe."""
+        usual = asdict(self)
+        for name, value in changes.items():
+            if name not in usual:
+                raise UserError(f"a device card's recipe has no {name}; it may have {', '.join(usual)}")
+            kinds, kind = ((int,), "whole number") if type(usual[name]) is int else ((int, float), "number")
+            if type(value) not in kinds or not 0 < value <= _MOST:
+                raise UserError(
+                    f"a device card's recipe has {name} = {value!r}; it must be a {kind} above 0, "
+                    f"{_MOST:,} at the most"
+                )
+        return replace(self, **changes)
+
+
+_MOST = 100_000
+"""Of rounds, runs, subjects and ms, so many and no more make sense in a recipe."""

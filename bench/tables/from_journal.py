@@ -1,0 +1,45 @@
+"""The table of everything in a journal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ...errors import DeviceError
+from ...latency_tables.card import Card
+from ...latency_tables.table import LatencyTable
+from ...zen.workload import Workload
+from ..measuring.aggregation import rows_of
+from ..measuring.journal import History
+
+
+def build_table(history: History) -> LatencyTable:
+    """The table of everything in a journal; raises DeviceError where every measurement failed."""
+    rows, reference_ms = rows_of(history)
+    if not rows:
+        raise DeviceError(_why_nothing(history))
+    networks = history.networks
+    first, last = history.sittings[0], history.sittings[-1]
+    card = Card(
+        setting=first.setting,
+        provenance="measured",
+        identity=first.identity,
+        versions=last.versions,
+        recipe={} if last.recipe is None else asdict(last.recipe),
+        reference=last.reference,
+        reference_ms=reference_ms,
+        created=last.started,
+        source=last.source
+        or f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
+    )
+    whole = {subject: row for subject, row in rows.items() if subject in networks}
+    return LatencyTable(
+        card,
+        {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
+        {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
+        {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
+    )
+
+
+def _why_nothing(history: History) -> str:
+    errors = [one.error for one in history.measurements if one.error is not None]
+    return f"every measurement failed, the first with: {errors[0]}" if errors else "nothing was measured"
