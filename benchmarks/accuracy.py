@@ -30,7 +30,7 @@ from zenbench.bench.measuring.whole_networks import judged
 from zenbench.bench.profiling.plan import plan, random_networks
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.prediction import predict
-from zenbench.devices.base import Access, Wish
+from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
@@ -81,8 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = []
     for runtime in runtimes:
         for threads in options.threads or (1, 2):
-            driver = device(options.device, runtime, Access(options.serial, options.runner))
-            setting = driver.setting(Wish(runtime, threads=threads))
+            driver = device(options.device, runtime, Connection(options.serial, options.runner))
+            setting = driver.setting(SettingRequest(runtime, threads=threads))
             folder = options.out / f"{setting.runtime}-t{threads}"
             table = folder / f"{setting.file_stem}.csv"
             networks = judging_networks(options.networks, options.seed)

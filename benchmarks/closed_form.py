@@ -34,9 +34,9 @@ from zenbench.zen.proxies.closed_form import (
 from zenbench.zen.proxies.zen_score import zen_samples
 from zenbench.zen.random_networks import random_network
 from zenbench.zen.search.budget import Budget
-from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.evaluator import Evaluator
 from zenbench.zen.search.run import search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
 FILE = Path(__file__).parents[1] / "tests" / "data" / "closed_form_networks.csv"
@@ -75,7 +75,7 @@ def near_optimal(name: str, resolution: int, classes: int, budget: Budget) -> It
         candidate
         for seed in range(10)
         for candidate in search(
-            Task(spaces()[name], resolution, classes, budget, evaluations=30_000, seed=seed), keep=256
+            SearchTask(spaces()[name], resolution, classes, budget, evaluations=30_000, seed=seed), keep=256
         ).best
     ]
     best = max(candidate.score for candidate in found)
@@ -171,7 +171,7 @@ def span(values: Sequence[float]) -> str:
 def times() -> None:
     """Microseconds of one score of ZenNet-CIFAR-1M, 98 convolutions: median of 7 runs of 200."""
     network = zoo("zennet-cifar-1m")
-    judge = Judge(network.resolution, network.classes, Budget(), "paper")
+    judge = Evaluator(network.resolution, network.classes, Budget(), "paper")
     genome = judge.genome([block for block in network.blocks if isinstance(block, Block)])
 
     def by_block() -> float:

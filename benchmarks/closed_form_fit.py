@@ -20,7 +20,7 @@ from zenbench.zen.proxies import closed_form
 from zenbench.zen.random_networks import random_network
 from zenbench.zen.search.budget import Budget
 from zenbench.zen.search.run import search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
 REPEATS = 6
@@ -36,7 +36,9 @@ BUDGETS = (
 def drawn() -> Iterator[Graph]:
     for name, space in spaces().items():
         for resolution, classes, budget in BUDGETS:
-            best = search(Task(space, resolution, classes, budget, evaluations=15_000, seed=100), keep=2).best
+            best = search(
+                SearchTask(space, resolution, classes, budget, evaluations=15_000, seed=100), keep=2
+            ).best
             yield from (candidate.network.graph() for candidate in best)
         for resolution in (32, 64):
             for index in range(RANDOM_EACH):

@@ -18,8 +18,8 @@ import numpy as np
 from zenbench.bench.latency_files.measured_networks import Columns
 from zenbench.bench.profiling.plan import random_networks
 from zenbench.bench.tables.fitting import fit_table
-from zenbench.devices.base import Setting, Wish
-from zenbench.latency_tables.card import Card
+from zenbench.devices.base import Setting, SettingRequest
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.fitted.cell_features import CellFeatures, cell_features, computed
 from zenbench.latency_tables.fitted.features import features_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
@@ -179,7 +179,7 @@ def fitted(space: str, networks: Sequence[Network], truths: Vector) -> FittedTab
     record = fit_networks(
         networks, [network.digest for network in networks], list(truths), features_of(space)
     )
-    card = Card(Setting("phone", "litert"), "fitted", {}, {}, {}, None, None, "", "", record.to_json())
+    card = TableCard(Setting("phone", "litert"), "fitted", {}, {}, {}, None, None, "", "", record.to_json())
     return FittedTable(LatencyTable(card, {}))
 
 
@@ -200,7 +200,7 @@ def speed() -> None:
             lines = [f'"{text}",{ms}' for text, ms in zip(texts, latencies, strict=True)]
             path.write_text("\n".join(["network,latency_ms", *lines]))
             start = perf_counter()
-            model = FittedTable(fit_table(path, space, None, Wish(), Columns()))
+            model = FittedTable(fit_table(path, space, None, SettingRequest(), Columns()))
             seconds = perf_counter() - start
         network = (
             cell_network(texts[0])

@@ -39,11 +39,11 @@ from zenbench.zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from zenbench.zen.search.block_cache import Genome
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.crossover import crossed
-from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.evaluator import Evaluator
 from zenbench.zen.search.mutation import StepMutation
 from zenbench.zen.search.run import search
 from zenbench.zen.search.start import fitting_start
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
 SPACE = spaces()["resnet"]
@@ -54,12 +54,12 @@ Points = list[tuple[float, float]]
 """(cost, score), in the order of their cost, each better than all before."""
 
 
-def within(axis: str, limit: float, model: TableModel | None, seed: int) -> Task:
+def within(axis: str, limit: float, model: TableModel | None, seed: int) -> SearchTask:
     if model is not None:
         budget = Budget(layers=18, latencies=(LatencyLimit(limit, model),))
     else:
         budget = Budget(layers=18, **{axis: int(limit)})  # type: ignore[arg-type]
-    return Task(SPACE, 32, 100, budget, seed=seed)
+    return SearchTask(SPACE, 32, 100, budget, seed=seed)
 
 
 def undominated(points: Sequence[tuple[float, float]]) -> Points:
@@ -81,7 +81,7 @@ def hypervolume(points: Points, limit: float, of: Callable[[float], float]) -> f
     return sum((score - least) * (of(end) - of(cost)) for (cost, score), end in zip(cut, ends, strict=True))
 
 
-def separate(axis: pareto.Axis, tasks: Sequence[Task]) -> Points:
+def separate(axis: pareto.Axis, tasks: Sequence[SearchTask]) -> Points:
     found = []
     for task in tasks:
         part = replace(task, evaluations=task.evaluations // len(tasks))
@@ -89,7 +89,7 @@ def separate(axis: pareto.Axis, tasks: Sequence[Task]) -> Points:
     return undominated(found)
 
 
-def ladder(axis: pareto.Axis, task: Task, crossing: float) -> Points:
+def ladder(axis: pareto.Axis, task: SearchTask, crossing: float) -> Points:
     shipped = ALGORITHMS[DEFAULT_ALGORITHM]
     altered = replace(shipped, name=f"crossover {crossing}", crossover=crossing)
     ALGORITHMS[altered.name] = altered
@@ -97,8 +97,8 @@ def ladder(axis: pareto.Axis, task: Task, crossing: float) -> Points:
     return undominated([(pareto.cost_along(axis, task.budget, c), c.score) for c in result.best])
 
 
-def nsga2(axis: pareto.Axis, task: Task, crossing: float) -> Points:
-    judge, rng = Judge(task.resolution, task.classes, task.budget, task.reading), random.Random(task.seed)
+def nsga2(axis: pareto.Axis, task: SearchTask, crossing: float) -> Points:
+    judge, rng = Evaluator(task.resolution, task.classes, task.budget, task.reading), random.Random(task.seed)
     mutate, value = StepMutation(task.space), pareto.axis_value(axis, judge)
     least = pareto.axis_limit(axis, task.budget) / pareto.SPAN
     start, seen = fitting_start(task, judge), list[tuple[float, float]]()

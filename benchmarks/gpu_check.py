@@ -28,7 +28,7 @@ from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
 from zenbench.bench.tables.prediction import predict
-from zenbench.devices.base import Device, Setting, Wish
+from zenbench.devices.base import Device, Setting, SettingRequest
 from zenbench.devices.card import card
 from zenbench.devices.registry import device
 from zenbench.errors import ZenbenchError
@@ -102,7 +102,7 @@ def run_part(part: Callable[[], Part]) -> Part:
 def check_runtime(runtime: str, options: argparse.Namespace) -> Part:
     """One runtime: its table, whole networks, predicted against measured."""
     driver = device(options.device, runtime)
-    setting = driver.setting(Wish(runtime, options.precision, options.batch))
+    setting = driver.setting(SettingRequest(runtime, options.precision, options.batch))
     folder = options.out / runtime
     table, failed = profiled(driver, setting, options.blocks, folder / "table.csv")
     stream = random_networks(list(spaces().values()), RESOLUTIONS, SEED)

@@ -26,7 +26,7 @@ from zenbench.bench.profiling.progress import Limits
 from zenbench.devices.adb.keys import signer
 from zenbench.devices.android.phone import AndroidPhone
 from zenbench.devices.android.session_folder import AndroidLink
-from zenbench.devices.base import Access, Wish
+from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.card import card
 from zenbench.zen.space import spaces
 
@@ -50,7 +50,9 @@ def main() -> None:
                 time.sleep(options.keep)
                 return
             measure(
-                AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner)), folder, options.blocks
+                AndroidPhone(card("pixel2"), "litert", Connection(phone.address, runner)),
+                folder,
+                options.blocks,
             )
 
 
@@ -60,10 +62,12 @@ def measure(phone: AndroidPhone, folder: Path, blocks: int) -> None:
     recipe = Recipe().adapted(card("pixel2").recipe)
     with Journal(folder / "journal.jsonl") as journal:
         items = plan(list(spaces().values()), RESOLUTIONS, 0, journal.history)
-        profile(phone, phone.setting(Wish()), items, journal, recipe, Limits(recipe.window))
+        profile(phone, phone.setting(SettingRequest()), items, journal, recipe, Limits(recipe.window))
         calls_s.clear()
         started, worked = time.perf_counter(), time.process_time()
-        profile(phone, phone.setting(Wish()), items, journal, recipe, Limits(recipe.window + blocks))
+        profile(
+            phone, phone.setting(SettingRequest()), items, journal, recipe, Limits(recipe.window + blocks)
+        )
         seconds, worked = time.perf_counter() - started, time.process_time() - worked
     subjects = len(calls_s) / recipe.rounds
     print(

@@ -11,25 +11,25 @@ from itertools import combinations
 from pathlib import Path
 from statistics import fmean, median
 
-from zenbench.bench.measuring.aggregation import Round, by_visit, rounds_by_subject
+from zenbench.bench.measuring.aggregation import TimedRound, by_visit, rounds_by_subject
 from zenbench.bench.measuring.journal import read
 
-Way = Callable[[Sequence[Round]], float]
+Way = Callable[[Sequence[TimedRound]], float]
 
 
-def fastest(rounds: Sequence[Round]) -> float:
+def fastest(rounds: Sequence[TimedRound]) -> float:
     return min(one.timing.fastest_ms / (one.clock_ms or 1.0) for one in rounds)
 
 
-def fastest_as_it_was(rounds: Sequence[Round]) -> float:
+def fastest_as_it_was(rounds: Sequence[TimedRound]) -> float:
     return min(one.timing.fastest_ms for one in rounds)
 
 
-def median_of_ratios(rounds: Sequence[Round]) -> float:
+def median_of_ratios(rounds: Sequence[TimedRound]) -> float:
     return median(one.timing.median_ms / (one.timing.reference_ms or 1.0) for one in rounds)
 
 
-def median_as_it_was(rounds: Sequence[Round]) -> float:
+def median_as_it_was(rounds: Sequence[TimedRound]) -> float:
     return median(one.timing.median_ms for one in rounds)
 
 

@@ -29,13 +29,13 @@ from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search.algorithm import ALGORITHMS
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import SearchResult, search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
 SEEDS = range(10)
 EVALUATIONS = 96_000
-CIFAR = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), EVALUATIONS)
-IMAGENET = Task(spaces()["mobilenet"], 224, 1000, Budget(), EVALUATIONS)
+CIFAR = SearchTask(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), EVALUATIONS)
+IMAGENET = SearchTask(spaces()["mobilenet"], 224, 1000, Budget(), EVALUATIONS)
 PUBLISHED = {
     "zennet-cifar-0.5m": replace(CIFAR, budget=Budget(params=500_000, layers=16)),
     "zennet-cifar-1m": CIFAR,
@@ -65,7 +65,7 @@ def apart(work: Callable[..., Result], *arguments: object) -> Result:
         return pool.submit(work, *arguments).result()
 
 
-def full_tasks(table: Path) -> dict[str, Task]:
+def full_tasks(table: Path) -> dict[str, SearchTask]:
     """Tasks with every kind of budget, the latency limit one that turns networks away."""
     model = TableModel(LatencyTable.load(table))
     return {
@@ -77,20 +77,20 @@ def full_tasks(table: Path) -> dict[str, Task]:
     }
 
 
-def _with_latency(task: Task, budget: Budget, model: TableModel) -> Budget:
+def _with_latency(task: SearchTask, budget: Budget, model: TableModel) -> Budget:
     """The budget with three quarters of the latency of what a short search finds without a limit."""
     found = search(replace(task, budget=budget, evaluations=5_000), keep=1).best[0].network
     limit_ms = 0.75 * model.estimate(found).ms
     return replace(budget, latencies=(LatencyLimit(limit_ms, model, confidence=0.9),))
 
 
-def search_once(task: Task) -> tuple[SearchResult, int]:
+def search_once(task: SearchTask) -> tuple[SearchResult, int]:
     """A search, and the peak of this process's memory in bytes."""
     result = search(task, keep=1)
     return result, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def profiled_search(task: Task) -> dict[str, float]:
+def profiled_search(task: SearchTask) -> dict[str, float]:
     """The share of the loop's time that each part of LOOP takes, what it calls included."""
     profile = cProfile.Profile()
     profile.enable()

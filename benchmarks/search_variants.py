@@ -12,16 +12,16 @@ from statistics import median
 
 from zenbench.zen.search import island as islands
 from zenbench.zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from zenbench.zen.search.block_cache import Genome, Pieces
+from zenbench.zen.search.block_cache import BlockCache, Genome
 from zenbench.zen.search.budget import Budget
 from zenbench.zen.search.crossover import child
 from zenbench.zen.search.mutation import Mutate
 from zenbench.zen.search.population import Fittest, Living
 from zenbench.zen.search.run import search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
-TASK = Task(spaces()["resnet"], 32, 100, Budget())
+TASK = SearchTask(spaces()["resnet"], 32, 100, Budget())
 TASKS = {
     "1M parameters, 18 layers": Budget(params=10**6, layers=18),
     "600M MACs, 18 layers": Budget(macs=600_000_000, layers=18),
@@ -34,7 +34,7 @@ class Ageing(Fittest):
     """The oldest leaves, not the worst (regularised evolution, Real et al. 2019, arXiv 1802.01548); the
     parent is the best of a sample of 8, since nothing else selects then."""
 
-    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
         return child(lambda: max(rng.choices(self._heap, k=8))[2], self._mutate, self._crossover, pieces, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
@@ -50,7 +50,7 @@ class Ageing(Fittest):
 class Tournament(Fittest):
     """The parent is the better of two."""
 
-    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
         return child(lambda: max(rng.choices(self._heap, k=2))[2], self._mutate, self._crossover, pieces, rng)
 
 
@@ -78,12 +78,12 @@ class Restarts(Fittest):
         return [*self._heap, *self._hall]
 
 
-def scores(task: Task, population: type[Fittest], seeds: Iterable[int]) -> list[float]:
+def scores(task: SearchTask, population: type[Fittest], seeds: Iterable[int]) -> list[float]:
     islands.Fittest = population  # type: ignore[misc]
     return sorted(search(replace(task, seed=seed), keep=1).best[0].score for seed in seeds)
 
 
-def altered(task: Task, **changes: object) -> Task:
+def altered(task: SearchTask, **changes: object) -> SearchTask:
     """The task by the default algorithm with something changed, known under what that is."""
     name = ", ".join(f"{key} {value}" for key, value in changes.items())
     ALGORITHMS[name] = replace(ALGORITHMS[DEFAULT_ALGORITHM], name=name, **changes)  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def altered(task: Task, **changes: object) -> Task:
 def main(evaluations: int = 96_000, seeds: int = 10) -> None:
     for title, budget in TASKS.items():
         task = replace(TASK, budget=budget, evaluations=evaluations)
-        ways: list[tuple[str, Task, type[Fittest]]] = [
+        ways: list[tuple[str, SearchTask, type[Fittest]]] = [
             ("as shipped", task, Fittest),
             ("without crossover", altered(task, crossover=0.0), Fittest),
             ("crossover of 30 %", altered(task, crossover=0.3), Fittest),

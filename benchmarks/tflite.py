@@ -25,7 +25,7 @@ from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
 from zenbench.bench.export.weights import seeded_weights, state_arrays
 from zenbench.bench.profiling.plan import stratified_workloads
-from zenbench.devices.base import Wish
+from zenbench.devices.base import SettingRequest
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError
 from zenbench.zen.families import zoo, zoo_names
@@ -187,7 +187,7 @@ def depthwise(size: int, kernel: int) -> list[str]:
         }
         hosts = [device("host", runtime) for runtime in RUNTIMES]
         sessions = [
-            stack.enter_context(closing(host.open(files[host.accepts[0]], host.setting(Wish()))))
+            stack.enter_context(closing(host.open(files[host.accepts[0]], host.setting(SettingRequest()))))
             for host in hosts
         ]
         rounds = [

@@ -16,14 +16,14 @@ from statistics import median
 
 from zenbench.zen.search.budget import Budget
 from zenbench.zen.search.run import search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.search.workers.local import LocalWorkers, Workers
 from zenbench.zen.search.workers.processes import ProcessWorkers
 from zenbench.zen.search.workers.ray import RayWorkers
 from zenbench.zen.space import spaces
 
 SEEDS = range(10)
-HIRING: dict[str, Callable[[Task], Workers]] = {
+HIRING: dict[str, Callable[[SearchTask], Workers]] = {
     "one": LocalWorkers,
     "two": lambda task: ProcessWorkers(task, 2),
     "ray": lambda task: RayWorkers(task, "local", 2),
@@ -32,7 +32,7 @@ HIRING: dict[str, Callable[[Task], Workers]] = {
 
 def run_once(kind: str, seed: int, evaluations: int) -> dict[str, float]:
     """Seconds, CPU seconds of this process and its children, and the score of one search."""
-    task = Task(
+    task = SearchTask(
         spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=evaluations, seed=seed
     )
     result = search(task, workers=HIRING[kind](task))

@@ -101,7 +101,7 @@ class DeviceState:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RemoteRound:
     """A whole round of one artifact beside the reference: warm-up and samples, the state around both."""
 
     before: DeviceState
@@ -122,7 +122,7 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SettingRequest:
     """What a user asked of a setting; None takes the default of the device's card."""
 
     runtime: str | None = None
@@ -133,7 +133,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Connection:
     """How to reach a device that is not this computer: which one of several, and the program that times on
     it; None takes the only one there is."""
 
@@ -190,7 +190,7 @@ class Device(Protocol):
         """Versions of runtime, driver and system behind a measurement."""
         ...
 
-    def setting(self, wish: Wish) -> Setting:
+    def setting(self, wish: SettingRequest) -> Setting:
         """The full setting for a wish; raises UserError for what the device cannot do."""
         ...
 
@@ -211,7 +211,7 @@ class RemoteDevice(Device, Protocol):
         """A session an artifact, or why there is none; the files must stay until their session closes."""
         ...
 
-    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> Round:
+    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> RemoteRound:
         """Times both, warmed up, for at least `runs` runs and `round_ms`; raises DeviceError."""
         ...
 

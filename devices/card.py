@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..home import home
-from .base import Setting, Wish
+from .base import Setting, SettingRequest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +24,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Card:
+class DeviceCard:
     """What is known of a device before it is touched: its name, runtimes and default setting.
 
     `runtimes`: runtime -> the driver that runs it. `local`: the device is this very computer, so its
@@ -40,7 +40,7 @@ class Card:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    def setting(self, wish: Wish, pinning: str) -> Setting:
+    def setting(self, wish: SettingRequest, pinning: str) -> Setting:
         """The wish filled up with the card's defaults, its batch and threads checked."""
         values = {
             key: default if (asked := getattr(wish, key)) is None else asked
@@ -58,7 +58,7 @@ THIS_COMPUTER = "host"
 """The device where none is named."""
 
 
-def cards() -> dict[str, Card]:
+def cards() -> dict[str, DeviceCard]:
     """Every card by name; a user's own replaces the shipped one of its name."""
     shipped = Path(str(files(__package__))) / "cards"
     found = [
@@ -67,7 +67,7 @@ def cards() -> dict[str, Card]:
     return {one.name: one for one in found}
 
 
-def card(name: str) -> Card:
+def card(name: str) -> DeviceCard:
     """The card of that name; raises UserError with the known names."""
     known = cards()
     if name not in known:
@@ -79,7 +79,7 @@ _KEYS = {"name": str, "description": str, "runtimes": dict, "defaults": dict, "l
 _DEFAULTS = {"runtime": str, "precision": str, "batch": int, "threads": int}
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> DeviceCard:
     """Raises UserError, naming file and key, for what is no card."""
     try:
         data = tomllib.loads(path.read_text("utf-8"))
@@ -94,7 +94,7 @@ def read_card(path: Path) -> Card:
     if data["defaults"]["runtime"] not in data["runtimes"]:
         raise UserError(f"the device card {path} has no runtime '{data['defaults']['runtime']}', its default")
     known = {key: data.pop(key) for key in _KEYS}
-    return Card(**known, details=data)
+    return DeviceCard(**known, details=data)
 
 
 _NAMES = {str: "text", dict: "table", bool: "true or false", int: "whole number"}

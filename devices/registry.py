@@ -5,47 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import UserError
-from .base import Access, Device
-from .card import Card, card
+from .base import Connection, Device
+from .card import DeviceCard, card
 
 
-def _android(card: Card, runtime: str, access: Access) -> Device:
+def _android(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .android.phone import AndroidPhone
 
     return AndroidPhone(card, runtime, access)
 
 
-def _litert(card: Card, runtime: str, access: Access) -> Device:
+def _litert(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .host.litert import LiteRTHost
 
     return LiteRTHost(card, runtime)
 
 
-def _onnxruntime(card: Card, runtime: str, access: Access) -> Device:
+def _onnxruntime(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .host.onnxruntime import OnnxRuntimeHost
 
     return OnnxRuntimeHost(card)
 
 
-def _simulated(card: Card, runtime: str, access: Access) -> Device:
+def _simulated(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .simulated import SimulatedDevice
 
     return SimulatedDevice(card)
 
 
-def _tensorrt(card: Card, runtime: str, access: Access) -> Device:
+def _tensorrt(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .nvidia.tensorrt import TensorRtGpu
 
     return TensorRtGpu(card, runtime, access)
 
 
-def _torch(card: Card, runtime: str, access: Access) -> Device:
+def _torch(card: DeviceCard, runtime: str, access: Connection) -> Device:
     from .nvidia.torch_cuda import TorchGpu
 
     return TorchGpu(card, runtime, access)
 
 
-_DRIVERS: dict[str, Callable[[Card, str, Access], Device]] = {
+_DRIVERS: dict[str, Callable[[DeviceCard, str, Connection], Device]] = {
     "android": _android,
     "litert": _litert,
     "onnxruntime": _onnxruntime,
@@ -57,7 +57,7 @@ _HERE = ("litert", "onnxruntime", "simulated")
 """Drivers of what needs no reaching."""
 
 
-def device(name: str, runtime: str | None = None, access: Access | None = None) -> Device:
+def device(name: str, runtime: str | None = None, access: Connection | None = None) -> Device:
     """The device of that name, driven through `runtime` or its card's default."""
     chosen = card(name)
     runtime = runtime or str(chosen.defaults["runtime"])
@@ -66,7 +66,7 @@ def device(name: str, runtime: str | None = None, access: Access | None = None) 
     driver = chosen.runtimes[runtime]
     if driver not in _DRIVERS:
         raise UserError(f"the card of '{name}' names no known driver: '{driver}' ({', '.join(_DRIVERS)})")
-    access = access or Access()
-    if driver in _HERE and access != Access():
+    access = access or Connection()
+    if driver in _HERE and access != Connection():
         raise UserError(f"device '{name}' is reached without --serial and --runner; leave them out")
     return _DRIVERS[driver](chosen, runtime, access)

@@ -15,8 +15,8 @@ from typing import Any
 import onnx
 
 from ..errors import DeviceError, UserError
-from .base import Artifact, DeviceState, Requirement, Sample, Setting, Wish
-from .card import Card
+from .base import Artifact, DeviceState, Requirement, Sample, Setting, SettingRequest
+from .card import DeviceCard
 
 _MACS_PER_MS = {"dense": 2e7, "depthwise": 4e6, "linear": 8e6}
 _BYTES_PER_MS = 1e7
@@ -34,7 +34,10 @@ class SimulatedDevice:
     accepts = ("onnx",)
 
     def __init__(
-        self, card: Card, seed: int = 0, refuse: Callable[[Artifact], str | None] = lambda artifact: None
+        self,
+        card: DeviceCard,
+        seed: int = 0,
+        refuse: Callable[[Artifact], str | None] = lambda artifact: None,
     ) -> None:
         self._card, self._refuse = card, refuse
         self._random = random.Random(seed)
@@ -50,7 +53,7 @@ class SimulatedDevice:
     def versions(self) -> Mapping[str, str]:
         return {"onnx": onnx.__version__}
 
-    def setting(self, wish: Wish) -> Setting:
+    def setting(self, wish: SettingRequest) -> Setting:
         setting = self._card.setting(wish, "free")
         if setting.precision != "fp32":
             raise UserError(f"the simulated device runs fp32, not '{setting.precision}'")

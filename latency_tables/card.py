@@ -15,7 +15,7 @@ Provenance = Literal["measured", "fitted", "modelled"]
 
 
 @dataclass(frozen=True)
-class Card:
+class TableCard:
     """What makes a table's numbers mean something.
 
     `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what

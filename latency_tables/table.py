@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import TableError
 from ..zen.network import Network
 from ..zen.workload import Workload
-from .card import Card
+from .card import TableCard
 from .row import Row
 from .table_files import TableRows, read_files, write_files
 
@@ -24,7 +24,7 @@ class LatencyTable:
     the predictions are. `path`: the file that it was read from.
     """
 
-    card: Card
+    card: TableCard
     rows: Mapping[Workload, Row]
     networks: Mapping[Network, Row] = field(default_factory=dict)
     judges: Mapping[Network, Row] = field(default_factory=dict)

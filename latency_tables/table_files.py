@@ -23,7 +23,7 @@ from ..errors import NetworkError, TableError, UserError
 from ..units import LONGEST_MS, SHORTEST_MS
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
-from .card import SCHEMA, Card
+from .card import SCHEMA, TableCard
 from .row import Role, Row
 
 _WIDEST, _MOST_RUNS = 1e6, 10**9
@@ -37,7 +37,7 @@ class TableRows(NamedTuple):
     judges: Mapping[Network, Row]
 
 
-def write_files(path: Path, card: Card, rows: TableRows) -> None:
+def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
     """Writes the three files, each whole or not at all, the card last."""
     workloads_text = _to_csv(("workload",), (((str(key),), row) for key, row in rows.workloads.items()))
     groups: tuple[tuple[Role, Mapping[Network, Row]], ...] = (
@@ -57,7 +57,7 @@ def write_files(path: Path, card: Card, rows: TableRows) -> None:
     write_text(card_path(path), card_text)
 
 
-def read_files(path: Path) -> tuple[Card, TableRows]:
+def read_files(path: Path) -> tuple[TableCard, TableRows]:
     """What the files hold; raises TableError in one sentence for whatever is wrong."""
     record = _read_card(path)
     texts = [_read(file) for file in (path, networks_path(path))]
@@ -183,10 +183,10 @@ def _whole(digits: str) -> float:
 _DIGITS = 19
 
 
-def _card(data: dict[str, Any], path: Path) -> Card:
+def _card(data: dict[str, Any], path: Path) -> TableCard:
     try:
         setting = Setting(**data.pop("setting"))
-        card = Card(setting=setting, **data)
+        card = TableCard(setting=setting, **data)
         # Read back from its text, a setting has entries of the right types.
         whole = Setting.parse(setting.device, str(setting)) == setting
         usable = whole and _has_types(card) and _has_basis(card)
@@ -199,21 +199,21 @@ def _card(data: dict[str, Any], path: Path) -> Card:
     return card
 
 
-def _has_types(card: Card) -> bool:
+def _has_types(card: TableCard) -> bool:
     """Whether a card's entries are of their types, as far as anything relies on it."""
     texts = (card.setting.device, card.created, card.source)
     groups = (card.identity, card.versions, card.recipe)
     return all(isinstance(one, str) for one in texts) and all(isinstance(one, dict) for one in groups)
 
 
-def _has_basis(card: Card) -> bool:
+def _has_basis(card: TableCard) -> bool:
     """Whether a card says what its numbers rest on: measured rounds, or a model and nothing measured."""
     if card.provenance in ("modelled", "fitted"):
         return card.model is not None and card.reference is None and card.reference_ms is None
     return card.provenance == "measured" and card.model is None and _has_reference(card)
 
 
-def _has_reference(card: Card) -> bool:
+def _has_reference(card: TableCard) -> bool:
     """Whether a card names its reference workload with a time, or neither."""
     if card.reference is None or card.reference_ms is None:
         return card.reference is None and card.reference_ms is None

@@ -6,7 +6,7 @@ from math import ceil, floor
 from typing import Any
 
 from ...units import format_ms
-from ..comparing.agreement import Agreement, Pair
+from ..comparing.agreement import Agreement, PredictedPair
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
 from .wording import signed_percent
 
@@ -130,7 +130,7 @@ def _by_error(values: list[str]) -> Chart:
     }
 
 
-def _dot(pair: Pair, chosen: str | None) -> dict[str, Any]:
+def _dot(pair: PredictedPair, chosen: str | None) -> dict[str, Any]:
     off = abs(pair.error)
     return {
         "network": f"chosen: {pair.network}" if pair.digest == chosen else pair.network,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...units import format_count, format_ms
-from ..searching.reading import Candidate, Search
+from ..searching.reading import CandidateRecord, Search
 from ..tables.block_latencies import Blocks
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
 from .wording import percent
@@ -15,7 +15,7 @@ AXES = {"latency": "predicted latency, ms", "macs": "multiply-adds", "params": "
 BLOCK_PIXELS = 40
 
 
-def score_against_cost(palette: Palette, search: Search, others: Sequence[Candidate]) -> Chart:
+def score_against_cost(palette: Palette, search: Search, others: Sequence[CandidateRecord]) -> Chart:
     """The candidates that were kept and other networks, the front of them all, limit and chosen network."""
     everyone = [*search.candidates, *others]
     costs = [one.cost for one in everyone] + ([] if search.limit is None else [search.limit])
@@ -204,16 +204,16 @@ def _score(field: str) -> Chart:
     return axis(field, "Zen-Score", scale={"zero": False}, axis={"tickCount": 6})
 
 
-def _front(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _front(candidates: Sequence[CandidateRecord]) -> list[CandidateRecord]:
     """Those that no cheaper one reaches in score, cheapest first."""
-    front: list[Candidate] = []
+    front: list[CandidateRecord] = []
     for one in sorted(candidates, key=lambda one: (one.cost, -one.score)):
         if not front or one.score > front[-1].score:
             front.append(one)
     return front
 
 
-def _chosen(search: Search) -> list[Candidate]:
+def _chosen(search: Search) -> list[CandidateRecord]:
     return [one for one in search.candidates if one.digest == search.network.digest][:1]
 
 
@@ -221,7 +221,7 @@ def _cost(value: float, search: Search) -> str:
     return format_ms(value) if search.axis == "latency" else format_count(value)
 
 
-def _candidate(one: Candidate, search: Search) -> dict[str, Any]:
+def _candidate(one: CandidateRecord, search: Search) -> dict[str, Any]:
     is_chosen = one.digest == search.network.digest
     return {
         "network": f"chosen: {one.network}" if is_chosen else one.network,
@@ -232,7 +232,7 @@ def _candidate(one: Candidate, search: Search) -> dict[str, Any]:
     }
 
 
-def _forward(one: Candidate) -> dict[str, Any]:
+def _forward(one: CandidateRecord) -> dict[str, Any]:
     score, sem = one.score_forward or 0.0, one.score_forward_sem or 0.0
     return {
         "cost": one.cost,

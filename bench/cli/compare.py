@@ -21,7 +21,7 @@ from ..latency_files.latency_rows import LatencyRow
 from ..tables.block_latencies import BlockLatency
 from .compare_runs import SHOWN, TOO_LITTLE, named_setting, show_runs
 from .shared.options import COLUMNS, FILE, SHARE, format_option, table_option
-from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
+from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, say, show_table
 
 SHOWN_BLOCKS = 3
 SUMMARY = (
@@ -173,7 +173,7 @@ def _show_groups(heading: str, groups: Sequence[Group]) -> None:
         show_table([asdict(one) for one in groups], (Column("name", heading, right=False), *GROUP))
 
 
-def _blocks(error: float, shares: Sequence[BlockLatency]) -> list[Record]:
+def _blocks(error: float, shares: Sequence[BlockLatency]) -> list[OutputRecord]:
     """The largest blocks of one network; the error stands beside the first."""
     largest = sorted(shares, key=lambda one: -one.share)[:SHOWN_BLOCKS]
     return [{**_block(one), "error": error if one is largest[0] else None} for one in largest]
@@ -191,7 +191,7 @@ def _block(one: BlockLatency) -> dict[str, Any]:
     }
 
 
-def _lines(agreement: Agreement) -> list[Record]:
+def _lines(agreement: Agreement) -> list[OutputRecord]:
     spans = agreement.intervals
     std = f"{_percent(agreement.within_1_std)} / {_percent(agreement.within_2_std)}"
     lines: list[tuple[str, str, Interval | None]] = [

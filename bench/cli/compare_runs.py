@@ -9,7 +9,7 @@ import click
 from ...units import count_of, format_ms
 from ..comparing.agreement import Agreement
 from ..comparing.runs import RunComparison
-from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, say, show_table
+from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, say, show_table
 
 SHOWN = 5
 TOO_LITTLE = "too little to tell"
@@ -69,7 +69,7 @@ def show_runs(comparison: RunComparison, style: str) -> None:
     answer([{**record, **({"changes": largest} if style == "json" else {})}], (), style)
 
 
-def _lines(comparison: RunComparison) -> list[Record]:
+def _lines(comparison: RunComparison) -> list[OutputRecord]:
     interval, p_value = comparison.interval, comparison.p_value
     reach = f", 95 % confidence {interval.low:+.1%} to {interval.high:+.1%}" if interval else ""
     lines = [

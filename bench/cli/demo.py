@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...atomic import write_text
-from ...devices.base import Artifact, Wish
+from ...devices.base import Artifact, SettingRequest
 from ...devices.registry import device as find_device
 from ...errors import UserError
 from ...latency_tables.measured.model import TableModel
@@ -20,7 +20,7 @@ from ...zen.families import zoo
 from ...zen.network import Network
 from ...zen.proxies.closed_form import zen_closed
 from ...zen.search.budget import Budget, LatencyLimit
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from ...zen.space import open_space
 from ..comparing.agreement import Agreement, agree
 from ..export.checked import export_onnx, export_tflite
@@ -64,7 +64,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty; choose another --out")
     driver = find_device("host", runtime)
-    setting = driver.setting(Wish())
+    setting = driver.setting(SettingRequest())
     rival, space = zoo(RIVAL), open_space("resnet")
     table_path = folder / f"{setting.file_stem}.csv"
 
@@ -84,7 +84,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
         raise UserError(f"{rival.name} could not be measured: {budget_row.error}")
 
     say(f"3/5 search within {format_ms(budget_row.latency_ms)} and {rival.layers} layers")
-    task = Task(
+    task = SearchTask(
         space,
         rival.resolution,
         rival.classes,

@@ -15,7 +15,7 @@ from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
-from .shared.output import Column, Record, answer, say
+from .shared.output import Column, OutputRecord, answer, say
 
 COLUMNS = (
     Column("path", "file", right=False),
@@ -88,7 +88,7 @@ def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calib
         raise UserError("--calibrate is for int8 files; give --int8 too")
 
 
-def write_parity(network: Network, artifact: Artifact, parity: Parity) -> Record:
+def write_parity(network: Network, artifact: Artifact, parity: Parity) -> OutputRecord:
     """Stores what was exported and how well it agrees with torch in FILE.json beside the file."""
     path = artifact.path
     record = {

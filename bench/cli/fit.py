@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ...devices.base import Wish
+from ...devices.base import SettingRequest
 from ...latency_tables.fitted.features import SPACES
 from ...latency_tables.fitted.model import FittedTable
 from ..latency_files.measured_networks import Columns
@@ -69,7 +69,7 @@ def command(
     shown are of networks left out of the fit, a tenth at a time.
     """
     check_new(out)
-    wish = Wish(runtime, precision, batch, threads)
+    wish = SettingRequest(runtime, precision, batch, threads)
     columns = Columns(network_column, latency_column, resolution, classes)
     table = fit_table(measured, space, device_name, wish, columns)
     model = FittedTable(table)

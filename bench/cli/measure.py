@@ -17,7 +17,7 @@ from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect
 from ..measuring.whole_networks import RECIPE, measure
-from ..networks.reading import Given
+from ..networks.reading import NetworkLike
 from .shared.options import (
     FILE,
     chosen_device,
@@ -27,7 +27,7 @@ from .shared.options import (
     network_options,
     per_image_option,
 )
-from .shared.output import NETWORK_COLUMN, Column, Record, answer, row_record, say, show_table
+from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, row_record, say, show_table
 from .shared.progress import progress
 
 COLUMNS = (
@@ -82,19 +82,21 @@ def command(device: str, per_image: bool, layers: bool, out: Path, style: str, *
     return 3 if any(record.get("error") for record in records) else 0
 
 
-def _with_inspection(record: Record, found: Inspection | DeviceError) -> Record:
+def _with_inspection(record: OutputRecord, found: Inspection | DeviceError) -> OutputRecord:
     if isinstance(found, DeviceError):
         return {"error": str(found), **record}
     return {**record, **asdict(found)}
 
 
-def _layers(record: Record) -> Iterator[Record]:
+def _layers(record: OutputRecord) -> Iterator[OutputRecord]:
     layers = record.get("layers", {})
     for layer, ms in layers.items():
         yield {"label": record["label"], "layer": layer, "ms": ms, "share": ms / sum(layers.values())}
 
 
-def run_measure(driver: Device, setting: Setting, given: Sequence[Given], out: Path) -> list[LatencyRow]:
+def run_measure(
+    driver: Device, setting: Setting, given: Sequence[NetworkLike], out: Path
+) -> list[LatencyRow]:
     """Measures with a progress display and writes the rows."""
     recipe = RECIPE.adapted(card(driver.name).recipe)
     say(f"measuring {len(given)} networks on {setting.device} {setting}")

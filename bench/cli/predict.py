@@ -17,7 +17,7 @@ from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
 from .shared.opening import opened_model
 from .shared.options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
-from .shared.output import NETWORK_COLUMN, Column, Record, answer, label, row_record, say
+from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, row_record, say
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -77,7 +77,7 @@ def command(
     _say_setting(model, style)
 
 
-def _by_block(model: Predictor, networks: Sequence[Network]) -> list[Record]:
+def _by_block(model: Predictor, networks: Sequence[Network]) -> list[OutputRecord]:
     return [
         {
             "label": label(network) if len(networks) > 1 else None,

@@ -24,7 +24,7 @@ from ..measuring.recipe import Recipe
 from ..profiling.plan import plan, random_networks
 from ..profiling.profile import profile
 from ..profiling.progress import Limits, Progress
-from ..profiling.stopping import Target, Verdict, shortage, verdict
+from ..profiling.stopping import HoldOutVerdict, Target, shortage, verdict
 from ..tables.from_journal import build_table
 from .shared.options import DURATION, SHARE, chosen_device, measuring_options, seed_option, table_option
 from .shared.output import say
@@ -101,7 +101,7 @@ class Profiled(NamedTuple):
     """The table of a profile, its verdict on its own judges, and whether there was no more to measure."""
 
     table: LatencyTable
-    verdict: Verdict | None
+    verdict: HoldOutVerdict | None
     exhausted: bool
 
 

@@ -15,10 +15,10 @@ from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
 from ..charts.ranking import check_plotting, write_scatter
-from ..comparing.ranking import Missing, Ranking, choose, rank, read_known, write_scores
+from ..comparing.ranking import Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
 from ..networks.reading import networks_only
 from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
-from .shared.output import Column, Record, answer, label, say
+from .shared.output import Column, OutputRecord, answer, label, say
 from .shared.progress import progress
 
 COLUMNS = (
@@ -100,7 +100,9 @@ def _proxies(text: str) -> list[str]:
     return names
 
 
-def _record(ranking: Ranking, missing: Sequence[Missing], column: str, reading: Reading) -> Record:
+def _record(
+    ranking: Ranking, missing: Sequence[UnscoredNetwork], column: str, reading: Reading
+) -> OutputRecord:
     left_out = [{"network": one.network, "reason": one.reason} for one in (*missing, *ranking.missing)]
     return {
         "proxy": ranking.proxy,
@@ -116,7 +118,7 @@ def _record(ranking: Ranking, missing: Sequence[Missing], column: str, reading: 
     }
 
 
-def _reasons(missing: Sequence[Missing]) -> list[str]:
+def _reasons(missing: Sequence[UnscoredNetwork]) -> list[str]:
     """A line a reason, with the first network that it holds for."""
     networks: dict[str, list[str]] = {}
     for one in missing:

@@ -13,7 +13,7 @@ from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
 from ..networks.model_file import FileSubject
-from ..networks.reading import Given
+from ..networks.reading import NetworkLike
 from .shared.options import chosen_networks, format_option, network_options, scoring_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label, say
 
@@ -72,7 +72,7 @@ def command(
     return 1 if refusals else 0
 
 
-def _target(item: Given, proxy: str) -> Network | Graph:
+def _target(item: NetworkLike, proxy: str) -> Network | Graph:
     network = item.network if isinstance(item, FileSubject) else item
     if network is not None:
         return network

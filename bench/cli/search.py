@@ -17,7 +17,7 @@ from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.search.front import AXES, spread
 from ...zen.search.rescoring import affordable, rescore
 from ...zen.search.run import SearchState, search
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from ...zen.search.workers.local import LocalWorkers, Workers
 from ...zen.search.workers.processes import ProcessWorkers
 from ...zen.search.workers.ray import RayWorkers
@@ -139,7 +139,7 @@ def command(
     say(f"{folder.path}: {', '.join(files)}")
 
 
-def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
+def _show_winner(record: dict[str, Any], task: SearchTask, style: str) -> None:
     shown = {
         **record,
         "label": label(record["network"]),
@@ -158,10 +158,10 @@ def _show_winner(record: dict[str, Any], task: Task, style: str) -> None:
 
 
 def run_search(
-    task: Task,
+    task: SearchTask,
     folder: SearchFolder,
     events: EventLog | None = None,
-    hire: Callable[[Task], Workers] = LocalWorkers,
+    hire: Callable[[SearchTask], Workers] = LocalWorkers,
 ) -> tuple[dict[str, Any], list[str]]:
     """Searches and re-scores with progress displays; result.json's content and the files written."""
     events = events or EventLog(None)
@@ -215,7 +215,7 @@ def run_search(
     return record, files
 
 
-def _hiring(workers: int | None, ray: str | None) -> Callable[[Task], Workers]:
+def _hiring(workers: int | None, ray: str | None) -> Callable[[SearchTask], Workers]:
     """Who runs the islands, as `--workers` and `--ray` say."""
     if ray is not None:
         return lambda task: RayWorkers(task, ray, workers)

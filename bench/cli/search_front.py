@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...units import format_count, format_ms
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from .shared.output import Column, answer, label
 
 _SCORES = (
@@ -18,7 +18,7 @@ _COUNTS = {"params": Column("params", "params", format_count), "macs": Column("m
 _NETWORK = Column("label", "network", right=False)
 
 
-def show_front(points: Sequence[Mapping[str, Any]], task: Task, style: str) -> None:
+def show_front(points: Sequence[Mapping[str, Any]], task: SearchTask, style: str) -> None:
     """The points from the cheapest to the dearest, what the front runs along first."""
     names = [limit.name for limit in task.budget.latencies]
     costs = [Column(name, name) for name in names]

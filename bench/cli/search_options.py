@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...devices.base import Setting, Wish
+from ...devices.base import Setting, SettingRequest
 from ...errors import UserError
 from ...latency_tables.predictor import Predictor
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.search.budget import Budget, LatencyLimit
 from ...zen.search.front import axis_limit
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from ...zen.space import open_space
 from ..searching.latency_limits import WrittenLimit, check_distinct
 from ..searching.task_record import read_task, task_record
@@ -23,7 +23,7 @@ from .shared.output import say
 _OF_A_SETTING = ("device", "runtime", "precision", "batch", "threads")
 
 
-def asked_task(options: dict[str, Any]) -> Task:
+def asked_task(options: dict[str, Any]) -> SearchTask:
     """The task that the options describe."""
     written: tuple[WrittenLimit, ...] = options["latencies"]
     check_distinct(written)
@@ -58,7 +58,7 @@ def asked_task(options: dict[str, Any]) -> Task:
         axis_limit(options["front"], budget)  # refuses what has none
     if options["front"] and options["algorithm"] != DEFAULT_ALGORITHM:
         raise UserError(f"--front has an algorithm of its own; leave out --algorithm {options['algorithm']}")
-    return Task(
+    return SearchTask(
         space=open_space(options["space"]),
         budget=budget,
         islands=ALGORITHMS[options["algorithm"]].islands,
@@ -78,7 +78,7 @@ def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
     return LatencyLimit(limit_ms, model, options["confidence"], written.label)
 
 
-def repeated_task(path: Path, table: Path | None) -> Task:
+def repeated_task(path: Path, table: Path | None) -> SearchTask:
     """The task of a result.json, its tables as they are today."""
     try:
         record = json.loads(path.read_text("utf-8"))["task"]
@@ -86,7 +86,7 @@ def repeated_task(path: Path, table: Path | None) -> Task:
         raise UserError(f"{path} is no result.json of a search by this version") from None
 
     def opened(setting: Setting) -> Predictor:
-        asked = Wish(setting.runtime, setting.precision, setting.batch, setting.threads)
+        asked = SettingRequest(setting.runtime, setting.precision, setting.batch, setting.threads)
         return opened_model(setting.device, asked, table)
 
     task = read_task(record, opened, str(path))

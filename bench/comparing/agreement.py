@@ -16,7 +16,7 @@ from .rank_correlation import rank_correlations
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PredictedPair:
     """One network, measured and predicted; `error` is (predicted - measured) / measured.
 
     `family` and `kernels` are its `Kind`.
@@ -75,7 +75,7 @@ class Agreement:
     intervals: Intervals
     families: tuple[Group, ...]
     kernels: tuple[Group, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PredictedPair, ...]
     """Worst first."""
 
 
@@ -93,7 +93,7 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
             continue
         error = (guess.latency_ms - truth.latency_ms) / truth.latency_ms
         pairs.append(
-            Pair(
+            PredictedPair(
                 network=truth.network,
                 digest=truth.digest,
                 measured_ms=truth.latency_ms,
@@ -136,7 +136,7 @@ def agree(measured: Sequence[LatencyRow], predicted: Sequence[LatencyRow]) -> Ag
     )
 
 
-def _intervals(pairs: Sequence[Pair]) -> Intervals:
+def _intervals(pairs: Sequence[PredictedPair]) -> Intervals:
     errors = [pair.error for pair in pairs]
     within_5, within_10 = (
         share_interval(_share(abs(error) <= limit for error in errors), len(errors)) for limit in (0.05, 0.10)

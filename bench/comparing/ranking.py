@@ -18,7 +18,7 @@ from .rank_correlation import rank_correlations
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class UnscoredNetwork:
     """A network that a ranking leaves out, and why."""
 
     network: str
@@ -48,7 +48,7 @@ class Ranking:
     tied_scores: int
     tied_values: int
     scores: tuple[float | None, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[UnscoredNetwork, ...]
 
 
 def read_known(
@@ -57,7 +57,7 @@ def read_known(
     network_column: str = "network",
     resolution: int | None = None,
     classes: int | None = None,
-) -> tuple[list[Known], list[Missing]]:
+) -> tuple[list[Known], list[UnscoredNetwork]]:
     """The networks of a CSV file with their values, and those that cannot be read or have no number.
 
     Raises TableError where the file or a column is missing, or a network stands there twice.
@@ -74,7 +74,7 @@ def read_known(
             (network,) = networks_only([read(text, resolution, classes)], "ranked")
             value = _value(file, record, column)
         except UserError as error:
-            missing.append(Missing(text, str(error)))
+            missing.append(UnscoredNetwork(text, str(error)))
             continue
         if _key(network) in known:
             raise TableError(f"{file.place(record)} holds {text} twice; keep one of its rows")
@@ -84,24 +84,26 @@ def read_known(
 
 def choose(
     known: Sequence[Known], networks: Sequence[Network], path: Path
-) -> tuple[list[Known], list[Missing]]:
+) -> tuple[list[Known], list[UnscoredNetwork]]:
     """Of the known networks those asked for, and what of these the file does not hold."""
     index = {_key(one.network): one for one in known}
     found = [index[_key(network)] for network in networks if _key(network) in index]
     reason = f"{path} has no value for it"
-    return found, [Missing(str(network), reason) for network in networks if _key(network) not in index]
+    return found, [
+        UnscoredNetwork(str(network), reason) for network in networks if _key(network) not in index
+    ]
 
 
 def rank(known: Sequence[Known], proxy: str, score: Callable[[Network], float]) -> Ranking:
     """Scores the networks and holds the order against their values; a failing score is left out."""
     scores: list[float | None] = []
-    missing: list[Missing] = []
+    missing: list[UnscoredNetwork] = []
     for one in known:
         try:
             scores.append(score(one.network))
         except ZenbenchError as error:
             scores.append(None)
-            missing.append(Missing(str(one.network), str(error)))
+            missing.append(UnscoredNetwork(str(one.network), str(error)))
     pairs = [(value, one.value) for value, one in zip(scores, known, strict=True) if value is not None]
     ours, theirs = [value for value, _ in pairs], [value for _, value in pairs]
     spearman, kendall = rank_correlations(ours, theirs)

@@ -14,7 +14,7 @@ from ...latency_tables.store import find
 from ...latency_tables.table import LatencyTable
 from ..networks.reading import read_network
 from ..tables.block_latencies import BlockLatency, block_latencies
-from .agreement import Agreement, Pair
+from .agreement import Agreement, PredictedPair
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class WorstShares:
     missing: str | None = None
 
 
-def shares_of_worst(agreement: Agreement, worst: Sequence[Pair], path: Path | None) -> WorstShares:
+def shares_of_worst(agreement: Agreement, worst: Sequence[PredictedPair], path: Path | None) -> WorstShares:
     """By the table at `path`, else by the one for the agreement's setting.
 
     Raises UserError where `path` holds no table of that setting; without it, that is a reason for none.
@@ -55,7 +55,7 @@ def _table(agreement: Agreement, path: Path | None) -> LatencyTable:
     return table
 
 
-def _of_worst(model: Predictor, worst: Sequence[Pair]) -> WorstShares:
+def _of_worst(model: Predictor, worst: Sequence[PredictedPair]) -> WorstShares:
     found = {}
     for pair in worst:
         network = read_network(pair.network, pair.resolution, pair.classes)

@@ -37,7 +37,7 @@ from ...zen.graph import (
 from ...zen.network import Network
 from . import NETWORK_KEY, PRECISION_KEY, SCALES_KEY
 from .onnx_quantise import Quantiser
-from .weights import Array, Kernel, Scale, fold
+from .weights import Array, FoldedConv, Scale, fold
 
 OPSET = 17
 IR_VERSION = 8
@@ -111,14 +111,14 @@ def write_onnx(
 
 
 def _quantised_nodes(
-    op: Op, folded: Mapping[str, Kernel | Scale], quantiser: Quantiser
+    op: Op, folded: Mapping[str, FoldedConv | Scale], quantiser: Quantiser
 ) -> Iterator[NodeProto]:
     pairs, fed = quantiser.feed(op)
     yield from pairs
     yield from _nodes(fed, folded, np.dtype(np.float32))
 
 
-def _nodes(op: Op, folded: Mapping[str, Kernel | Scale], dtype: np.dtype[Any]) -> Iterator[NodeProto]:
+def _nodes(op: Op, folded: Mapping[str, FoldedConv | Scale], dtype: np.dtype[Any]) -> Iterator[NodeProto]:
     inputs = list(op.inputs)
     match op:
         case Conv():

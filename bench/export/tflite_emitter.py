@@ -10,7 +10,7 @@ import numpy as np
 
 from ...zen.graph import INPUT, Activation, Add, Function, Graph, Multiply, Shape
 from .tflite_file import Model, Operator, Tensor
-from .weights import Array, Kernel, Scale, fold
+from .weights import Array, FoldedConv, Scale, fold
 
 FUSED: dict[Function, int] = {"relu": 1, "relu6": 3}
 """Activations that an operator can hold, as the schema numbers them."""
@@ -23,7 +23,7 @@ class Emitter:
     def __init__(self, graph: Graph, state: Mapping[str, Array], batch: int) -> None:
         self.batch = batch
         folded = fold(graph, state)
-        self.kernels = {name: part for name, part in folded.items() if isinstance(part, Kernel)}
+        self.kernels = {name: part for name, part in folded.items() if isinstance(part, FoldedConv)}
         self.scales = {name: part for name, part in folded.items() if isinstance(part, Scale)}
         self.shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
         self.fused = _fusable(graph, {part.output for part in folded.values()})

@@ -18,7 +18,7 @@ _BN_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
-class Kernel:
+class FoldedConv:
     """Weight and bias of a convolution or linear layer, batch norm folded in, and the tensor it ends in."""
 
     weight: Array
@@ -41,7 +41,7 @@ class Scale:
         yield from (("scale", self.scale), ("shift", self.shift))
 
 
-def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel | Scale]:
+def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, FoldedConv | Scale]:
     """Op name -> kernel, for every convolution and linear layer of the graph, and -> scale for every
     batch norm that has none to fold into.
 
@@ -53,7 +53,7 @@ def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel | Scale]:
     norms = {
         op.inputs[0]: op for op in graph.ops if isinstance(op, BatchNorm) and op.inputs[0] in convolutions
     }
-    folded: dict[str, Kernel | Scale] = {}
+    folded: dict[str, FoldedConv | Scale] = {}
     for op in graph.ops:
         if isinstance(op, BatchNorm) and op.inputs[0] not in convolutions:
             scale, shift = _scale_and_shift(op, state)
@@ -69,7 +69,9 @@ def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Kernel | Scale]:
             weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
             bias = bias * scale + shift
             output = norm.name
-        folded[op.name] = Kernel(np.ascontiguousarray(weight, np.float32), bias.astype(np.float32), output)
+        folded[op.name] = FoldedConv(
+            np.ascontiguousarray(weight, np.float32), bias.astype(np.float32), output
+        )
     return folded
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from ...latency_tables.row import Row, Verdict
-from .disturbance import Pace
+from .disturbance import DisturbanceDetector
 from .journal import History
 from .measurement import Measurement, Timing
 
@@ -29,7 +29,7 @@ _AROUND = 40
 
 
 @dataclass(frozen=True)
-class Round:
+class TimedRound:
     """A measurement that gave a timing.
 
     `visit`: a number that rounds of one subject share if it was loaded once for them. `clock_ms`: the
@@ -42,19 +42,19 @@ class Round:
     clock_ms: float | None
 
 
-def rounds_by_subject(sittings: Iterable[Sequence[Measurement]]) -> dict[str, list[Round]]:
+def rounds_by_subject(sittings: Iterable[Sequence[Measurement]]) -> dict[str, list[TimedRound]]:
     """The rounds of every subject that was timed, without those in which the device throttled or was
     disturbed; each sitting's measurements in the order they were taken."""
     sittings = list(sittings)
-    pace = Pace(one for sitting in sittings for one in sitting)
-    groups: dict[str, list[Round]] = {}
+    pace = DisturbanceDetector(one for sitting in sittings for one in sitting)
+    groups: dict[str, list[TimedRound]] = {}
     for number, sitting in enumerate(sittings):
         for one in _rounds(sitting, number):
             groups.setdefault(one.measurement.subject, []).append(one)
     return {subject: _undisturbed(rounds, pace) for subject, rounds in groups.items()}
 
 
-def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[Round]:
+def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[TimedRound]:
     timed = [(one, one.timing) for one in measurements if one.timing is not None]
     readings = [timing.reference_ms for _, timing in timed]
     visits: dict[str, int] = {}
@@ -67,7 +67,7 @@ def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[Round
         last[subject] = place
         around = readings[max(0, place - _AROUND) : place + _AROUND + 1]
         clock_ms = min((reading for reading in around if reading is not None), default=None)
-        yield Round(measurement, timing, (sitting, visits[subject]), clock_ms)
+        yield TimedRound(measurement, timing, (sitting, visits[subject]), clock_ms)
 
 
 def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
@@ -77,13 +77,13 @@ def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
     return {subject: row_of(rounds, reference_ms) for subject, rounds in groups.items()}, reference_ms
 
 
-def usual_clock_ms(groups: dict[str, list[Round]]) -> float | None:
+def usual_clock_ms(groups: dict[str, list[TimedRound]]) -> float | None:
     """The reference's latency over all rounds; None where it ran in none."""
     clocks = [one.clock_ms for rounds in groups.values() for one in rounds if one.clock_ms is not None]
     return median(clocks) if clocks else None
 
 
-def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
+def row_of(rounds: Sequence[TimedRound], reference_ms: float | None) -> Row:
     """One row from the rounds of one subject.
 
     Its latency is the fastest run of a visit, over several visits their median: what loading it anew changes
@@ -110,30 +110,30 @@ def row_of(rounds: Sequence[Round], reference_ms: float | None) -> Row:
     )
 
 
-def by_visit(rounds: Iterable[Round]) -> list[list[Round]]:
+def by_visit(rounds: Iterable[TimedRound]) -> list[list[TimedRound]]:
     """One subject's rounds, those of one load together."""
-    visits: dict[tuple[int, int], list[Round]] = {}
+    visits: dict[tuple[int, int], list[TimedRound]] = {}
     for one in rounds:
         visits.setdefault(one.visit, []).append(one)
     return list(visits.values())
 
 
-def _steady_ms(one: Round, reference_ms: float | None) -> float:
+def _steady_ms(one: TimedRound, reference_ms: float | None) -> float:
     return one.timing.fastest_ms / _drift(one, reference_ms)
 
 
-def _drift(one: Round, usual_ms: float | None) -> float:
+def _drift(one: TimedRound, usual_ms: float | None) -> float:
     """How much slower the clock was in a round than over the table."""
     return 1.0 if one.clock_ms is None or usual_ms is None else one.clock_ms / usual_ms
 
 
-def _undisturbed(rounds: list[Round], pace: Pace) -> list[Round]:
+def _undisturbed(rounds: list[TimedRound], pace: DisturbanceDetector) -> list[TimedRound]:
     """The rounds in which the device did not throttle and kept its pace, or what comes nearest to that.
 
     The whole sitting's pace tells more than what was known when a round was taken.
     """
 
-    def quiet(one: Round) -> bool:
+    def quiet(one: TimedRound) -> bool:
         return not one.measurement.disturbed and not pace.disturbed(one.measurement)
 
     cool = [one for one in rounds if not one.measurement.throttled] or rounds

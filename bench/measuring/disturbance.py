@@ -15,7 +15,7 @@ _TOLERANCE = 0.08
 _SPREADS = 5
 
 
-class Pace:
+class DisturbanceDetector:
     """Learned from the reference's reading in each round.
 
     Other programs, and the guests beside a virtual machine, slow a network down by another factor than the

@@ -31,7 +31,7 @@ _log = logging.getLogger("zenbench")
 
 
 @dataclass(frozen=True)
-class Sitting:
+class MeasuringSession:
     """One run of a measuring command: the line that heads its measurements.
 
     What another tool measured has a `source` that says so, no recipe of ours and no reference workload.
@@ -49,12 +49,14 @@ class Sitting:
         return {"format": FORMAT, **asdict(self)}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Sitting:
+    def from_json(data: Mapping[str, Any]) -> MeasuringSession:
         """Raises TableError where the record is not the head of a sitting."""
         values = {key: value for key, value in data.items() if key != "format"}
         try:
             setting, recipe = Setting(**values.pop("setting")), values.pop("recipe")
-            return Sitting(setting=setting, recipe=None if recipe is None else Recipe(**recipe), **values)
+            return MeasuringSession(
+                setting=setting, recipe=None if recipe is None else Recipe(**recipe), **values
+            )
         except (KeyError, TypeError):
             raise TableError("not the head of a sitting") from None
 
@@ -67,13 +69,13 @@ class History:
     them; `judging` are the keys of those that no prediction may learn from.
     """
 
-    sittings: list[Sitting] = field(default_factory=list)
+    sittings: list[MeasuringSession] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
     judging: set[str] = field(default_factory=set)
 
-    def begin(self, sitting: Sitting) -> None:
+    def begin(self, sitting: MeasuringSession) -> None:
         """What is added from now on was measured in this sitting."""
         self.sittings.append(sitting)
         self.starts.append(len(self.measurements))
@@ -113,7 +115,7 @@ class Journal:
             self._lock.release()
             raise
 
-    def head(self, sitting: Sitting) -> None:
+    def head(self, sitting: MeasuringSession) -> None:
         self.history.begin(sitting)
         self._write(sitting.to_json())
 
@@ -166,7 +168,7 @@ def read(path: Path) -> History:
 
 def _take(data: dict[str, Any], history: History) -> None:
     if "format" in data:
-        history.begin(Sitting.from_json(data))
+        history.begin(MeasuringSession.from_json(data))
         return
     measurement = Measurement.from_json(data)
     if "network" in data:
@@ -189,9 +191,11 @@ def journal_path(table: Path) -> Path:
     return table.with_suffix(".journal.jsonl")
 
 
-def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> Sitting:
+def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> MeasuringSession:
     """The head of a sitting that starts now."""
-    return Sitting(setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now())
+    return MeasuringSession(
+        setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now()
+    )
 
 
 def utc_now() -> str:

@@ -11,7 +11,7 @@ from statistics import median
 
 from ...devices.base import Device, InspectableSession, Setting
 from ...errors import DeviceError, DeviceUnavailableError, UserError
-from ..networks.reading import Given
+from ..networks.reading import NetworkLike
 from .subjects import subject_of
 
 RUNS = 20
@@ -27,7 +27,7 @@ class Inspection:
     download_ms: float
 
 
-def inspect(device: Device, setting: Setting, item: Given) -> Inspection | DeviceError:
+def inspect(device: Device, setting: Setting, item: NetworkLike) -> Inspection | DeviceError:
     """Opens the network anew and times its layers and transfers; UserError where the runtime cannot tell."""
     with tempfile.TemporaryDirectory(prefix="zenbench-") as folder:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...devices.base import Artifact, Device, DeviceState, Session, Setting
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from ...zen.workload import Workload
-from .disturbance import RECENT, Pace
+from .disturbance import RECENT, DisturbanceDetector
 from .measurement import Measurement
 from .recipe import REFERENCE, Recipe
 from .rounds import rounds_of
@@ -20,7 +20,7 @@ from .subjects import Subject, WorkloadSubject
 
 
 @dataclass(frozen=True)
-class Task:
+class Visit:
     """A subject, how many rounds it still needs, and how many it may take where they are not good."""
 
     subject: Subject
@@ -44,7 +44,7 @@ class Meter:
     ) -> None:
         """`earlier` ones of the same setting tell its pace from the start."""
         self._device, self._setting, self.recipe = device, setting, recipe
-        self._pace = Pace(earlier, RECENT)
+        self._pace = DisturbanceDetector(earlier, RECENT)
         self._rounds = rounds_of(device, setting)
         self._resources = ExitStack()
         self._resources.callback(self._rounds.close)
@@ -65,14 +65,14 @@ class Meter:
     def __exit__(self, *error: object) -> None:
         self._resources.close()
 
-    def window(self, tasks: Sequence[Task]) -> Iterator[Measurement]:
+    def window(self, tasks: Sequence[Visit]) -> Iterator[Measurement]:
         """Measures the tasks together, a round of each in turn; a failure is yielded once.
 
         A round in which the device throttled or was disturbed is yielded too, and taken again.
         """
         with ExitStack() as resources:
             folder = Path(resources.enter_context(_folder()))
-            artifacts: list[tuple[Task, Artifact]] = []
+            artifacts: list[tuple[Visit, Artifact]] = []
             for task in tasks:
                 try:
                     artifacts.append((task, self._artifact(task.subject, folder)))

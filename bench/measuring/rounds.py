@@ -22,7 +22,7 @@ STEADY = 0.05
 WARMUP_MS = 300.0
 REFERENCE_RECIPE = Recipe(round_ms=3.0, min_runs=3, max_runs=10)
 
-Reading = tuple[DeviceState, Timing, DeviceState]
+RoundReading = tuple[DeviceState, Timing, DeviceState]
 
 
 class Rounds(Protocol):
@@ -33,7 +33,7 @@ class Rounds(Protocol):
         broke the device with after it was given."""
         ...
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> Reading:
+    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
         """One round, with the state before and after it; raises DeviceError."""
         ...
 
@@ -73,7 +73,7 @@ class _CallByCall:
             raise
         return session
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> Reading:
+    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
         before = self._device.state()
         _, reference_samples = time_hot(reference, REFERENCE_RECIPE)
         lead, samples = time_hot(session, recipe)
@@ -91,7 +91,7 @@ class _InOneCall:
     def open(self, artifacts: Sequence[Artifact]) -> Iterator[Session | DeviceError]:
         yield from self._device.open_all(artifacts, self._setting)
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> Reading:
+    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
         found = self._device.round(reference, session, recipe.min_runs, recipe.round_ms)
         warmup = [sample.ms for sample in found.warmup]
         return found.before, _timing(warmup, found.samples, found.reference), found.after

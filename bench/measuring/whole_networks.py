@@ -8,11 +8,11 @@ from dataclasses import replace
 from ...devices.base import Device, Setting
 from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
-from ..networks.reading import Given
-from .aggregation import Round, rounds_by_subject, row_of, usual_clock_ms
+from ..networks.reading import NetworkLike
+from .aggregation import TimedRound, rounds_by_subject, row_of, usual_clock_ms
 from .journal import History, Journal, new_sitting
 from .measurement import Measurement
-from .meter import Meter, Task
+from .meter import Meter, Visit
 from .recipe import Recipe
 from .subjects import subject_of
 
@@ -22,7 +22,7 @@ RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)
 def measure(
     device: Device,
     setting: Setting,
-    given: Sequence[Given],
+    given: Sequence[NetworkLike],
     journal: Journal,
     report: Callable[[int], None] = lambda rounds: None,
     recipe: Recipe = RECIPE,
@@ -40,7 +40,7 @@ def measure(
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [Task(subject_of(item), recipe.rounds, recipe.most_rounds) for item in window]
+            tasks = [Visit(subject_of(item), recipe.rounds, recipe.most_rounds) for item in window]
             for measurement in meter.window(tasks):
                 journal.append(measurement, networks.get(measurement.subject))
                 taken.append(measurement)
@@ -73,27 +73,27 @@ def _errors(measurements: Sequence[Measurement]) -> dict[str, str]:
     return dict(reversed(failed))
 
 
-_Halves = tuple[list[Round], list[Round]]
+_Halves = tuple[list[TimedRound], list[TimedRound]]
 
 
-def _every_other(rounds: list[Round]) -> _Halves:
+def _every_other(rounds: list[TimedRound]) -> _Halves:
     """So that both halves see the whole sitting."""
     return rounds[::2], rounds[1::2]
 
 
-def _visits(rounds: list[Round]) -> _Halves:
+def _visits(rounds: list[TimedRound]) -> _Halves:
     """So that each half is a network loaded anew."""
     middle = (len(rounds) + 1) // 2
     return rounds[:middle], rounds[middle:]
 
 
 def _row(
-    item: Given,
-    rounds: list[Round],
+    item: NetworkLike,
+    rounds: list[TimedRound],
     error: str | None,
     setting: Setting,
     reference_ms: float | None,
-    halves_of: Callable[[list[Round]], _Halves] = _every_other,
+    halves_of: Callable[[list[TimedRound]], _Halves] = _every_other,
 ) -> LatencyRow:
     """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
     network = item if isinstance(item, Network) else item.network

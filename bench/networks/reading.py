@@ -15,7 +15,7 @@ from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
 
-Given = Network | FileSubject
+NetworkLike = Network | FileSubject
 
 ALL = f"{PREFIX}all"
 """Stands for every known network."""
@@ -23,7 +23,7 @@ ALL = f"{PREFIX}all"
 
 def read_all(
     arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
-) -> list[Given]:
+) -> list[NetworkLike]:
     """Every network named on the command line or, one a line or a row, in a file; at least one."""
     texts: list[tuple[str, int | None, int | None]] = [(text, None, None) for text in arguments]
     if file:
@@ -39,7 +39,7 @@ def read_all(
     ]
 
 
-def read(text: str, resolution: int | None = None, classes: int | None = None) -> Given:
+def read(text: str, resolution: int | None = None, classes: int | None = None) -> NetworkLike:
     """One network, its resolution and classes replaced where given; an ONNX or TFLite file stays as it is."""
     text = text.strip()
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
@@ -52,7 +52,7 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     return replace(found, resolution=sizes[0], classes=sizes[1])
 
 
-def networks_only(given: Iterable[Given], purpose: str) -> list[Network]:
+def networks_only(given: Iterable[NetworkLike], purpose: str) -> list[Network]:
     """The networks, where a foreign file will not do."""
     networks = []
     for item in given:
@@ -90,7 +90,7 @@ def _path(text: str) -> Path | None:
     return None
 
 
-def _read_file(path: Path) -> Given:
+def _read_file(path: Path) -> NetworkLike:
     if path.suffix in (".onnx", ".tflite"):
         return FileSubject.read(path)
     try:

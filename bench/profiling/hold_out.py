@@ -8,7 +8,7 @@ from math import ceil
 
 from ...zen.network import Network
 from ..measuring.subjects import subject_of
-from .progress import JUDGING_VISITS, Tally
+from .progress import JUDGING_VISITS, RoundCounts
 
 FIRST_VISITS = 1 / JUDGING_VISITS
 """The share of a run at which each judging network is to have been visited once."""
@@ -18,7 +18,7 @@ class Visits:
     """The visits to judging networks that are left, first all first ones, then all second ones; false once
     there are none."""
 
-    def __init__(self, judges: Sequence[Network], tally: Tally) -> None:
+    def __init__(self, judges: Sequence[Network], tally: RoundCounts) -> None:
         self._tally = tally
         self._queue = deque(
             network

@@ -14,7 +14,7 @@ from ..measuring.meter import Meter
 from ..measuring.recipe import Recipe
 from ..measuring.subjects import subject_of
 from .hold_out import FIRST_VISITS, Visits
-from .progress import Limits, Progress, Tally
+from .progress import Limits, Progress, RoundCounts
 
 
 def profile(
@@ -38,7 +38,7 @@ def profile(
     check_same_machine(journal.history, device, setting)
     learned = journal.history.networks.keys() - journal.history.judging
     judges = [network for network in judges if subject_of(network).key not in learned]
-    tally = Tally(journal.history, recipe, limits, judges)
+    tally = RoundCounts(journal.history, recipe, limits, judges)
     visits = Visits(judges, tally)
     waiting = (item for item in items if tally.wants(item))
     # A verdict waits for its judges.

@@ -13,7 +13,7 @@ from ...zen.network import Network
 from ...zen.workload import Workload
 from ..measuring.journal import History
 from ..measuring.measurement import Measurement
-from ..measuring.meter import Task
+from ..measuring.meter import Visit
 from ..measuring.recipe import Recipe
 from ..measuring.subjects import Subject, is_network_key, subject_of
 
@@ -56,7 +56,7 @@ class Limits:
         return max(shares)
 
 
-class Tally:
+class RoundCounts:
     """Rounds taken and rounds wanted, by subject."""
 
     def __init__(
@@ -96,11 +96,11 @@ class Tally:
         key = subject_of(item).key
         return key not in self._judging and self.missing(key)
 
-    def task(self, subject: Subject) -> Task:
+    def task(self, subject: Subject) -> Visit:
         """The next visit to a subject."""
         key = subject.key
         rounds = min(self._recipe.rounds, self._wanted(key) - self._good[key])
-        return Task(subject, rounds, self._most(key) - self._taken[key])
+        return Visit(subject, rounds, self._most(key) - self._taken[key])
 
     def missing(self, key: str) -> bool:
         """Whether a subject needs more rounds; not once it has failed or was never quiet."""

@@ -23,7 +23,7 @@ _GROWTH = 0.1
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HoldOutVerdict:
     """The mean absolute relative error over `judges` networks that nothing was learned from, and the upper
     end of its one-sided confidence interval, by the spread of the errors."""
 
@@ -32,13 +32,13 @@ class Verdict:
     judges: int
 
 
-def verdict(model: TableModel) -> Verdict | None:
+def verdict(model: TableModel) -> HoldOutVerdict | None:
     """Of a table's model on the table's own judges; None where there is a `shortage`."""
     if shortage(model.table):
         return None
     judges = model.table.judges
     sizes = [abs(model.estimate(network).ms / row.latency_ms - 1) for network, row in judges.items()]
-    return Verdict(mean(sizes), upper_bound(sizes), len(sizes))
+    return HoldOutVerdict(mean(sizes), upper_bound(sizes), len(sizes))
 
 
 def shortage(table: LatencyTable) -> str | None:

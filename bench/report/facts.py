@@ -17,7 +17,7 @@ from ..comparing.agreement import Agreement, agree
 from ..latency_files.latency_rows import read_rows
 from ..measuring.drift import Drift, read_drift
 from ..measuring.journal import journal_path
-from ..searching.reading import Candidate, LimitedLatency, Search, read_search, scored
+from ..searching.reading import CandidateRecord, LimitedLatency, Search, read_search, scored
 from ..searching.task_record import table_digest
 from ..tables.block_latencies import Blocks, block_latencies
 
@@ -46,7 +46,7 @@ class Facts:
     drifts: tuple[Drift, ...]
     search: Search | None
     blocks: Blocks | None
-    others: tuple[Candidate, ...]
+    others: tuple[CandidateRecord, ...]
     has_measured: bool
     has_predicted: bool
     agreement: Agreement | None

@@ -15,12 +15,12 @@ from ..charts.templates import render
 from ..charts.wording import percent, signed_percent
 from ..comparing.agreement import Agreement
 from .facts import Facts, NamedTable
-from .sections import Missing
+from .sections import MissingSection
 from .verdict import verdict
 
 
 @dataclass(frozen=True)
-class Provenance:
+class TableFacts:
     """A table as the page shows it: where it comes from, in pairs of a heading and its text."""
 
     name: str
@@ -28,7 +28,7 @@ class Provenance:
     facts: tuple[tuple[str, str], ...]
 
 
-def page(facts: Facts, sections: Sequence[Figure | Missing]) -> str:
+def page(facts: Facts, sections: Sequence[Figure | MissingSection]) -> str:
     """The whole page; everything from files is escaped."""
     from vl_convert import javascript_bundle
 
@@ -119,7 +119,7 @@ def _chosen(facts: Facts) -> list[tuple[str, str]]:
     return [*pairs, ("found by", search.command)]
 
 
-def _provenance(named: NamedTable) -> Provenance:
+def _provenance(named: NamedTable) -> TableFacts:
     table, card = named.table, named.table.card
     facts: list[tuple[str, Any]] = [
         ("device", card.setting.device),
@@ -132,7 +132,7 @@ def _provenance(named: NamedTable) -> Provenance:
         ("source", card.source),
         ("last sitting" if card.model is None else "made", card.created),
     ]
-    return Provenance(
+    return TableFacts(
         named.name,
         f"{card.provenance}, {card.setting.device}",
         tuple((key, text) for key, text in facts if text),

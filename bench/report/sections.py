@@ -17,7 +17,7 @@ from .facts import MEASURED, PREDICTED, Facts
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingSection:
     """A figure that is left out, why, and the command that would bring it where there is one."""
 
     title: str
@@ -28,26 +28,29 @@ class Missing:
 CHOSEN = Key("ink", "ring", "the chosen network")
 
 
-def sections(facts: Facts) -> list[Figure | Missing]:
+def sections(facts: Facts) -> list[Figure | MissingSection]:
     """Every section in the order of the page."""
     found = [*_accuracy(facts), *_search(facts)]
     if not facts.drifts:
         command = f"zenbench profile --table {facts.folder}/TABLE.csv"
-        return [*found, Missing("Drift and temperature", "there is no profile's journal here; run", command)]
+        return [
+            *found,
+            MissingSection("Drift and temperature", "there is no profile's journal here; run", command),
+        ]
     for number, drift in enumerate(facts.drifts, 1):
         found += _profile(drift, f"-{number}" if len(facts.drifts) > 1 else "")
     return found
 
 
-def _accuracy(facts: Facts) -> list[Figure | Missing]:
+def _accuracy(facts: Facts) -> list[Figure | MissingSection]:
     agreement = facts.agreement
     if agreement is None:
         title = "Measured against predicted"
         if facts.disagreement is not None:
-            return [Missing(title, facts.disagreement)]
+            return [MissingSection(title, facts.disagreement)]
         name, command = (PREDICTED, "predict") if facts.has_measured else (MEASURED, "measure")
         command = f"zenbench {command} NETWORK... --out {facts.folder / name}"
-        return [Missing(title, f"there is no {name} here; run", command)]
+        return [MissingSection(title, f"there is no {name} here; run", command)]
     chosen = facts.search.network.digest if facts.search else None
     is_there = any(pair.digest == chosen for pair in agreement.pairs)
     return [
@@ -73,12 +76,12 @@ def _accuracy(facts: Facts) -> list[Figure | Missing]:
     ]
 
 
-def _search(facts: Facts) -> list[Figure | Missing]:
+def _search(facts: Facts) -> list[Figure | MissingSection]:
     search = facts.search
     if search is None:
         title = "Latency by block, score against latency, convergence"
         command = f"zenbench search --latency 20ms --out {facts.folder}"
-        return [Missing(title, "no search ended here; run", command)]
+        return [MissingSection(title, "no search ended here; run", command)]
     return [
         _blocks(facts.blocks, search, facts),
         _scores(search, facts),
@@ -86,12 +89,12 @@ def _search(facts: Facts) -> list[Figure | Missing]:
     ]
 
 
-def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | Missing:
+def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | MissingSection:
     title = "Latency by block"
     if blocks is None:
         command = f"zenbench predict {facts.folder}/network.json --by-block --table TABLE.csv"
         why = "no table is here that the search asked" if search.latencies else "the search asked no table"
-        return Missing(title, f"{why}; run", command)
+        return MissingSection(title, f"{why}; run", command)
     sources = {one.source for one in blocks.latencies}
     keys = [Key("good", "square", "measured")] if "measured" in sources else []
     keys += [Key("fair", "square", source) for source in sorted(sources - {"measured"})]
@@ -104,11 +107,13 @@ def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | Mis
     )
 
 
-def _scores(search: Search, facts: Facts) -> Figure | Missing:
+def _scores(search: Search, facts: Facts) -> Figure | MissingSection:
     cost = "latency" if search.axis == "latency" else "cost"
     title = f"Score against {cost}"
     if not search.candidates:
-        return Missing(title, f"the search's {FRONT if search.is_front else BEST} is not here, or empty.")
+        return MissingSection(
+            title, f"the search's {FRONT if search.is_front else BEST} is not here, or empty."
+        )
     keys = [
         Key("good", "circle", "kept, closed form"),
         Key("poor", "diamond", "kept, forward passes ± standard error"),
@@ -127,12 +132,14 @@ def _scores(search: Search, facts: Facts) -> Figure | Missing:
     )
 
 
-def _convergence(search: Search) -> Figure | Missing:
+def _convergence(search: Search) -> Figure | MissingSection:
     title = "Convergence of the search"
     if search.is_front:
-        return Missing(title, "a search along a front follows no single score; one without --front does")
+        return MissingSection(
+            title, "a search along a front follows no single score; one without --front does"
+        )
     if not search.history:
-        return Missing(title, f"the search's {HISTORY} is not here, or empty.")
+        return MissingSection(title, f"the search's {HISTORY} is not here, or empty.")
     return Figure(
         "convergence",
         title,
@@ -145,12 +152,12 @@ def _convergence(search: Search) -> Figure | Missing:
     )
 
 
-def _profile(drift: Drift, suffix: str) -> list[Figure | Missing]:
+def _profile(drift: Drift, suffix: str) -> list[Figure | MissingSection]:
     keys = [Key("good", "line", "median"), Key("good", "band", "outer deciles")]
     if drift.pauses:
         keys.append(Key("quiet", "dash", "pause"))
     held = f", {drift.throttled} of them throttled" if drift.throttled else ""
-    found: list[Figure | Missing] = [
+    found: list[Figure | MissingSection] = [
         Figure(
             f"drift{suffix}",
             "Drift over the profile",
@@ -161,7 +168,7 @@ def _profile(drift: Drift, suffix: str) -> list[Figure | Missing]:
         )
     ]
     if all(moment.celsius is None for moment in drift.moments):
-        return [*found, Missing("Temperature over the profile", "this device reports no temperature.")]
+        return [*found, MissingSection("Temperature over the profile", "this device reports no temperature.")]
     temperature = partial(temperature_over_time, drift=drift)
     text = f"{drift.table}: the hottest sensor that counts."
     return [*found, Figure(f"temperature{suffix}", "Temperature over the profile", text, (), temperature)]

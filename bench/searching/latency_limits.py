@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ...devices.base import Wish
+from ...devices.base import SettingRequest
 from ...errors import UserError
 from ...units import parse_duration_ms
 
@@ -19,7 +19,7 @@ class WrittenLimit:
 
     limit_ms: float
     device: str | None = None
-    wish: Wish = field(default_factory=Wish)
+    wish: SettingRequest = field(default_factory=SettingRequest)
 
     @property
     def label(self) -> str:
@@ -44,7 +44,7 @@ def parse_limit(text: str) -> WrittenLimit:
     device, *parts = setting.split("/")
     if not device.strip() or not all(parts):
         raise UserError(f"latency limit '{text}' names no device; write it like t4=11ms or t4/int8/b64=11ms")
-    wish = Wish()
+    wish = SettingRequest()
     for part in parts:
         if part in PRECISIONS:
             wish = replace(wish, precision=part)

@@ -39,7 +39,7 @@ class LimitedLatency:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateRecord:
     """A network that the search kept; `cost` is along the search's axis."""
 
     network: str
@@ -69,7 +69,7 @@ class Search:
     limit: float | None
     budget: Budget
     is_front: bool
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateRecord, ...]
     history: tuple[tuple[int, float], ...]
     evaluated: int
     seconds: float
@@ -126,7 +126,7 @@ def read_search(folder: Path) -> Search | None:
         raise UserError(f"{folder} holds no whole result of zenbench search: {reason}") from None
 
 
-def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[Candidate, ...]:
+def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[CandidateRecord, ...]:
     """Other predicted networks that the limits on the cost allow, where the search is along a latency."""
     if search.axis != "latency":
         return ()
@@ -144,7 +144,7 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[Candidate, ...]:
         except NetworkError:
             continue  # named in another program's words, or without a closed form
         if network.digest == row.digest and broken is None:
-            found.append(Candidate(row.network, row.digest, score, None, None, row.latency_ms))
+            found.append(CandidateRecord(row.network, row.digest, score, None, None, row.latency_ms))
     return tuple(found)
 
 
@@ -175,7 +175,7 @@ def _known(value: Any, known: Sequence[Any]) -> Any:
     return value
 
 
-def _candidates(path: Path, axis: str) -> tuple[Candidate, ...]:
+def _candidates(path: Path, axis: str) -> tuple[CandidateRecord, ...]:
     """The rows of `best.csv` or `front.csv`; none where there is no such file."""
     if not path.exists():
         return ()
@@ -184,7 +184,7 @@ def _candidates(path: Path, axis: str) -> tuple[Candidate, ...]:
     column = (latencies or ["latency_ms"])[0] if axis == "latency" else axis
     file.need("network", "digest", "score", "score_forward", "score_forward_sem", column)
     return tuple(
-        Candidate(
+        CandidateRecord(
             network=file.text(record, "network"),
             digest=file.text(record, "digest"),
             score=_cell(file, record, "score"),

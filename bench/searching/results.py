@@ -14,7 +14,7 @@ from ... import __version__
 from ...atomic import write_json, write_text
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from ..charts.convergence import write_convergence
 from .run_folder import RESULT
 from .task_record import table_models, task_record
@@ -24,7 +24,7 @@ KEPT = 20
 
 def result_record(
     result: SearchResult,
-    task: Task,
+    task: SearchTask,
     rescored: Sequence[Rescored],
     rescore_seconds: float,
     command: Sequence[str],
@@ -73,7 +73,7 @@ def result_record(
 
 
 def write_run(
-    folder: Path, record: dict[str, Any], result: SearchResult, task: Task, rescored: Sequence[Rescored]
+    folder: Path, record: dict[str, Any], result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
 ) -> list[str]:
     """Writes the files of a search, result.json last; their names."""
     write_json(folder / "network.json", result.best[0].network.to_json())

@@ -16,7 +16,7 @@ from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS
 from ...zen.search.budget import Budget, LatencyLimit
 from ...zen.search.front import AXES
-from ...zen.search.task import Task
+from ...zen.search.task import SearchTask
 from ...zen.space import space_from
 
 _COST_LIMITS = ("macs", "params", "layers", "peak_activation_bytes", "min_width")
@@ -26,7 +26,7 @@ MOST_ISLANDS = 256
 """Beyond so many an exchange takes longer than an island's share of an epoch."""
 
 
-def task_record(task: Task) -> dict[str, Any]:
+def task_record(task: SearchTask) -> dict[str, Any]:
     """Everything that fixes what a search finds; tables by what they hold."""
     budget = task.budget
     return {
@@ -43,7 +43,7 @@ def task_record(task: Task) -> dict[str, Any]:
     }
 
 
-def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: str) -> Task:
+def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: str) -> SearchTask:
     """The task that `task_record` wrote, with today's tables; raises UserError where it does not hold."""
     try:
         counts = {name: _whole(record, name) for name in _COUNTS}
@@ -73,7 +73,7 @@ def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: st
         for (setting, _), (limit_ms, confidence, label) in zip(latencies, rest, strict=True)
     )
     budget = Budget(**limits, **shares, latencies=found)  # type: ignore[arg-type]
-    return Task(
+    return SearchTask(
         space_from(space, place),
         budget=budget,
         reading=reading,

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...devices.base import Setting, Wish
+from ...devices.base import Setting, SettingRequest
 from ...devices.card import cards
 from ...devices.host import cpu
 from ...errors import TableError, UserError
-from ...latency_tables.card import Card
+from ...latency_tables.card import TableCard
 from ...latency_tables.fitted.features import WholeFeatures, features_of
 from ...latency_tables.fitted.fit import fit_networks
 from ...latency_tables.table import LatencyTable
@@ -35,7 +35,9 @@ class Measured:
     said: Mapping[str, Any]
 
 
-def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: Columns) -> LatencyTable:
+def fit_table(
+    path: Path, space: str, device: str | None, wish: SettingRequest, columns: Columns
+) -> LatencyTable:
     """The table fitted to a file; raises TableError with file, line and reason for what cannot be used.
 
     What neither the file nor the wish says of the setting is `unknown`, one image and one thread.
@@ -48,7 +50,7 @@ def fit_table(path: Path, space: str, device: str | None, wish: Wish, columns: C
     except TableError as error:
         raise TableError(f"{path}: {error}") from None
     known = cards().get(setting.device)
-    card = Card(
+    card = TableCard(
         setting=setting,
         provenance="fitted",
         # A table of this computer holds on its CPU model only.
@@ -100,7 +102,7 @@ def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:
     return {name: value for name, value in found.items() if name != "device" or device}
 
 
-def _setting(said: Mapping[str, Any], device: str | None, wish: Wish, path: Path) -> Setting:
+def _setting(said: Mapping[str, Any], device: str | None, wish: SettingRequest, path: Path) -> Setting:
     """What the file says, else the options, else unknown."""
     asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
     given = {name: value for name, value in {"device": device, **asked}.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ...errors import DeviceError
-from ...latency_tables.card import Card
+from ...latency_tables.card import TableCard
 from ...latency_tables.table import LatencyTable
 from ...zen.workload import Workload
 from ..measuring.aggregation import rows_of
@@ -19,7 +19,7 @@ def build_table(history: History) -> LatencyTable:
         raise DeviceError(_why_nothing(history))
     networks = history.networks
     first, last = history.sittings[0], history.sittings[-1]
-    card = Card(
+    card = TableCard(
         setting=first.setting,
         provenance="measured",
         identity=first.identity,

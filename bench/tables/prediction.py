@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...devices.base import Wish, profile_command
+from ...devices.base import SettingRequest, profile_command
 from ...devices.card import THIS_COMPUTER, card, cards
 from ...devices.host import cpu
 from ...errors import TableError, UserError
@@ -16,7 +16,7 @@ from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
 
 
-def open_table(device: str | None, wish: Wish, path: Path | None = None) -> LatencyTable:
+def open_table(device: str | None, wish: SettingRequest, path: Path | None = None) -> LatencyTable:
     """The table at `path`, else the one for the device (by default this computer) and wish.
 
     Raises UserError where the one at `path` is not of a device or setting that was asked for, TableError on
@@ -38,7 +38,7 @@ def open_table(device: str | None, wish: Wish, path: Path | None = None) -> Late
     return table
 
 
-def check_asked(table: LatencyTable, path: Path, device: str | None, wish: Wish) -> None:
+def check_asked(table: LatencyTable, path: Path, device: str | None, wish: SettingRequest) -> None:
     """Raises UserError where what was asked contradicts the table that was named beside it."""
     setting = table.card.setting
     asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
@@ -51,7 +51,7 @@ def check_asked(table: LatencyTable, path: Path, device: str | None, wish: Wish)
             )
 
 
-def open_model(device: str | None, wish: Wish, path: Path | None = None) -> Predictor:
+def open_model(device: str | None, wish: SettingRequest, path: Path | None = None) -> Predictor:
     """The latency model of `open_table`'s table."""
     return predictor(open_table(device, wish, path))
 

@@ -50,16 +50,16 @@ class Link:
         self.max_payload_bytes = max_payload_bytes
         self._serial = serial
         self._transport = transport
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, AdbStream] = {}
         self._ids = itertools.count(1)
         self._received = bytearray()  # of the packet that is coming in
         self._lost = ""
 
-    def open(self, service: str, until: float) -> Stream:
+    def open(self, service: str, until: float) -> AdbStream:
         """A stream to a service; raises DeviceUnavailableError where the phone has none of that name."""
         if "\0" in service:
             raise ValueError("a script cannot hold a null character")
-        stream = Stream(self, next(self._ids))
+        stream = AdbStream(self, next(self._ids))
         self._streams[stream.local_id] = stream
         try:
             self.send(_OPEN, stream.local_id, 0, os.fsencode(service) + b"\0")
@@ -152,7 +152,7 @@ class Link:
                 self.lose(_reason(error))
 
 
-class Stream:
+class AdbStream:
     """One service at work on the phone: `arrived` holds what it sent and nobody has read."""
 
     def __init__(self, link: Link, local_id: int) -> None:

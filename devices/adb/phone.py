@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ... import atomic
 from ...errors import DeviceUnavailableError
-from .link import Link, LinkLostError, Stream
+from .link import AdbStream, Link, LinkLostError
 from .script import DeadlineError, hold, quoted, running, text
 from .sync import pull, push
 
@@ -96,7 +96,7 @@ class Adb:
         self._link.close()
 
     @contextmanager
-    def _sync(self, deadline_s: float) -> Iterator[tuple[Stream, float]]:
+    def _sync(self, deadline_s: float) -> Iterator[tuple[AdbStream, float]]:
         until = time.monotonic() + deadline_s
         try:
             with closing(self._link.open("sync:", until)) as stream:

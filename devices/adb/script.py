@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from ...errors import DeviceError
-from .link import Link, Stream
+from .link import AdbStream, Link
 
 _OUTPUT = 1  # the kind of frame that holds output
 _MAX_MARK_BYTES = 30
@@ -35,7 +35,7 @@ class DeadlineError(DeviceError):
 class Script:
     """A running script: `output` is what it wrote and nobody took yet, `status` how it ended."""
 
-    def __init__(self, text: str, stream: Stream, mark: re.Pattern[bytes], until: float) -> None:
+    def __init__(self, text: str, stream: AdbStream, mark: re.Pattern[bytes], until: float) -> None:
         self.output = bytearray()
         self.status = 0
         self._text = text

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ...errors import DeviceUnavailableError, UserError
-from .link import LinkLostError, Stream
+from .link import AdbStream, LinkLostError
 
 _REQUEST = struct.Struct("<4sI")
 _MAX_DATA_BYTES = 2**16
@@ -24,7 +24,7 @@ _REFUSALS = {
 
 
 def push(
-    stream: Stream, files: Mapping[str, Path | bytes], mode: int, max_payload_bytes: int, until: float
+    stream: AdbStream, files: Mapping[str, Path | bytes], mode: int, max_payload_bytes: int, until: float
 ) -> None:
     """Writes the files on the phone, in order, with folders where they are missing.
 
@@ -41,7 +41,7 @@ def push(
             raise _refusal(remote, name, stream.read(size, until))
 
 
-def pull(stream: Stream, remote: str, until: float) -> bytes:
+def pull(stream: AdbStream, remote: str, until: float) -> bytes:
     """The content of a file on the phone."""
     path = _path(remote)
     stream.write(_REQUEST.pack(b"RECV", len(path)) + path, until)
@@ -56,7 +56,7 @@ def pull(stream: Stream, remote: str, until: float) -> bytes:
         content += data
 
 
-def _answer(stream: Stream, until: float) -> tuple[bytes, int]:
+def _answer(stream: AdbStream, until: float) -> tuple[bytes, int]:
     head = stream.read(_REQUEST.size, until)
     if len(head) < _REQUEST.size:
         raise LinkLostError("the phone ended a file transfer without an answer")

@@ -19,8 +19,18 @@ from typing import TypeVar
 
 from ...errors import DeviceError, DeviceUnavailableError, UserError
 from ..adb.phone import LinkLostError
-from ..base import Access, Artifact, DeviceState, Requirement, Round, Sample, Session, Setting, Wish
-from ..card import Card
+from ..base import (
+    Artifact,
+    Connection,
+    DeviceState,
+    RemoteRound,
+    Requirement,
+    Sample,
+    Session,
+    Setting,
+    SettingRequest,
+)
+from ..card import DeviceCard
 from . import benchmark_model, runner_download
 from .session_folder import AndroidLink, Details
 from .state import hot_sensors, read_state
@@ -47,7 +57,7 @@ class AndroidPhone:
 
     accepts = ("tflite",)
 
-    def __init__(self, card: Card, runtime: str, access: Access) -> None:
+    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
         self._card, self._runtime, self._access = card, runtime, access
         self._details = Details.of(card)
         self.name = card.name
@@ -83,7 +93,7 @@ class AndroidPhone:
     def versions(self) -> Mapping[str, str]:
         return self._linked().versions
 
-    def setting(self, wish: Wish) -> Setting:
+    def setting(self, wish: SettingRequest) -> Setting:
         mask = (wish.cpu_mask or self._details.cpu_mask).lower().removeprefix("0x").lstrip("0")
         if not re.fullmatch("[0-9a-f]{1,16}", mask):
             raise UserError(
@@ -114,13 +124,13 @@ class AndroidPhone:
         self._files.update(new)
         return [AndroidSession(self, name, setting) for name in new]
 
-    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> Round:
+    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> RemoteRound:
         first, second = _own(reference), _own(session)
         self._rest()
         before, reports, after = self._run(
             first.setting, [(first.name, REFERENCE_RUNS, REFERENCE_MS), (second.name, runs, round_ms)]
         )
-        return Round(before, [reports[0].measured], [reports[1].warmup], [reports[1].measured], after)
+        return RemoteRound(before, [reports[0].measured], [reports[1].warmup], [reports[1].measured], after)
 
     def time(self, name: str, setting: Setting, runs: int) -> Sequence[Sample]:
         """One call of the runner on a file that was pushed under that name."""

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from ...atomic import write_bytes, write_text
 from ...errors import DeviceUnavailableError, UserError
 from ...home import home
-from ..card import Card
+from ..card import DeviceCard
 
 NAME = "benchmark_model"
 _TIMEOUT_S = 30.0
@@ -34,7 +34,7 @@ class Source:
     sha256: str | None
 
 
-def source(card: Card) -> Source:
+def source(card: DeviceCard) -> Source:
     """Raises UserError where a card names none."""
     data = card.details.get("android", {}).get("runner", {})
     if not isinstance(data.get("url"), str):
@@ -42,12 +42,12 @@ def source(card: Card) -> Source:
     return Source(data["url"], str(data.get("page", data["url"])), data.get("sha256"))
 
 
-def kept_path(card: Card) -> Path:
+def kept_path(card: DeviceCard) -> Path:
     """Where the card's runner is kept, whether it is there or not."""
     return home() / "runners" / card.name / NAME
 
 
-def read_runner(card: Card, given: Path | None) -> bytes:
+def read_runner(card: DeviceCard, given: Path | None) -> bytes:
     """The given file, else the kept one; raises DeviceUnavailableError with how to get it."""
     path = given or kept_path(card)
     try:
@@ -77,7 +77,9 @@ def _kept_digest(path: Path) -> str | None:
 
 
 def download(
-    card: Card, expected: str | None = None, report: Callable[[int, int], None] = lambda done, total: None
+    card: DeviceCard,
+    expected: str | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """Gets the card's runner, checks it and keeps it; `report` is told bytes done and in all (0: unknown).
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...errors import DeviceError, DeviceUnavailableError, UserError
 from ..adb.phone import Adb, DeadlineError, LinkLostError, Output, quoted
-from ..card import Card
+from ..card import DeviceCard
 from .state import SCRIPT
 
 _PROPERTIES = {
@@ -63,7 +63,7 @@ class Details:
     deadline_s: float
 
     @staticmethod
-    def of(card: Card) -> Details:
+    def of(card: DeviceCard) -> Details:
         """Raises UserError where a card's part is missing or wrong."""
         data: Mapping[str, Any] = card.details.get("android", {})
         try:
@@ -75,7 +75,7 @@ class Details:
 class AndroidLink:
     """One connection, checked against the card, with the runner in its folder; closed by `close`."""
 
-    def __init__(self, card: Card, serial: str | None, runner: bytes) -> None:
+    def __init__(self, card: DeviceCard, serial: str | None, runner: bytes) -> None:
         self._card, self._details = card, Details.of(card)
         self._token = secrets.token_hex(4)
         self._folder = f"{self._details.folder}/{self._token}"

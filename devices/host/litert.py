@@ -19,7 +19,7 @@ from types import ModuleType
 
 from ...errors import DeviceError, first_line
 from ..base import Artifact, Requirement, Sample, Setting
-from ..card import Card
+from ..card import DeviceCard
 from ..inputs import random_inputs
 from .runtime import HostDevice, quiet_cores, system_versions, timed
 
@@ -37,7 +37,7 @@ class LiteRTHost(HostDevice):
 
     accepts = ("tflite",)
 
-    def __init__(self, card: Card, runtime: str) -> None:
+    def __init__(self, card: DeviceCard, runtime: str) -> None:
         super().__init__(card, runtime, ("fp32", "fp16", "int8"))
 
     def requirements(self) -> Sequence[Requirement]:

@@ -10,7 +10,7 @@ import onnxruntime
 
 from ...errors import DeviceError, first_line
 from ..base import Artifact, Requirement, Sample, Setting
-from ..card import Card
+from ..card import DeviceCard
 from ..inputs import random_inputs
 from .runtime import HostDevice, quiet_cores, system_versions, timed
 
@@ -20,7 +20,7 @@ class OnnxRuntimeHost(HostDevice):
 
     accepts = ("onnx",)
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: DeviceCard) -> None:
         super().__init__(card, "onnxruntime", ("fp32",))
 
     def requirements(self) -> Sequence[Requirement]:

@@ -11,22 +11,22 @@ from time import perf_counter_ns
 from typing import Any
 
 from ...errors import UserError
-from ..base import DeviceState, Sample, Setting, Wish
-from ..card import Card
+from ..base import DeviceState, Sample, Setting, SettingRequest
+from ..card import DeviceCard
 from . import cpu
 
 
 class HostDevice:
     """The parts of a `Device` that do not depend on which runtime works on this computer."""
 
-    def __init__(self, card: Card, runtime: str, precisions: tuple[str, ...]) -> None:
+    def __init__(self, card: DeviceCard, runtime: str, precisions: tuple[str, ...]) -> None:
         self._card, self._runtime, self._precisions = card, runtime, precisions
         self.name = card.name
 
     def identity(self) -> Mapping[str, str]:
         return cpu.identity()
 
-    def setting(self, wish: Wish) -> Setting:
+    def setting(self, wish: SettingRequest) -> Setting:
         setting = self._card.setting(replace(wish, runtime=self._runtime), cpu.pinning())
         if setting.precision not in self._precisions:
             known = ", ".join(self._precisions)

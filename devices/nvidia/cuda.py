@@ -75,7 +75,7 @@ def check(runtime: Any, result: tuple[Any, ...]) -> Any:
     raise DeviceBrokenError(f"CUDA failed with {error.name}; run the command again, it goes on")
 
 
-class Stream:
+class CudaStream:
     """One CUDA stream with its buffers, events and graphs; `close` frees them, the last first."""
 
     def __init__(self, runtime: Any) -> None:

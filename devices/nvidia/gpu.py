@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from ...errors import DeviceUnavailableError, UserError
-from ..base import Access, DeviceState, Requirement, Session, Setting, Wish
-from ..card import Card
+from ..base import Connection, DeviceState, Requirement, Session, Setting, SettingRequest
+from ..card import DeviceCard
 from ..host import cpu
 
 DRIVER_ADVICE = "install the NVIDIA driver of your GPU and check it with: nvidia-smi"
@@ -32,7 +32,7 @@ _STEADY, _READINGS, _SETTLE_RUNS, _SETTLE_S = 0.01, 5, 10, 5.0
 
 
 @dataclass(frozen=True)
-class Gpu:
+class NvmlGpu:
     """One GPU of this machine. `bus_id` tells CUDA which one it is."""
 
     nvml: ModuleType
@@ -101,7 +101,7 @@ class NvidiaDevice:
     """The parts of a `Device` that do not depend on which runtime works on the GPU."""
 
     def __init__(
-        self, card: Card, runtime: str, access: Access, precisions: Sequence[str], advice: str
+        self, card: DeviceCard, runtime: str, access: Connection, precisions: Sequence[str], advice: str
     ) -> None:
         """`advice`: the command that installs what the runtime needs."""
         self._card, self._runtime, self._access = card, runtime, access
@@ -110,14 +110,14 @@ class NvidiaDevice:
         self.name = card.name
 
     @cached_property
-    def gpu(self) -> Gpu:
+    def gpu(self) -> NvmlGpu:
         """The GPU that the card is about; raises DeviceUnavailableError where this machine has none."""
         return find_gpu(self._card, self._access)
 
     def identity(self) -> Mapping[str, str]:
         return self.gpu.identity
 
-    def setting(self, wish: Wish) -> Setting:
+    def setting(self, wish: SettingRequest) -> Setting:
         setting = self._card.setting(replace(wish, runtime=self._runtime), "free")
         if setting.precision not in self._precisions:
             known = ", ".join(self._precisions)
@@ -163,7 +163,7 @@ class NvidiaDevice:
         self._settled = True
 
 
-def find_gpu(card: Card, access: Access) -> Gpu:
+def find_gpu(card: DeviceCard, access: Connection) -> NvmlGpu:
     """The GPU that a card is about, or the one of `access.serial` (its number); raises DeviceUnavailableError
     where this machine has none."""
     found = _all(_nvml())
@@ -222,14 +222,14 @@ def _nvml() -> ModuleType:
     return module
 
 
-def _all(nvml: ModuleType) -> list[Gpu]:
+def _all(nvml: ModuleType) -> list[NvmlGpu]:
     found = []
     for index in range(nvml.nvmlDeviceGetCount()):
         with suppress(nvml.NVMLError):  # one that fell off the bus is as good as none
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
             bus_id = str(nvml.nvmlDeviceGetPciInfo(handle).busId)
             uuid = str(nvml.nvmlDeviceGetUUID(handle))
-            found.append(Gpu(nvml, handle, str(nvml.nvmlDeviceGetName(handle)), bus_id, uuid))
+            found.append(NvmlGpu(nvml, handle, str(nvml.nvmlDeviceGetName(handle)), bus_id, uuid))
     return found
 
 

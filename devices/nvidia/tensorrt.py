@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DeviceError, DeviceUnavailableError
-from ..base import Access, Artifact, Requirement, Sample, Setting, TensorSpec
-from ..card import Card
+from ..base import Artifact, Connection, Requirement, Sample, Setting, TensorSpec
+from ..card import DeviceCard
 from ..inputs import random_inputs
 from . import cuda, tensorrt_api
 from .gpu import NvidiaDevice, package_requirement
@@ -36,7 +36,7 @@ class TensorRtGpu(NvidiaDevice):
 
     accepts = ("onnx",)
 
-    def __init__(self, card: Card, runtime: str, access: Access) -> None:
+    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
         super().__init__(card, runtime, access, ("fp32", "fp16", "int8"), cuda.ADVICE)
 
     def requirements(self) -> Sequence[Requirement]:
@@ -65,7 +65,7 @@ class TensorRtGpu(NvidiaDevice):
             engine = loader.load(path)
         if engine is None:
             raise DeviceError(f"TensorRT cannot load the engine of {artifact.path.name}: {loader.said()}")
-        session = TensorRtSession(loader, engine, cuda.Stream(runtime), artifact, setting)
+        session = TensorRtSession(loader, engine, cuda.CudaStream(runtime), artifact, setting)
         self.settle(session)
         return session
 
@@ -91,7 +91,7 @@ class TensorRtSession:
         self,
         loader: _Loader,
         engine: Any,
-        stream: cuda.Stream,
+        stream: cuda.CudaStream,
         artifact: Artifact,
         setting: Setting,
     ) -> None:
@@ -214,7 +214,7 @@ def _elements(engine: Any, name: str) -> int:
     return prod(shape)
 
 
-def _check_numbers(stream: cuda.Stream, spec: TensorSpec, address: int, name: str) -> None:
+def _check_numbers(stream: cuda.CudaStream, spec: TensorSpec, address: int, name: str) -> None:
     values: NDArray[Any] = np.empty(spec.shape, spec.dtype)
     stream.download(address, values)
     if not np.isfinite(values).all():

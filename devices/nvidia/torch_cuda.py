@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError, first_line
-from ..base import Access, Artifact, Requirement, Sample, Setting, TensorSpec
-from ..card import Card
+from ..base import Artifact, Connection, Requirement, Sample, Setting, TensorSpec
+from ..card import DeviceCard
 from ..inputs import random_inputs
 from .gpu import NvidiaDevice
 
@@ -32,7 +32,7 @@ class TorchGpu(NvidiaDevice):
 
     accepts = ("torch-export",)
 
-    def __init__(self, card: Card, runtime: str, access: Access) -> None:
+    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
         super().__init__(card, runtime, access, ("fp32", "fp16"), "pip install 'zenbench[cuda]'")
 
     def requirements(self) -> Sequence[Requirement]:

@@ -96,7 +96,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Covariance:
     """Covariance of two operations, by their squared distance: Matern's with 3/2 (Rasmussen and Williams
     2006, eq. 4.17), since runtimes change their kernels abruptly and a smoother process overshoots there.
     Between different kinds it is nought."""
@@ -116,7 +116,7 @@ class Kernel:
 class Projection:
     """The process as a combination of independent standard normals, one an inducing point."""
 
-    def __init__(self, kernel: Kernel, inducing: Points) -> None:
+    def __init__(self, kernel: Covariance, inducing: Points) -> None:
         self._kernel, self._inducing = kernel, inducing
         identity = np.eye(len(inducing.points))
         prior = kernel(inducing.squared_distances(inducing.points)) + _JITTER * identity
@@ -138,7 +138,7 @@ class Process:
     """
 
     def __init__(
-        self, kernel: Kernel, noise: float, inducing: Points, units: Units, departures: Vector
+        self, kernel: Covariance, noise: float, inducing: Points, units: Units, departures: Vector
     ) -> None:
         projection = Projection(kernel, inducing)
         design, left = projection.design(units)
@@ -172,7 +172,7 @@ def _scale(surprise: Vector) -> float:
     return float((one + two / 2) / 2)
 
 
-def inducing_points(kernel: Kernel, units: Units) -> Points:
+def inducing_points(kernel: Covariance, units: Units) -> Points:
     """Up to MOST_INDUCING of the units' operations, each the one of which those before it leave open most of
     what it contributes to the units' variance (pivoted Cholesky, with weights)."""
     points, place = np.unique(units.points, axis=0, return_inverse=True)

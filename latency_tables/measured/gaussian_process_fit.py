@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from ..op_features import KINDS, Vector
-from .gaussian_process import Kernel, Points, Units
+from .gaussian_process import Covariance, Points, Units
 
 _LENGTHS = (2.5, 5.0, 10.0)
 _AMPLITUDE, _NOISE = 0.35, 0.05
@@ -25,7 +25,7 @@ _NOISES = (0.02, 0.2)
 class Hyper(NamedTuple):
     """`amplitudes`: one a kind of operation; `noise`: of a whole unit, relative."""
 
-    kernel: Kernel
+    kernel: Covariance
     amplitudes: tuple[float, ...]
     noise: float
 
@@ -36,11 +36,11 @@ def likeliest(units: Units, departures: Vector) -> Hyper:
     A covariance of units is a sum over kinds, each with its squared amplitude as a factor: for one length,
     all else follows by gradients on matrices that are built once.
     """
-    fits = [_fit(Kernel(length), units, departures) for length in _LENGTHS]
+    fits = [_fit(Covariance(length), units, departures) for length in _LENGTHS]
     return min(fits, key=lambda fit: fit[0])[1]
 
 
-def _fit(kernel: Kernel, units: Units, departures: Vector) -> tuple[float, Hyper]:
+def _fit(kernel: Covariance, units: Units, departures: Vector) -> tuple[float, Hyper]:
     plain = replace(units, amplitudes=np.ones(len(KINDS)))
     present = np.unique(units.kinds)
     grams = [_gram(kernel, plain, kind) for kind in present]
@@ -67,7 +67,7 @@ def _fit(kernel: Kernel, units: Units, departures: Vector) -> tuple[float, Hyper
     return float(found.fun), Hyper(kernel, tuple(amplitudes.tolist()), float(noise))
 
 
-def _gram(kernel: Kernel, units: Units, kind: int) -> Vector:
+def _gram(kernel: Covariance, units: Units, kind: int) -> Vector:
     """Covariances of the units by their operations of one kind."""
     own = units.kinds == kind
     points, place = np.unique(units.points[own], axis=0, return_inverse=True)

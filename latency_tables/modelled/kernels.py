@@ -35,7 +35,7 @@ Form = Literal[
 times the gate of its channels, whose pooling is the `gate pool`; `copy` moves values unchanged."""
 
 
-class Kernel(NamedTuple):
+class RuntimeKernel(NamedTuple):
     """One operation. In an outline, channels and groups may be marks.
 
     `inputs`: maps read by a sum. `fused`: a batch norm behind a convolution, which folds into its weights.
@@ -53,7 +53,7 @@ class Kernel(NamedTuple):
     fused: bool = False
 
 
-def kernels(workload: Workload) -> Iterator[Kernel]:
+def kernels(workload: Workload) -> Iterator[RuntimeKernel]:
     """The operations of a unit."""
     found, widths = outline(workload)
     if not widths:
@@ -63,7 +63,7 @@ def kernels(workload: Workload) -> Iterator[Kernel]:
     for form, channels_in, channels_out, size_in, size, kernel, groups, inputs, fused in _outline_kernels(
         found
     ):
-        yield Kernel(
+        yield RuntimeKernel(
             form,
             put(channels_in, channels_in),
             put(channels_out, channels_out),
@@ -77,11 +77,11 @@ def kernels(workload: Workload) -> Iterator[Kernel]:
 
 
 @lru_cache(maxsize=8192)
-def _outline_kernels(found: Outline) -> tuple[Kernel, ...]:
+def _outline_kernels(found: Outline) -> tuple[RuntimeKernel, ...]:
     return graph_kernels(found.graph)
 
 
-def graph_kernels(graph: Graph) -> tuple[Kernel, ...]:
+def graph_kernels(graph: Graph) -> tuple[RuntimeKernel, ...]:
     """The operations of a graph."""
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
@@ -89,25 +89,27 @@ def graph_kernels(graph: Graph) -> tuple[Kernel, ...]:
     return tuple(_kernel(op, shapes[op.inputs[0]], convolutions, gated) for op in graph.ops)
 
 
-def _kernel(op: Op, read: Shape, convolutions: set[str], gated: bool) -> Kernel:
+def _kernel(op: Op, read: Shape, convolutions: set[str], gated: bool) -> RuntimeKernel:
     channels, channels_out, size_in, size = read[0], op.shape[0], read[-1], op.shape[-1]
     if isinstance(op, Conv):
         form: Form = "linear" if size_in == 1 else "conv"
-        return Kernel(form, channels, channels_out, size_in, size, op.kernel, op.groups)
+        return RuntimeKernel(form, channels, channels_out, size_in, size, op.kernel, op.groups)
     if isinstance(op, Linear):
-        return Kernel("linear", op.in_features, channels_out, 1, 1)
+        return RuntimeKernel("linear", op.in_features, channels_out, 1, 1)
     if isinstance(op, BatchNorm):
         fused = op.inputs[0] in convolutions
-        return Kernel("norm", channels, channels_out, size_in, size, fused=fused)
+        return RuntimeKernel("norm", channels, channels_out, size_in, size, fused=fused)
     if isinstance(op, Add):
-        return Kernel("sum", channels, channels_out, size_in, size, inputs=len(op.inputs))
+        return RuntimeKernel("sum", channels, channels_out, size_in, size, inputs=len(op.inputs))
     if isinstance(op, Pool):
-        return Kernel("pool", channels, channels_out, size_in, size, op.kernel)
+        return RuntimeKernel("pool", channels, channels_out, size_in, size, op.kernel)
     if isinstance(op, GlobalAveragePool):
-        return Kernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
+        return RuntimeKernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
     if isinstance(op, Activation):
-        return Kernel(_ACTIVATIONS[op.function], channels, channels_out, size_in, size)
-    return Kernel("product" if isinstance(op, Multiply) else "copy", channels, channels_out, size_in, size)
+        return RuntimeKernel(_ACTIVATIONS[op.function], channels, channels_out, size_in, size)
+    return RuntimeKernel(
+        "product" if isinstance(op, Multiply) else "copy", channels, channels_out, size_in, size
+    )
 
 
 _ACTIVATIONS: dict[str, Form] = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
-from .kernels import Kernel
+from .kernels import RuntimeKernel
 
 MILLISECONDS_PER_UNIT = {"TMAC/s": 1e-9, "GMAC/s": 1e-6, "GB/s": 1e-6, "Gvalue/s": 1e-6, "us": 1e-3}
 """How long one MAC, byte, value or launch takes at a coefficient of one; rates divide, `us` multiplies."""
@@ -36,7 +36,7 @@ class Demand(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuModel:
     """A GPU with tensor cores, which multiply tiles of a matrix on many multiprocessors at a time.
 
     `channel_granule`: channels are padded to a multiple of it. `fuses`: batch norm and ReLU behind a
@@ -69,7 +69,7 @@ class Gpu:
         "copy": Term("Gvalue/s", "concatenation, slicing"),
     }
 
-    def demand(self, kernel: Kernel, batch: int) -> Demand:
+    def demand(self, kernel: RuntimeKernel, batch: int) -> Demand:
         form, size = kernel.form, kernel.size
         values = batch * kernel.channels_out * size * size
         read = batch * kernel.channels_in * kernel.size_in**2
@@ -87,7 +87,7 @@ class Gpu:
         launches = 0 if form == "sum" and self.fuses else 1
         return Demand({}, {serial: values * max(1, kernel.inputs - 1), "launch": launches})
 
-    def _convolution(self, kernel: Kernel, batch: int, values: int, traffic: float) -> Demand:
+    def _convolution(self, kernel: RuntimeKernel, batch: int, values: int, traffic: float) -> Demand:
         taps, serial = kernel.kernel**2, {"launch": 1.0}
         per_group = kernel.channels_in // kernel.groups
         traffic += self.bytes_per_value * kernel.channels_out * per_group * taps
@@ -129,7 +129,7 @@ def _tiled(rows: int, columns: int, multiprocessors: int) -> float:
 
 
 @dataclass(frozen=True)
-class Cpu:
+class CpuModel:
     """One core with vector units, running a library that multiplies matrices of image patches.
 
     `vector_lanes`: fp32 values in a register; `channel_granule`: output channels of one inner kernel.
@@ -153,7 +153,7 @@ class Cpu:
         "smooth": Term("Gvalue/s", "activations with an exponential"),
     }
 
-    def demand(self, kernel: Kernel, batch: int) -> Demand:
+    def demand(self, kernel: RuntimeKernel, batch: int) -> Demand:
         form, size = kernel.form, kernel.size
         values = batch * kernel.channels_out * size * size
         read = batch * kernel.channels_in * kernel.size_in**2
@@ -167,7 +167,7 @@ class Cpu:
             return Demand({}, {"pass": max(read, values * kernel.kernel**2), "launch": 1})
         return Demand({}, {"pass": kernel.inputs * read + values, "launch": 1})
 
-    def _convolution(self, kernel: Kernel, batch: int, read: int, values: int) -> Demand:
+    def _convolution(self, kernel: RuntimeKernel, batch: int, read: int, values: int) -> Demand:
         taps, groups = kernel.kernel**2, kernel.groups
         places = batch * kernel.size**2
         per_group = kernel.channels_in // groups
@@ -191,6 +191,6 @@ def _padded(channels: int, granule: int) -> int:
     return -(-channels // granule) * granule
 
 
-Machine = Gpu | Cpu
+Machine = GpuModel | CpuModel
 """A kind of machine, with the numbers that its data sheet gives."""
-MACHINES: Mapping[str, type[Machine]] = {machine.KIND: machine for machine in (Gpu, Cpu)}
+MACHINES: Mapping[str, type[Machine]] = {machine.KIND: machine for machine in (GpuModel, CpuModel)}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .machines import Cpu, Gpu, Machine
+from .machines import CpuModel, GpuModel, Machine
 from .roofline import log_times
 from .roofline_fit import Prior
 
@@ -64,14 +64,14 @@ def _gpu(arithmetic: float, bandwidth: float, bytes_per_value: int, **known: tup
 
 
 T4_INT8 = Hardware(
-    Gpu(multiprocessors=40, channel_granule=32, bytes_per_value=1, fuses=True),
+    GpuModel(multiprocessors=40, channel_granule=32, bytes_per_value=1, fuses=True),
     _gpu(37.5, 220.0, 1, norm=(220 / 4, 0.7), gate_product=(220 / 4, 0.8)),
 )
 T4_FP16 = Hardware(
-    Gpu(multiprocessors=40, channel_granule=8, bytes_per_value=2, fuses=True), _gpu(20.8, 220.0, 2)
+    GpuModel(multiprocessors=40, channel_granule=8, bytes_per_value=2, fuses=True), _gpu(20.8, 220.0, 2)
 )
 V100_FP16 = Hardware(
-    Gpu(multiprocessors=80, channel_granule=8, bytes_per_value=2, fuses=False),
+    GpuModel(multiprocessors=80, channel_granule=8, bytes_per_value=2, fuses=False),
     _gpu(
         40.0,
         780.0,
@@ -85,7 +85,7 @@ V100_FP16 = Hardware(
     ),
 )
 PIXEL2_FP32 = Hardware(
-    Cpu(vector_lanes=4, channel_granule=8),
+    CpuModel(vector_lanes=4, channel_granule=8),
     {
         "dense": (8.5, 0.2),
         "pointwise": (7.5, 0.3),

@@ -11,7 +11,7 @@ from importlib.resources import files
 from ...devices.base import Setting
 from ...zen.families import FAMILIES, PREFIX, zoo
 from ...zen.network import Network, parse_text
-from ..card import Card
+from ..card import TableCard
 from ..model_statistics import ErrorStatistics
 from ..table import LatencyTable
 from .priors import PIXEL2_FP32, T4_FP16, T4_INT8, V100_FP16, Hardware
@@ -76,7 +76,7 @@ def modelled_table(publication: Publication, created: str) -> LatencyTable:
     roofline = Roofline.from_log_times(fit.machine, fit.log_times, fit.covariance, noise)
     error = ErrorStatistics.of(left_out, fit.observed_ms)
     trained_on = fit.trained_on(publication.names, left_out)
-    card = Card(
+    card = TableCard(
         setting=publication.setting,
         provenance="modelled",
         identity={},

@@ -19,7 +19,7 @@ import numpy as np
 from ...zen.workload import Workload
 from ..model_statistics import MOST, ModelError
 from ..op_features import Vector
-from .kernels import Kernel, kernels
+from .kernels import RuntimeKernel, kernels
 from .machines import MACHINES, MILLISECONDS_PER_UNIT, Demand, Machine
 
 VERSION = 1
@@ -43,7 +43,7 @@ class Roofline:
         self.names = tuple(machine.TERMS)
         self._index = {name: index for index, name in enumerate(self.names)}
         self._costs = {name: exp(time) for name, time in zip(self.names, self.log_times, strict=True)}
-        self._kept: dict[tuple[Kernel, int], tuple[float, tuple[tuple[int, float], ...]]] = {}
+        self._kept: dict[tuple[RuntimeKernel, int], tuple[float, tuple[tuple[int, float], ...]]] = {}
         values, directions = np.linalg.eigh(covariance)
         self._factor: Vector = directions * np.sqrt(np.maximum(values, 0.0))
 
@@ -71,7 +71,7 @@ class Roofline:
                 gradient[index] += share
         return total, (np.asarray(gradient) @ self._factor).tolist()
 
-    def _keep(self, kernel: Kernel, batch: int) -> tuple[float, tuple[tuple[int, float], ...]]:
+    def _keep(self, kernel: RuntimeKernel, batch: int) -> tuple[float, tuple[tuple[int, float], ...]]:
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         found = self._kept[kernel, batch] = self._time(self.machine.demand(kernel, batch))

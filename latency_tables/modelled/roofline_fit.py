@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...zen.network import Network
 from ..model_statistics import Trained
 from ..op_features import Vector
-from .kernels import Kernel, kernels
+from .kernels import RuntimeKernel, kernels
 from .machines import Demand, Machine
 from .roofline import SHARPNESS
 
@@ -155,7 +155,7 @@ class _Work:
         demands: list[Demand] = []
         for network in networks:
             starts.append(len(demands))
-            counts: Counter[Kernel] = Counter()
+            counts: Counter[RuntimeKernel] = Counter()
             for workload in network.workloads():
                 counts.update(kernels(workload))
             for kernel, count in counts.items():

@@ -15,7 +15,7 @@ from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.adb.keys import signer
 from zenbench.devices.adb.phone import Adb
 from zenbench.devices.android.phone import AndroidPhone
-from zenbench.devices.base import Access, Artifact, Wish
+from zenbench.devices.base import Artifact, Connection, SettingRequest
 from zenbench.devices.card import card
 from zenbench.zen.workload import Workload
 
@@ -48,7 +48,7 @@ def adb(known_phone: LoopbackPhone) -> Iterator[Adb]:
 @pytest.fixture
 def pixel2(own_phone: LoopbackPhone, runner: Path) -> Iterator[AndroidPhone]:
     """The phone by its card, with its runner."""
-    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, runner))
     yield found
     found.close()
 
@@ -56,7 +56,7 @@ def pixel2(own_phone: LoopbackPhone, runner: Path) -> Iterator[AndroidPhone]:
 @pytest.fixture
 def artifact(tmp_path: Path) -> Artifact:
     """The reference workload as a file for that phone."""
-    setting = card("pixel2").setting(Wish(), "mask-f0")
+    setting = card("pixel2").setting(SettingRequest(), "mask-f0")
     return WorkloadSubject(Workload.parse(REFERENCE)).artifact(tmp_path, setting, "tflite")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from zenbench.bench.measuring.subjects import WorkloadSubject
-from zenbench.devices.base import Access, Artifact, Device, RemoteDevice, Setting, Wish
+from zenbench.devices.base import Artifact, Connection, Device, RemoteDevice, Setting, SettingRequest
 from zenbench.devices.card import card, cards
 from zenbench.devices.host import cpu
 from zenbench.devices.registry import device
@@ -31,7 +31,7 @@ def any_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     access = None
     if card(name).runtimes[runtime] == "android":
         phone, runner = request.getfixturevalue("own_phone"), request.getfixturevalue("runner")
-        access = Access(phone.address, runner)
+        access = Connection(phone.address, runner)
     if card(name).runtimes[runtime] in ("tensorrt", "torch"):
         libraries, _ = request.getfixturevalue("nvidia"), request.getfixturevalue("fake_torch")
         libraries.nvml.GPUS[0].name = card(name).details.get("gpu", {}).get("name", "NVIDIA A10")
@@ -42,12 +42,12 @@ def any_device(request: pytest.FixtureRequest) -> Iterator[Device]:
 
 
 def artifact(any_device: Device, path: Path, batch: int = 1) -> Artifact:
-    setting = any_device.setting(Wish(batch=batch))
+    setting = any_device.setting(SettingRequest(batch=batch))
     return WorkloadSubject(Workload.parse(WORKLOAD)).artifact(path, setting, any_device.accepts[0])
 
 
 def median_ms(any_device: Device, path: Path, batch: int) -> float:
-    setting = any_device.setting(Wish(batch=batch))
+    setting = any_device.setting(SettingRequest(batch=batch))
     with closing(any_device.open(artifact(any_device, path, batch), setting)) as session:
         session.time(5)
         return float(np.median([sample.ms for sample in session.time(30)]))
@@ -62,27 +62,33 @@ def test_is_a_device_that_knows_itself(any_device: Device) -> None:
 
 
 def test_setting_comes_from_the_card_and_the_wish(any_device: Device) -> None:
-    default = any_device.setting(Wish())
+    default = any_device.setting(SettingRequest())
     own = card(any_device.name)
     assert (default.device, default.batch, default.threads) == (
         own.name,
         own.defaults["batch"],
         own.defaults["threads"],
     )
-    assert any_device.setting(Wish(batch=4)).batch == 4
+    assert any_device.setting(SettingRequest(batch=4)).batch == 4
     assert Setting.parse(default.device, str(default)) == default
 
 
 @pytest.mark.parametrize(
-    "wish", [Wish(precision="int7"), Wish(batch=0), Wish(threads=0), Wish(threads=10_000)]
+    "wish",
+    [
+        SettingRequest(precision="int7"),
+        SettingRequest(batch=0),
+        SettingRequest(threads=0),
+        SettingRequest(threads=10_000),
+    ],
 )
-def test_impossible_wishes_are_refused(any_device: Device, wish: Wish) -> None:
+def test_impossible_wishes_are_refused(any_device: Device, wish: SettingRequest) -> None:
     with pytest.raises(UserError):
         any_device.setting(wish)
 
 
 def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None:
-    setting = any_device.setting(Wish())
+    setting = any_device.setting(SettingRequest())
     with closing(any_device.open(artifact(any_device, tmp_path), setting)) as session:
         for runs in (1, 7):
             samples = session.time(runs)
@@ -99,7 +105,9 @@ def test_damaged_files_are_device_errors(any_device: Device, tmp_path: Path, con
     good = artifact(any_device, tmp_path)
     good.path.write_bytes(content)
     with pytest.raises(DeviceError) as caught:
-        any_device.open(good, any_device.setting(Wish())).time(1)  # what is remote looks at files late
+        any_device.open(good, any_device.setting(SettingRequest())).time(
+            1
+        )  # what is remote looks at files late
     assert "\n" not in str(caught.value)
 
 
@@ -109,12 +117,12 @@ def test_the_process_is_left_as_it_was(any_device: Device, tmp_path: Path) -> No
 
     before = scheduling()
     good = artifact(any_device, tmp_path)
-    with closing(any_device.open(good, any_device.setting(Wish()))) as session:
+    with closing(any_device.open(good, any_device.setting(SettingRequest()))) as session:
         session.time(3)
         assert scheduling() == before
     good.path.write_bytes(b"")
     with pytest.raises(DeviceError):
-        any_device.open(good, any_device.setting(Wish())).time(1)
+        any_device.open(good, any_device.setting(SettingRequest())).time(1)
     assert scheduling() == before
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-from zenbench.devices.base import Access, Device, Wish
-from zenbench.devices.card import Card, card, cards
+from zenbench.devices.base import Connection, Device, SettingRequest
+from zenbench.devices.card import DeviceCard, card, cards
 from zenbench.devices.registry import device
 from zenbench.errors import UserError
 
-CARD = Card(
+CARD = DeviceCard(
     "box",
     "a box",
     {"r": "driver", "q": "driver"},
@@ -33,13 +33,15 @@ def test_only_the_host_is_this_computer() -> None:
 
 
 def test_a_wish_comes_before_the_defaults() -> None:
-    setting = CARD.setting(Wish(runtime="q", batch=5), "pinned")
+    setting = CARD.setting(SettingRequest(runtime="q", batch=5), "pinned")
     assert (setting.device, setting.runtime, setting.pinning) == ("box", "q", "pinned")
     assert (setting.precision, setting.batch, setting.threads) == ("fp32", 5, 3)
 
 
-@pytest.mark.parametrize("wish, option", [(Wish(batch=0), "--batch"), (Wish(threads=-1), "--threads")])
-def test_a_wish_for_none_is_refused(wish: Wish, option: str) -> None:
+@pytest.mark.parametrize(
+    "wish, option", [(SettingRequest(batch=0), "--batch"), (SettingRequest(threads=-1), "--threads")]
+)
+def test_a_wish_for_none_is_refused(wish: SettingRequest, option: str) -> None:
     with pytest.raises(UserError, match=f"{option} must be at least 1"):
         CARD.setting(wish, "free")
 
@@ -89,6 +91,6 @@ def test_damaged_cards_are_refused(
 
 def test_what_needs_no_reaching_refuses_it() -> None:
     with pytest.raises(UserError, match="without --serial"):
-        device("simulated", access=Access(serial="1"))
+        device("simulated", access=Connection(serial="1"))
     with pytest.raises(UserError, match="leave --cpu-mask out"):
-        device("simulated").setting(Wish(cpu_mask="f0"))
+        device("simulated").setting(SettingRequest(cpu_mask="f0"))

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 from zenbench.bench.measuring.subjects import NetworkSubject, WorkloadSubject
-from zenbench.devices.base import Wish
+from zenbench.devices.base import SettingRequest
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError
@@ -26,7 +26,7 @@ def fresh(seed: int = 0) -> SimulatedDevice:
 def test_readings_are_seeded(tmp_path: Path) -> None:
     def readings(seed: int) -> list[float]:
         device = fresh(seed)
-        setting = device.setting(Wish())
+        setting = device.setting(SettingRequest())
         with closing(
             device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)
         ) as session:
@@ -37,7 +37,7 @@ def test_readings_are_seeded(tmp_path: Path) -> None:
 
 def test_readings_warm_up_and_lie_around_the_truth(tmp_path: Path) -> None:
     device = fresh()
-    setting = device.setting(Wish())
+    setting = device.setting(SettingRequest())
     artifact = NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx")
     with closing(device.open(artifact, setting)) as session:
         first = session.time(1)[0].ms
@@ -49,7 +49,7 @@ def test_readings_warm_up_and_lie_around_the_truth(tmp_path: Path) -> None:
 
 
 def test_a_network_takes_less_than_its_units_one_by_one(tmp_path: Path) -> None:
-    setting = fresh().setting(Wish())
+    setting = fresh().setting(SettingRequest())
     whole = true_ms(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)
     units = sum(
         true_ms(WorkloadSubject(workload).artifact(tmp_path, setting, "onnx"), setting)
@@ -59,7 +59,7 @@ def test_a_network_takes_less_than_its_units_one_by_one(tmp_path: Path) -> None:
 
 
 def test_more_work_takes_longer_and_more_threads_less(tmp_path: Path) -> None:
-    setting = fresh().setting(Wish())
+    setting = fresh().setting(SettingRequest())
     small, large = (
         NetworkSubject(replace(zoo("zennet-cifar-0.5m"), resolution=size)).artifact(tmp_path, setting, "onnx")
         for size in (16, 32)
@@ -70,6 +70,6 @@ def test_more_work_takes_longer_and_more_threads_less(tmp_path: Path) -> None:
 
 def test_refusals_are_device_errors(tmp_path: Path) -> None:
     device = SimulatedDevice(cards()["simulated"], refuse=lambda artifact: "no room for it")
-    setting = device.setting(Wish())
+    setting = device.setting(SettingRequest())
     with pytest.raises(DeviceError, match="no room"):
         device.open(NetworkSubject(NETWORK).artifact(tmp_path, setting, "onnx"), setting)

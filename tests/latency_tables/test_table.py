@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
-from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.row import Row
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.latency_tables.table_files import card_path, networks_path
@@ -22,7 +22,7 @@ WORKLOADS = tuple(dict.fromkeys(NETWORK.workloads()))
 
 
 def make_table(latency_ms: float = 1.0, **card: Any) -> LatencyTable:
-    base = Card(
+    base = TableCard(
         Setting("host", "onnxruntime", pinning="pinned"),
         "measured",
         {"cpu": "some CPU"},

@@ -24,7 +24,7 @@ from zenbench.zen.proxies.closed_form import graph_score, zen_closed
 from zenbench.zen.proxies.conv_variance import conv_gain
 from zenbench.zen.proxies.zen_score import zen_samples
 from zenbench.zen.search.budget import Budget
-from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.evaluator import Evaluator
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "zen_scores.json").read_text())
 DEEP_STEM = "SuperConvK3BNRELU(3,8,1,3)SuperResK5K5(8,9,2,7,2)"
@@ -76,7 +76,7 @@ def test_the_closed_form_ranks_random_networks(name: str, reading: Reading) -> N
     ],
 )
 def test_units_blocks_and_the_whole_graph_give_one_score(network: Network, reading: Reading) -> None:
-    judge = Judge(network.resolution, network.classes, Budget(), reading)
+    judge = Evaluator(network.resolution, network.classes, Budget(), reading)
     blocks = [block for block in network.blocks if isinstance(block, Block)]
     assert zen_closed(network, reading) == pytest.approx(judge.score(judge.genome(blocks)), abs=1e-9)
     assert zen_closed(network, reading) == pytest.approx(graph_score(network.graph(), reading), abs=1e-9)

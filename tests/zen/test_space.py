@@ -16,7 +16,7 @@ from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo
 from zenbench.zen.network import Network
 from zenbench.zen.random_networks import random_network
-from zenbench.zen.search.block_cache import Pieces
+from zenbench.zen.search.block_cache import BlockCache
 from zenbench.zen.search.mutation import Mutate, PaperMutation, StepMutation
 from zenbench.zen.space import Space, open_space, parse_space, space_from, spaces
 from zenbench.zen.units.base import Unit
@@ -49,7 +49,7 @@ Blocks = tuple[Block, ...]
 
 def walk(space: Space, mutation: type, resolution: int, seed: int, steps: int) -> Iterator[Blocks]:
     """The blocks after every one of so many mutations in a row."""
-    pieces, mutate = Pieces(10, "paper", []), mutation(space)
+    pieces, mutate = BlockCache(10, "paper", []), mutation(space)
     rng = random.Random(seed)
     genome = pieces.genome(space.start(resolution), resolution)
     for _ in range(steps):
@@ -91,7 +91,7 @@ def test_a_block_that_outgrows_the_depth_splits(mutation: Callable[[Space], Muta
 
 def test_the_paper_s_mutation_changes_one_block_within_half_and_double() -> None:
     space = spaces()["mobilenet"]
-    pieces, mutate, rng = Pieces(10, "paper", []), PaperMutation(space), random.Random(0)
+    pieces, mutate, rng = BlockCache(10, "paper", []), PaperMutation(space), random.Random(0)
     start = pieces.genome(space.start(224), 224)
     for _ in range(200):
         child = mutate(start, pieces, rng)

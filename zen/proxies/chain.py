@@ -21,7 +21,7 @@ from .activations import IDENTITY, RELU, Moments, moments, rectified_maximum
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ChainLayer:
     """One convolution. `source`: the moments of its input; `size`: the input's height."""
 
     kernel: int
@@ -37,7 +37,7 @@ class Layer:
 class Chain:
     """Layers in order; `values` of the last feature map, and the mean slope of the activation before it."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[ChainLayer, ...]
     values: int
     last_slope: float
 
@@ -49,7 +49,7 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
     trunk has branches, or something between two convolutions whose moments are not known.
     """
     trunk = graph.trunk()
-    layers: list[Layer] = []
+    layers: list[ChainLayer] = []
     source = IDENTITY if reads_images else RELU
     last, shape, normed = INPUT, graph.input_shape, True
     previous: Op | None = None
@@ -64,7 +64,7 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
                     raise NetworkError(_refusal(op, "reads a convolution that no batch norm follows"))
                 group = op.in_channels // op.groups
                 layers.append(
-                    Layer(op.kernel, op.stride, shape[1], op.in_channels, group, source, reads_images)
+                    ChainLayer(op.kernel, op.stride, shape[1], op.in_channels, group, source, reads_images)
                 )
                 normed = reads_images = False
             case BatchNorm() if isinstance(previous, Conv):

@@ -34,7 +34,7 @@ from ..network import Network
 from ..outline import Outline, filling, outline
 from ..workload import Workload
 from .base import GAMMA, Reading
-from .chain import Chain, Layer, chain_of
+from .chain import Chain, ChainLayer, chain_of
 from .conv_variance import ConvGain, conv_gain
 
 SEED = 3.5e-4
@@ -71,16 +71,16 @@ class State(NamedTuple):
     total: float = 0.0
 
 
-Row = tuple[float, float, float]
+ConvRow = tuple[float, float, float]
 
 
 class Transfer(NamedTuple):
     """What a stretch of layers does to the state: a matrix, row by row, for `lasting`, `recent` and
     `scale`; the growth of the angle and what that adds to the reach; the sum of the layers' own terms."""
 
-    lasting: Row = (1.0, 0.0, 0.0)
-    recent: Row = (0.0, 1.0, 0.0)
-    scale: Row = (0.0, 0.0, 1.0)
+    lasting: ConvRow = (1.0, 0.0, 0.0)
+    recent: ConvRow = (0.0, 1.0, 0.0)
+    scale: ConvRow = (0.0, 0.0, 1.0)
     growth: float = 1.0
     reach: float = 0.0
     total: float = 0.0
@@ -97,7 +97,7 @@ class Transfer(NamedTuple):
         """This stretch and the one after it as one."""
         (a, b, c), (d, e, f), (g, h, i) = self[:3]
 
-        def row(x: float, y: float, z: float) -> Row:
+        def row(x: float, y: float, z: float) -> ConvRow:
             return x * a + y * d + z * g, x * b + y * e + z * h, x * c + y * f + z * i
 
         return Transfer(
@@ -193,7 +193,7 @@ def _convs(found: Outline, reads_images: bool) -> tuple[_Conv, ...]:
     return tuple(_conv(layer) for layer in chain_of(found.graph, reads_images).layers)
 
 
-def _conv(layer: Layer) -> _Conv:
+def _conv(layer: ChainLayer) -> _Conv:
     gain = conv_gain(
         layer.kernel, layer.size, layer.stride, layer.source, padded_before=not layer.reads_images
     )

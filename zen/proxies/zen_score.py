@@ -97,7 +97,7 @@ def zen_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) 
 _HEAVY = 4
 """Weights an input value, from which on a convolution is bound by its weights."""
 
-Pair = tuple[Tensor, Tensor]
+PassPair = tuple[Tensor, Tensor]
 """What the first and the second pass hold at one place."""
 
 
@@ -113,7 +113,7 @@ class _Passes:
     def run(self) -> tuple[float, float, float]:
         """Both readings and log Delta."""
         first, change = (self._normal(self.batch, *self.trunk.input_shape) for _ in range(2))
-        features: Pair = (first, change.mul_(GAMMA).add_(first))
+        features: PassPair = (first, change.mul_(GAMMA).add_(first))
         tensors = {INPUT: features}
         last_use = {name: op.name for op in self.trunk.ops for name in op.inputs}
         for op in self.trunk.ops:
@@ -128,7 +128,7 @@ class _Passes:
         log_delta = _log(distance.mean(), "the change of the last feature map")
         return log_delta + self.paper, log_delta + self.running, log_delta
 
-    def _apply(self, op: Op, inputs: list[Pair]) -> Pair:
+    def _apply(self, op: Op, inputs: list[PassPair]) -> PassPair:
         # What a convolution or batch norm has just written and nothing else reads may be overwritten.
         overwrite = op.inputs[0] in self._fresh and self._readers[op.inputs[0]] == 1
         if isinstance(op, Conv | BatchNorm):
@@ -145,7 +145,7 @@ class _Passes:
                 layer = make_layer(op)  # which has no weights
                 return layer(*(pair[0] for pair in inputs)), layer(*(pair[1] for pair in inputs))
 
-    def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> Pair:
+    def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> PassPair:
         kernel = _kernel(op)
         rest = (None, op.stride, op.padding, 1, op.groups)
         if prod(kernel) > _HEAVY * first.numel():
@@ -157,7 +157,7 @@ class _Passes:
         weight = self._normal(*kernel)
         return functional.conv2d(first, weight, *rest), functional.conv2d(second, weight, *rest)
 
-    def _batch_norm(self, op: BatchNorm, passes: Pair, overwrite: bool) -> Pair:
+    def _batch_norm(self, op: BatchNorm, passes: PassPair, overwrite: bool) -> PassPair:
         """The normalised passes, each by its own statistics; adds to the readings."""
         written, variances = [], []
         for x in passes:

@@ -2,6 +2,6 @@
 
 from .budget import Budget, LatencyLimit
 from .run import search
-from .task import Task
+from .task import SearchTask
 
-__all__ = ["Budget", "LatencyLimit", "Task", "search"]
+__all__ = ["Budget", "LatencyLimit", "SearchTask", "search"]

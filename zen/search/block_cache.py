@@ -28,7 +28,7 @@ MOST_PIECES = 50_000
 """Beyond so many a store is full and its owner makes a new one, so that memory stays bounded."""
 
 
-class Piece:
+class CachedBlock:
     """A block (or the head) at one input size; what nobody asked for yet is None or -1."""
 
     __slots__ = (
@@ -56,7 +56,7 @@ class Piece:
         self.latencies: tuple[float, ...] | None = None
         self.depth: Depth | None = None
         self.head: UnitTerms | None = None
-        self.variants: dict[tuple[str, int | str], Piece] = {}
+        self.variants: dict[tuple[str, int | str], CachedBlock] = {}
 
 
 class UnitTerms:
@@ -71,15 +71,15 @@ class UnitTerms:
         self.latencies: tuple[float, ...] | None = None
 
 
-Genome = tuple[Piece, ...]
+Genome = tuple[CachedBlock, ...]
 
 
-class Pieces:
+class BlockCache:
     """The store of pieces for one number of classes, one reading of the score, and these latency models."""
 
     def __init__(self, classes: int, reading: Reading, models: Sequence[LatencyModel]) -> None:
         self.classes, self.reading, self.models = classes, reading, models
-        self._known: dict[tuple[Block, int], Piece] = {}
+        self._known: dict[tuple[Block, int], CachedBlock] = {}
         self._extras: list[int] = []
         self._units: dict[tuple[Unit, int], UnitTerms] = {}
 
@@ -102,27 +102,27 @@ class Pieces:
             size = found[-1].output_size
         return tuple(found)
 
-    def piece(self, block: Block, size: int) -> Piece:
+    def piece(self, block: Block, size: int) -> CachedBlock:
         piece = self._known.get((block, size))
         if piece is None:
-            piece = self._known[block, size] = Piece(block, size)
+            piece = self._known[block, size] = CachedBlock(block, size)
         return piece
 
-    def changed(self, piece: Piece, name: str, value: int | str) -> Piece:
+    def changed(self, piece: CachedBlock, name: str, value: int | str) -> CachedBlock:
         """The piece with one property of its block set to another value."""
         variant = piece.variants.get((name, value))
         if variant is None:
             variant = piece.variants[name, value] = self.piece(piece.block.changed(name, value), piece.size)
         return variant
 
-    def halves(self, piece: Piece) -> tuple[Piece, Piece]:
+    def halves(self, piece: CachedBlock) -> tuple[CachedBlock, CachedBlock]:
         """A long block as two of half its layers; the second has no stride."""
         half = piece.layers // 2
         first = self.changed(piece, "layers", piece.layers - half)
         block = replace(piece.block, in_channels=piece.block.out_channels, stride=1, layers=half)
         return first, self.piece(block, piece.output_size)
 
-    def count(self, piece: Piece) -> None:
+    def count(self, piece: CachedBlock) -> None:
         """Fills in MACs and parameters."""
         macs = params = 0
         for unit, repeats in self.units(piece):
@@ -130,14 +130,14 @@ class Pieces:
             params += repeats * unit.params
         piece.macs, piece.params = macs, params
 
-    def peak_activation_bytes(self, piece: Piece) -> int:
+    def peak_activation_bytes(self, piece: CachedBlock) -> int:
         if piece.peak_activation_bytes < 0:
             piece.peak_activation_bytes = max(
                 workload_cost(unit.workload).peak_activation_bytes for unit, _ in self.units(piece)
             )
         return piece.peak_activation_bytes
 
-    def transfer(self, piece: Piece) -> Transfer:
+    def transfer(self, piece: CachedBlock) -> Transfer:
         """What the piece does to the score."""
         if piece.transfer is None:
             first, found = piece.block.in_channels == IMAGE_CHANNELS, Transfer()
@@ -152,7 +152,7 @@ class Pieces:
             piece.transfer = found
         return piece.transfer
 
-    def latencies(self, piece: Piece) -> tuple[float, ...]:
+    def latencies(self, piece: CachedBlock) -> tuple[float, ...]:
         """What the piece adds on every device: the numbers of each model's Part, one after the other."""
         if piece.latencies is None:
             units = [(self.unit_latencies(unit), repeats) for unit, repeats in self.units(piece)]
@@ -176,19 +176,19 @@ class Pieces:
             yield Part(ms, variance, measured_ms, tuple(rest))
             start += 3 + extras
 
-    def depth(self, piece: Piece) -> Depth:
+    def depth(self, piece: CachedBlock) -> Depth:
         if piece.depth is None:
             first = piece.block.in_channels == IMAGE_CHANNELS
             piece.depth = block_depth(piece.block, piece.size, first)
         return piece.depth
 
-    def head(self, last: Piece) -> UnitTerms:
+    def head(self, last: CachedBlock) -> UnitTerms:
         """The classifier behind a network's last piece."""
         if last.head is None:
             last.head = self._unit(HeadUnit(last.block.out_channels, self.classes), last.output_size)
         return last.head
 
-    def units(self, piece: Piece) -> tuple[tuple[UnitTerms, int], ...]:
+    def units(self, piece: CachedBlock) -> tuple[tuple[UnitTerms, int], ...]:
         """The units of a piece at their sizes, those that repeat once and with their number."""
         if piece.units is None:
             found, size = [], piece.size

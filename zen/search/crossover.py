@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from .block_cache import Genome, Pieces
+from .block_cache import BlockCache, Genome
 from .mutation import Mutate
 
 _TRIES = 4
@@ -14,7 +14,7 @@ _UNCHANGED = 0.5
 
 
 def child(
-    parent: Callable[[], Genome], mutate: Mutate, crossover: float, pieces: Pieces, rng: random.Random
+    parent: Callable[[], Genome], mutate: Mutate, crossover: float, pieces: BlockCache, rng: random.Random
 ) -> Genome:
     """A child of parents drawn one by one; the share `crossover` has two."""
     draw, found = rng.random, parent()
@@ -25,7 +25,7 @@ def child(
     return mutate(found, pieces, rng)
 
 
-def crossed(head: Genome, tail: Genome, pieces: Pieces, rng: random.Random) -> Genome:
+def crossed(head: Genome, tail: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
     """The first blocks of one and the last of the other, cut where their feature maps are of one size.
 
     So the input is reduced as before, while blocks of stride 1 come and go. The head itself where a few

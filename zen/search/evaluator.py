@@ -12,7 +12,7 @@ from ..latency import Estimate
 from ..network import Network
 from ..proxies.base import Reading
 from ..proxies.closed_form import score_at, through
-from .block_cache import Genome, Pieces
+from .block_cache import BlockCache, Genome
 from .budget import Budget
 from .shape_limits import depth_to_width, narrowest, stage_share
 
@@ -41,13 +41,13 @@ class Excess:
     share: float
 
 
-class Judge:
+class Evaluator:
     """Cost, latency and score of the networks of one resolution, under one budget."""
 
     def __init__(self, resolution: int, classes: int, budget: Budget, reading: Reading) -> None:
         self.resolution, self.classes = resolution, classes
         self.budget, self.reading = budget, reading
-        self.pieces = Pieces(classes, reading, [limit.model for limit in budget.latencies])
+        self.pieces = BlockCache(classes, reading, [limit.model for limit in budget.latencies])
         self._most_layers = _limit(budget.layers)
         self._most_params = _limit(budget.params)
         self._most_macs = _limit(budget.macs)

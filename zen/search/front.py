@@ -16,10 +16,10 @@ from typing import Literal, get_args
 
 from ...errors import UserError
 from ..space import Space
-from .block_cache import Genome, Pieces
+from .block_cache import BlockCache, Genome
 from .budget import Budget
 from .crossover import child
-from .evaluator import Candidate, Judge
+from .evaluator import Candidate, Evaluator
 from .mutation import Mutate
 from .population import Living, Member
 
@@ -50,7 +50,7 @@ def axis_limit(axis: Axis, budget: Budget) -> float:
     return float(limits[0])
 
 
-def axis_value(axis: Axis, judge: Judge) -> Callable[[Genome], float]:
+def axis_value(axis: Axis, judge: Evaluator) -> Callable[[Genome], float]:
     """What that limit holds for: a count, or a latency with the margin that its confidence asks for."""
     if axis == "latency":
         margin = judge.budget.latencies[0].margin
@@ -71,7 +71,7 @@ def cost_along(axis: Axis, budget: Budget, candidate: Candidate) -> float:
     return float(getattr(candidate.cost, axis))
 
 
-def levels(axis: Axis, space: Space, judge: Judge, count: int) -> list[float]:
+def levels(axis: Axis, space: Space, judge: Evaluator, count: int) -> list[float]:
     """Limits in equal ratios, the budget's own as the last."""
     most = axis_limit(axis, judge.budget)
     smallest = judge.genome(space.smallest(judge.resolution, judge.budget.min_width or 0))
@@ -99,7 +99,7 @@ class Ladder:
         for member in members:
             self.join(*member)
 
-    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
         return child(lambda: self._parent(rng.random), self._mutate, self._crossover, pieces, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
@@ -145,7 +145,7 @@ def ascending(members: Iterable[Member]) -> list[Member]:
     return found
 
 
-def front_of(members: Sequence[Member], axis: Axis, judge: Judge) -> list[Member]:
+def front_of(members: Sequence[Member], axis: Axis, judge: Evaluator) -> list[Member]:
     """The members that no other dominates, best (and dearest) first."""
     value = axis_value(axis, judge)
     values = {member[2]: value(judge.genome(member[2])) for member in members}

@@ -17,10 +17,10 @@ from ..blocks import Block
 from ..network import parse_blocks
 from .algorithm import ALGORITHMS
 from .block_cache import Genome
-from .evaluator import Judge
+from .evaluator import Evaluator
 from .front import ELITES, Ladder, ascending, axis_value, levels
 from .population import Fittest, Living, Member, Population
-from .task import Task
+from .task import SearchTask
 
 PATIENCE = 200_000
 """So many proposals turned away in a row end a search: the budget leaves nothing new to find."""
@@ -91,7 +91,7 @@ def _blocks(text: str) -> tuple[Block, ...]:
 class Island:
     """A living island; made from a state, and gives one back."""
 
-    def __init__(self, task: Task, index: int, state: IslandState, judge: Judge) -> None:
+    def __init__(self, task: SearchTask, index: int, state: IslandState, judge: Evaluator) -> None:
         self.judge = judge
         self._task, self._index = task, index
         self._rng = random.Random()

@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 from ..blocks import round_to_8
 from ..space import Space
-from .block_cache import Genome, Piece, Pieces
+from .block_cache import BlockCache, CachedBlock, Genome
 
 WIDTH_FACTORS = (2.5, 2.0, 1.5, 1.25, 0.8, 2 / 3, 0.5, 0.4)
 DEPTH_STEPS = (-2, -1, 1, 2)
 MORE_CHANCE = 0.75
 SAME_BLOCK_CHANCE = 0.5
 
-Mutate = Callable[[Genome, Pieces, random.Random], Genome]
+Mutate = Callable[[Genome, BlockCache, random.Random], Genome]
 
 
 class StepMutation:
@@ -31,7 +31,7 @@ class StepMutation:
         self._choices = {name: values for name, values in choices.items() if len(values) > 1}
         self._properties = (*self._choices, "out_channels", "bottleneck", "layers")
 
-    def __call__(self, genome: Genome, pieces: Pieces, rng: random.Random) -> Genome:
+    def __call__(self, genome: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
         # Called for every proposal: written for speed.
         draw = rng.random
         mutated = list(genome)
@@ -62,7 +62,9 @@ class StepMutation:
                 index = int(draw() * len(mutated))
 
 
-def place(genome: list[Piece], index: int, piece: Piece, space: Space, pieces: Pieces) -> None:
+def place(
+    genome: list[CachedBlock], index: int, piece: CachedBlock, space: Space, pieces: BlockCache
+) -> None:
     """Puts a changed piece in its place: fits the next one to its width, splits it where it is too long."""
     old = genome[index].block.out_channels
     genome[index] = piece
@@ -81,7 +83,7 @@ class PaperMutation:
     def __init__(self, space: Space) -> None:
         self._space = space
 
-    def __call__(self, genome: Genome, pieces: Pieces, rng: random.Random) -> Genome:
+    def __call__(self, genome: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
         mutated = list(genome)
         index = rng.randrange(len(mutated))
         piece, space = mutated[index], self._space
@@ -98,7 +100,7 @@ class PaperMutation:
         return tuple(mutated)
 
     def _rescaled(
-        self, piece: Piece, name: str, limits: tuple[int, int], pieces: Pieces, rng: random.Random
-    ) -> Piece:
+        self, piece: CachedBlock, name: str, limits: tuple[int, int], pieces: BlockCache, rng: random.Random
+    ) -> CachedBlock:
         width = round_to_8(getattr(piece.block, name) * rng.uniform(0.5, 2.0))
         return pieces.changed(piece, name, min(max(width, limits[0]), limits[1]))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ..blocks import Block
-from .block_cache import Genome, Pieces
+from .block_cache import BlockCache, Genome
 from .crossover import child
 from .mutation import Mutate
 
@@ -23,7 +23,7 @@ Living = tuple[float, int, Genome]
 class Population(Protocol):
     """The members of one island, whatever keeps them."""
 
-    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
         """A child of its members."""
         ...
 
@@ -46,7 +46,7 @@ class Fittest:
         self._size, self._mutate, self._crossover = size, mutate, crossover
         self._known = Counter(genome for _, _, genome in self._heap)
 
-    def propose(self, pieces: Pieces, rng: random.Random) -> Genome:
+    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
         heap, draw = self._heap, rng.random
         return child(lambda: heap[int(draw() * len(heap))][2], self._mutate, self._crossover, pieces, rng)
 

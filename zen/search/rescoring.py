@@ -9,7 +9,7 @@ from time import perf_counter
 from ..network import Network
 from ..proxies.zen_score import zen_score
 from .evaluator import Candidate
-from .task import Task
+from .task import SearchTask
 
 REPEATS, IMAGES = 4, 16
 FORWARD_MACS = 2e12
@@ -39,7 +39,7 @@ def affordable(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def rescore(
-    candidates: Sequence[Candidate], task: Task, report: Callable[[int], None] = lambda done: None
+    candidates: Sequence[Candidate], task: SearchTask, report: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Rescored], float]:
     """Forward passes for these candidates; the seconds they took."""
     started = perf_counter()

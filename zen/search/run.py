@@ -14,12 +14,12 @@ from time import perf_counter
 from typing import Any
 
 from ..network import Network
-from .evaluator import Candidate, Judge
+from .evaluator import Candidate, Evaluator
 from .front import front_of
 from .island import PATIENCE, IslandState
 from .population import Member
 from .start import first_states, fitting_start
-from .task import Task
+from .task import SearchTask
 from .workers.local import LocalWorkers, Workers
 
 EPOCH = 8_000
@@ -92,7 +92,7 @@ class SearchResult:
 
 
 def search(
-    task: Task,
+    task: SearchTask,
     *,
     workers: Workers | None = None,
     state: SearchState | None = None,
@@ -106,7 +106,7 @@ def search(
     nothing limits the axis of a front.
     """
     workers = workers or LocalWorkers(task)
-    judge = Judge(task.resolution, task.classes, task.budget, task.reading)
+    judge = Evaluator(task.resolution, task.classes, task.budget, task.reading)
     try:
         start = judge.network(fitting_start(task, judge))
         if state is None:
@@ -131,14 +131,14 @@ def search(
     )
 
 
-def _finished(task: Task, state: SearchState) -> bool:
+def _finished(task: SearchTask, state: SearchState) -> bool:
     goals = _goals(task)
     return all(
         island.stuck or island.evaluated >= goal for island, goal in zip(state.islands, goals, strict=True)
     )
 
 
-def _next_epoch(task: Task, state: SearchState, workers: Workers) -> SearchState:
+def _next_epoch(task: SearchTask, state: SearchState, workers: Workers) -> SearchState:
     began = perf_counter()
     islands = state.islands
     # Follows from the states alone, so that a search that goes on exchanges the same members.
@@ -153,6 +153,6 @@ def _next_epoch(task: Task, state: SearchState, workers: Workers) -> SearchState
     return SearchState(advanced, state.seconds + perf_counter() - began)
 
 
-def _goals(task: Task) -> list[int]:
+def _goals(task: SearchTask) -> list[int]:
     """The evaluations of every island, which differ by one at most."""
     return [(task.evaluations + index) // task.islands for index in range(task.islands)]

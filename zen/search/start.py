@@ -11,10 +11,10 @@ from ...units import format_count, format_ms
 from ..blocks import Block, round_to_8
 from ..space import Space, chain
 from .block_cache import Genome
-from .evaluator import Excess, Judge
+from .evaluator import Evaluator, Excess
 from .island import IslandState
 from .mutation import StepMutation
-from .task import Task
+from .task import SearchTask
 
 _FACTORS = (1.0, 0.75, 0.5, 0.25, 0.125)
 _REPAIRS = 20_000
@@ -27,7 +27,7 @@ _OPTIONS = {
 }
 
 
-def first_states(task: Task, judge: Judge) -> list[IslandState]:
+def first_states(task: SearchTask, judge: Evaluator) -> list[IslandState]:
     """Every island with the start as its one member, and random numbers of its own."""
     start = fitting_start(task, judge)
     score, blocks = judge.score(start), tuple(piece.block for piece in start)
@@ -41,7 +41,7 @@ def first_states(task: Task, judge: Judge) -> list[IslandState]:
     ]
 
 
-def fitting_start(task: Task, judge: Judge) -> Genome:
+def fitting_start(task: SearchTask, judge: Evaluator) -> Genome:
     """The space's start network, thinned or mutated until it fits; raises UserError where none is found."""
     least = task.budget.min_width or 0
     candidates = [judge.genome(blocks) for blocks in _thinner(task.space, task.resolution, least)]
@@ -74,7 +74,7 @@ def _thinner(space: Space, resolution: int, least_width: int) -> Iterator[tuple[
     yield space.smallest(resolution, least_width)
 
 
-def _repaired(genome: Genome, task: Task, judge: Judge) -> Genome:
+def _repaired(genome: Genome, task: SearchTask, judge: Evaluator) -> Genome:
     """The network mutated towards the budget, as far as that goes."""
     rng, mutate = random.Random(0), StepMutation(task.space)
     distance = _distance(judge.excesses(genome))
@@ -92,7 +92,7 @@ def _distance(excesses: list[Excess]) -> float:
     return sum(excess.share for excess in excesses)
 
 
-def _refusal(task: Task, excesses: list[Excess]) -> str:
+def _refusal(task: SearchTask, excesses: list[Excess]) -> str:
     reached = " and ".join(f"{_option(excess)}{_value(excess)}" for excess in excesses)
     has = " and ".join(f"{excess.name.replace('_', ' ')} {_value(excess)}" for excess in excesses)
     return (

@@ -12,7 +12,7 @@ from .front import MEMBERS, Axis
 
 
 @dataclass(frozen=True)
-class Task:
+class SearchTask:
     """Where to search, within what, how long and how: two equal tasks give the same result anywhere.
 
     `evaluations` and `population` are those of all islands together; no population is the algorithm's own.

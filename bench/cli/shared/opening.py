@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ....devices.base import Wish
+from ....devices.base import SettingRequest
 from ....latency_tables.predictor import Predictor
 from ...tables.prediction import open_model
 from .output import say
 
 
-def opened_model(device: str | None, wish: Wish, path: Path | None) -> Predictor:
+def opened_model(device: str | None, wish: SettingRequest, path: Path | None) -> Predictor:
     """The model of `open_model`; says once a command what its answers rest on, where nothing was measured."""
     model = open_model(device, wish, path)
     said: set[str] = click.get_current_context().meta.setdefault(__name__, set())

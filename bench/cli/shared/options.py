@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from ....devices.base import Access, Device, Setting, Wish
+from ....devices.base import Connection, Device, Setting, SettingRequest
 from ....devices.card import THIS_COMPUTER
 from ....devices.registry import device
 from ....errors import UserError
 from ....units import parse_count, parse_duration_ms, parse_share
 from ....zen.proxies.base import READINGS
 from ...latency_files.foreign_columns import parse_columns
-from ...networks.reading import Given, read_all
+from ...networks.reading import NetworkLike, read_all
 from ...searching.latency_limits import parse_limit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,9 +126,9 @@ scoring_options = _stack(
 )
 
 
-def wish(options: dict[str, Any]) -> Wish:
+def wish(options: dict[str, Any]) -> SettingRequest:
     """The setting's options as a wish."""
-    return Wish(
+    return SettingRequest(
         options["runtime"],
         options["precision"],
         options["batch"],
@@ -139,10 +139,10 @@ def wish(options: dict[str, Any]) -> Wish:
 
 def chosen_device(name: str, options: dict[str, Any]) -> tuple[Device, Setting]:
     """The device that a command's options name and reach, and its setting."""
-    driver = device(name, options["runtime"], Access(options["serial"], options["runner"]))
+    driver = device(name, options["runtime"], Connection(options["serial"], options["runner"]))
     return driver, driver.setting(wish(options))
 
 
-def chosen_networks(options: dict[str, Any]) -> list[Given]:
+def chosen_networks(options: dict[str, Any]) -> list[NetworkLike]:
     """The networks that a command's options name."""
     return read_all(options["networks"], options["networks_file"], options["resolution"], options["classes"])

@@ -13,9 +13,9 @@ import click
 
 from ....zen.network import Network
 from ...latency_files.latency_rows import LatencyRow
-from ...networks.reading import Given
+from ...networks.reading import NetworkLike
 
-Record = Mapping[str, Any]
+OutputRecord = Mapping[str, Any]
 FOR_PEOPLE = ("label", "block", "forward")
 LABEL_WIDTH = 52
 WIDE = 1000
@@ -36,7 +36,7 @@ NETWORK_COLUMN = Column("label", "network", right=False)
 """Structures are long: a text table shows a name or their ends; JSON and CSV hold them whole."""
 
 
-def label(network: Given | str) -> str:
+def label(network: NetworkLike | str) -> str:
     """A network's name where it has one, else its structure, shortened."""
     name = network.name if isinstance(network, Network) else None
     # A file may hold what a terminal obeys.
@@ -44,13 +44,13 @@ def label(network: Given | str) -> str:
     return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 22]} ... {text[-17:]}"
 
 
-def row_record(row: LatencyRow, item: Given) -> Record:
+def row_record(row: LatencyRow, item: NetworkLike) -> OutputRecord:
     """A latency row as a record: what it holds, and a label for text tables."""
     values = {key: value for key, value in asdict(row).items() if value is not None}
     return {"label": label(item if isinstance(item, Network) else str(item)), **values}
 
 
-def answer(records: Sequence[Record], columns: Sequence[Column], style: str) -> None:
+def answer(records: Sequence[OutputRecord], columns: Sequence[Column], style: str) -> None:
     """Prints records: all keys but those for people as JSON or CSV, the chosen columns as a table."""
     whole = [{key: value for key, value in record.items() if key not in FOR_PEOPLE} for record in records]
     if style == "json":
@@ -69,7 +69,7 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | tuple | dict) else value
 
 
-def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool = False) -> None:
+def show_table(records: Sequence[OutputRecord], columns: Sequence[Column], err: bool = False) -> None:
     """A text table; a column without any value is left out. Where it is too wide, a paragraph a record."""
     from rich import box
     from rich.console import Console
@@ -100,7 +100,7 @@ def show_table(records: Sequence[Record], columns: Sequence[Column], err: bool =
             console.print("\n".join(lines), end="\n\n", soft_wrap=True)
 
 
-def _least_width(column: Column, records: Sequence[Record]) -> int:
+def _least_width(column: Column, records: Sequence[OutputRecord]) -> int:
     """Characters below which a column is no longer readable: numbers whole, text folded at some point."""
     cells = [column.heading, *(column.show(r[column.key]) for r in records if r.get(column.key) is not None)]
     widest = max(map(len, cells))

@@ -14,14 +14,14 @@ LINE_EVERY_SECONDS = 10.0
 EARLY_SHARE = 0.05
 
 
-class Meter(Protocol):
+class ProgressBar(Protocol):
     """Called with how much is done (in the unit of the total) and a word on what."""
 
     def __call__(self, done: float, note: str = "") -> None: ...
 
 
 @contextmanager
-def progress(title: str, total: float) -> Iterator[Meter]:
+def progress(title: str, total: float) -> Iterator[ProgressBar]:
     """A progress display on standard error for a job of size `total`."""
     if sys.stderr.isatty():
         with _bar(title, total) as meter:
@@ -31,7 +31,7 @@ def progress(title: str, total: float) -> Iterator[Meter]:
 
 
 @contextmanager
-def _bar(title: str, total: float) -> Iterator[Meter]:
+def _bar(title: str, total: float) -> Iterator[ProgressBar]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

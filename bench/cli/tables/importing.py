@@ -19,7 +19,7 @@ from ....zen.workload import Workload
 from ...tables.importing.fields import read_text
 from ...tables.importing.formats import FORMATS, Format, format_of
 from ...tables.importing.importing import (
-    Given,
+    ImportedFile,
     check_named,
     check_new,
     import_blocks,
@@ -30,7 +30,7 @@ from ...tables.importing.importing import (
 from ...tables.importing.subjects_file import all_with, read_subjects
 from ...tables.importing.trtexec import WARMUP_MS, Trace, read_profile, read_times
 from ..shared.options import DURATION_OR_NONE, FILE, TABLE, format_option
-from ..shared.output import Column, Record, answer, label, say
+from ..shared.output import Column, OutputRecord, answer, label, say
 
 UNITS_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
 PINNING = "unknown"
@@ -155,7 +155,7 @@ def _out(options: dict[str, Any]) -> Path:
 
 def _show_layers(text: str, path: Path, style: str) -> None:
     layers = read_profile(text, path)
-    records: list[Record] = [
+    records: list[OutputRecord] = [
         {
             "layer": layer.name,
             "unit": layer.unit,
@@ -189,7 +189,7 @@ def _import_yaml(text: str, path: Path, options: dict[str, Any], style: str) -> 
 
 def _import_timings(
     kind: Format,
-    given: Sequence[Given],
+    given: Sequence[ImportedFile],
     texts: dict[Path, str],
     setting: Setting,
     out: Path,

@@ -13,7 +13,7 @@ from ....latency_tables.predictor import Predictor, predictor
 from ....latency_tables.store import all_paths
 from ....latency_tables.table import LatencyTable
 from ..shared.options import TABLE, format_option
-from ..shared.output import Column, Record, answer, say
+from ..shared.output import Column, OutputRecord, answer, say
 from . import exporting, importing
 
 COLUMNS = (
@@ -61,7 +61,7 @@ command.add_command(importing.command)
 command.add_command(exporting.command)
 
 
-def _describe(path: Path) -> Record:
+def _describe(path: Path) -> OutputRecord:
     try:
         table = LatencyTable.load(path)
         errors = _errors(predictor(table))
@@ -80,7 +80,7 @@ def _describe(path: Path) -> Record:
     }
 
 
-def _errors(model: Predictor) -> Record:
+def _errors(model: Predictor) -> OutputRecord:
     """How far the predictions of a table were off, where that is known."""
     if isinstance(model, TableModel):
         calibration = model.calibration

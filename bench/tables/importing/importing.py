@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ....devices.base import DeviceState, Sample, Setting
 from ....errors import DeviceError, TableError, UserError
-from ....latency_tables.card import Card
+from ....latency_tables.card import TableCard
 from ....latency_tables.table import LatencyTable
 from ....latency_tables.table_files import card_path, networks_path
 from ....zen.network import Network
 from ....zen.workload import Workload
-from ...measuring.journal import Journal, Sitting, journal_path, utc_now
+from ...measuring.journal import Journal, MeasuringSession, journal_path, utc_now
 from ...measuring.measurement import Measurement, Timing
 from ...measuring.subjects import subject_of
 from ..from_journal import build_table
@@ -30,7 +30,7 @@ _EMPTY = DeviceState()
 
 
 @dataclass(frozen=True)
-class Given:
+class ImportedFile:
     """One file and the network or workload that it is a measurement of."""
 
     path: Path
@@ -83,12 +83,12 @@ def timing_of_log(text: str, path: Path, setting: Setting) -> Timing:
 
 
 def import_timings(
-    files: Sequence[tuple[Given, Sequence[Timing]]], setting: Setting, out: Path
+    files: Sequence[tuple[ImportedFile, Sequence[Timing]]], setting: Setting, out: Path
 ) -> LatencyTable:
     """Writes the journal and its table."""
     check_new(out)
     paths = [given.path for given, _ in files]
-    sitting = Sitting(setting, {}, {}, None, None, utc_now(), source_of(paths))
+    sitting = MeasuringSession(setting, {}, {}, None, None, utc_now(), source_of(paths))
     with Journal(journal_path(out)) as journal:
         journal.head(sitting)
         for given, timings in files:
@@ -104,7 +104,7 @@ def import_timings(
 def import_blocks(blocks: BlockTable, path: Path, setting: Setting, out: Path) -> LatencyTable:
     """Writes the table; there is no journal, for the file holds no single runs."""
     check_new(out)
-    card = Card(setting, "measured", {}, {}, {}, None, None, utc_now(), source_of([path]))
+    card = TableCard(setting, "measured", {}, {}, {}, None, None, utc_now(), source_of([path]))
     table = LatencyTable(card, blocks.rows)
     table.save(out)
     return table

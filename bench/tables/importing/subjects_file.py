@@ -10,7 +10,7 @@ from ....zen.network import Network
 from ....zen.workload import Workload
 from ...csv_file import CsvFile, Record, read_csv
 from ...networks.reading import networks_only, read
-from .importing import Given
+from .importing import ImportedFile
 
 
 def subject(text: str, resolution: int | None, classes: int | None) -> Network | Workload:
@@ -23,13 +23,15 @@ def subject(text: str, resolution: int | None, classes: int | None) -> Network |
     return network
 
 
-def all_with(files: Sequence[Path], text: str, resolution: int | None, classes: int | None) -> list[Given]:
+def all_with(
+    files: Sequence[Path], text: str, resolution: int | None, classes: int | None
+) -> list[ImportedFile]:
     """Every file as a measurement of one subject."""
     item = subject(text, resolution, classes)
-    return [Given(path, item) for path in files]
+    return [ImportedFile(path, item) for path in files]
 
 
-def read_subjects(path: Path) -> list[Given]:
+def read_subjects(path: Path) -> list[ImportedFile]:
     """The files that a CSV file lists, beside it where not absolute, with their subjects.
 
     Columns: `file`, `subject`, and `resolution` and `classes` where a network is at others than its own.
@@ -41,7 +43,7 @@ def read_subjects(path: Path) -> list[Given]:
     return [_given(table, record) for record in table.records]
 
 
-def _given(table: CsvFile, record: Record) -> Given:
+def _given(table: CsvFile, record: Record) -> ImportedFile:
     file, text = (table.text(record, name) for name in ("file", "subject"))
     if not file or not text:
         raise UserError(f"{table.place(record)} needs a file and a subject")
@@ -50,4 +52,4 @@ def _given(table: CsvFile, record: Record) -> Given:
         item = subject(text, resolution, classes)
     except UserError as error:
         raise UserError(f"{table.place(record)}: {error}") from None
-    return Given(table.path.parent / file, item)
+    return ImportedFile(table.path.parent / file, item)

@@ -42,7 +42,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Layer:
+class TrtexecLayer:
     """One layer of an engine: what TensorRT calls it, its mean and median ms a run, its share of the sum.
 
     `unit`: the number of the network's unit that all its operations belong to, where their names tell.
@@ -77,7 +77,7 @@ def read_times(text: str, path: Path, warmup_ms: float = WARMUP_MS) -> Trace:
     return Trace(warmup, measured, (to_gpu, from_gpu))
 
 
-def read_profile(text: str, path: Path) -> list[Layer]:
+def read_profile(text: str, path: Path) -> list[TrtexecLayer]:
     """The layers in a file of `--exportProfile`; raises TableError with the JSON path at fault."""
     records = _records(parse_json(text, path), path)
     if set(records[0]) != {"count"} or number(records[0], "count", f"{path} [0]") < 1:
@@ -127,7 +127,7 @@ def _copies(records: Sequence[Mapping[str, Any]], names: Sequence[str], path: Pa
     return None
 
 
-def _layer(record: Mapping[str, Any], place: str) -> Layer:
+def _layer(record: Mapping[str, Any], place: str) -> TrtexecLayer:
     name = record.get("name")
     if not isinstance(name, str) or not name:
         raise TableError(f"{place}.name should be the name of a layer")
@@ -140,4 +140,4 @@ def _layer(record: Mapping[str, Any], place: str) -> Layer:
     # Operations of a file that zenbench exported are named after their unit: u3_conv1.
     units = {int(index) for index in re.findall(r"(?<![A-Za-z0-9_])u(\d{1,6})_", name)}
     unit = units.pop() if len(units) == 1 else None
-    return Layer(name, times["averageMs"], times.get("medianMs"), times["percentage"] / 100, unit)
+    return TrtexecLayer(name, times["averageMs"], times.get("medianMs"), times["percentage"] / 100, unit)

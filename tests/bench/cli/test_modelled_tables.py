@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from zenbench.devices.base import Setting
-from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.row import Row
 from zenbench.latency_tables.store import shipped, user_path
 from zenbench.latency_tables.table import LatencyTable
@@ -145,7 +145,7 @@ def test_equal_latencies_calibrate_without_a_rank_correlation(run, tmp_path: Pat
 
 def test_a_measured_table_is_neither_calibrated_nor_overwritten(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     setting = Setting("t4", "tensorrt", "int8", 64)
-    card = Card(setting, "measured", {}, {}, {}, "reference", 1.0, "2026-01-01", "test")
+    card = TableCard(setting, "measured", {}, {}, {}, "reference", 1.0, "2026-01-01", "test")
     row = Row(1.0, 1.0, 0.01, 5, 5, "quiet")
     measured = LatencyTable(card, dict.fromkeys(zoo("resnet-18").workloads(), row))
     measured.save(user_path(setting))

@@ -10,10 +10,10 @@ import pytest
 from zenbench.bench.cli import search as command
 from zenbench.bench.searching.latency_limits import WrittenLimit, check_distinct, parse_limit
 from zenbench.bench.searching.run_folder import STATE
-from zenbench.devices.base import Wish
+from zenbench.devices.base import SettingRequest
 from zenbench.errors import UserError
 from zenbench.zen.search.run import SearchState
-from zenbench.zen.search.workers.pool import Crew, CrewLost
+from zenbench.zen.search.workers.pool import WorkerPool, WorkerPoolLost
 from zenbench.zen.space import spaces
 
 SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
@@ -25,8 +25,8 @@ SEARCH = ("search", *SMALL, "--evaluations", "800", "--population", "32", "--for
     [
         ("11ms", WrittenLimit(11.0)),
         ("t4=11ms", WrittenLimit(11.0, "t4")),
-        ("t4/int8/b64=11ms", WrittenLimit(11.0, "t4", Wish(precision="int8", batch=64))),
-        ("host/litert/t2=0.5s", WrittenLimit(500.0, "host", Wish(runtime="litert", threads=2))),
+        ("t4/int8/b64=11ms", WrittenLimit(11.0, "t4", SettingRequest(precision="int8", batch=64))),
+        ("host/litert/t2=0.5s", WrittenLimit(500.0, "host", SettingRequest(runtime="litert", threads=2))),
     ],
 )
 def test_a_limit_names_its_device_and_setting(text: str, limit: WrittenLimit) -> None:
@@ -204,15 +204,15 @@ def test_any_number_of_workers_goes_on_to_the_same_result(  # type: ignore[no-un
     asked = (*SEARCH, "--latency", "simulated=2ms")
     (whole,) = run(*asked, "--out", "whole").json()
 
-    advance, calls = Crew.advance, count()
+    advance, calls = WorkerPool.advance, count()
 
     def lost_after_two(*work: Any) -> Any:
         if next(calls) == 2:
-            raise CrewLost("workers of the search were lost")
+            raise WorkerPoolLost("workers of the search were lost")
         return advance(*work)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Crew, "advance", lost_after_two)
+        patch.setattr(WorkerPool, "advance", lost_after_two)
         assert run(*asked, "--workers", "2", "--out", "part").code == 2
     resumed = run(*asked, "--workers", "3", "--out", "part")
     assert "going on in part after 400 candidates" in resumed.err

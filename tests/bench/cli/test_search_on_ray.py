@@ -23,14 +23,16 @@ from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.search.workers import ray as ray_workers
-from zenbench.zen.search.workers.pool import CrewLost
+from zenbench.zen.search.workers.pool import WorkerPoolLost
 from zenbench.zen.search.workers.ray import RayWorkers
 from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
-TASK = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64)
+TASK = SearchTask(
+    spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64
+)
 HEAD = """
 import logging, sys, ray
 ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False,
@@ -93,7 +95,7 @@ def test_killed_actors_change_nothing_until_they_are_too_many(
             found = search(TASK, workers=RayWorkers(TASK, connected))
         assert (found.best, found.history, found.rejected) == (whole.best, whole.history, whole.rejected)
     interfere(monkeypatch, lambda call: call > 3)
-    with pytest.raises(CrewLost, match="ended with ActorDiedError"):
+    with pytest.raises(WorkerPoolLost, match="ended with ActorDiedError"):
         search(TASK, workers=RayWorkers(TASK, connected))
 
 
@@ -121,7 +123,7 @@ def test_failures_on_the_cluster_are_raised_here(
 
     def refused(model: Any) -> UserError:
         budget = Budget(layers=18, latencies=(LatencyLimit(1e6, model),))
-        task = Task(spaces()["resnet"], 32, 100, budget)
+        task = SearchTask(spaces()["resnet"], 32, 100, budget)
         with pytest.raises(UserError) as caught:
             search(task, workers=RayWorkers(task, connected))
         return caught.value

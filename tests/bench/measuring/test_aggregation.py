@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from zenbench.bench.measuring.aggregation import rows_of
-from zenbench.bench.measuring.journal import History, Sitting
+from zenbench.bench.measuring.journal import History, MeasuringSession
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import REFERENCE, Recipe
 from zenbench.devices.base import DeviceState, Sample, Setting
@@ -15,7 +15,7 @@ STATE = DeviceState()
 
 def sitting(*measurements: Measurement, history: History | None = None) -> History:
     history = history or History()
-    history.begin(Sitting(SETTING, {}, {}, Recipe(), REFERENCE, "2026-01-01T00:00:00+00:00"))
+    history.begin(MeasuringSession(SETTING, {}, {}, Recipe(), REFERENCE, "2026-01-01T00:00:00+00:00"))
     history.measurements.extend(measurements)
     return history
 

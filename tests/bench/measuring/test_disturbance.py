@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from zenbench.bench.measuring.disturbance import Pace
+from zenbench.bench.measuring.disturbance import DisturbanceDetector
 from zenbench.bench.measuring.journal import Journal, read
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import Recipe
@@ -11,7 +11,7 @@ from zenbench.bench.profiling.plan import plan
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
-from zenbench.devices.base import DeviceState, Sample, Wish
+from zenbench.devices.base import DeviceState, Sample, SettingRequest
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice
 from zenbench.zen.space import spaces
@@ -25,29 +25,29 @@ def measurement(reference_ms: float | None) -> Measurement:
 
 
 def test_a_slower_reference_tells_a_disturbance() -> None:
-    pace = Pace(map(measurement, [1.0, 1.01, 1.02, 1.005] * 10))
+    pace = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.02, 1.005] * 10))
     assert not pace.disturbed(measurement(1.05))
     assert pace.disturbed(measurement(1.15))
     assert not pace.disturbed(measurement(None))
 
 
 def test_most_rounds_may_be_disturbed() -> None:
-    pace = Pace(map(measurement, [1.0, 1.01, 1.005] * 10 + [1.4, 1.5] * 20))
+    pace = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.005] * 10 + [1.4, 1.5] * 20))
     assert pace.disturbed(measurement(1.4)) and not pace.disturbed(measurement(1.02))
 
 
 def test_a_device_that_varies_by_itself_is_not_disturbed() -> None:
-    pace = Pace(map(measurement, [0.9, 0.95, 1.0, 1.05, 1.1] * 8))
+    pace = DisturbanceDetector(map(measurement, [0.9, 0.95, 1.0, 1.05, 1.1] * 8))
     assert not pace.disturbed(measurement(1.1))
     assert pace.disturbed(measurement(1.5))
 
 
 def test_a_few_readings_tell_no_pace() -> None:
-    assert not Pace([measurement(1.0)]).disturbed(measurement(9.0))
+    assert not DisturbanceDetector([measurement(1.0)]).disturbed(measurement(9.0))
 
 
 def test_only_the_last_readings_count_while_measuring() -> None:
-    pace = Pace(map(measurement, [1.0] * 50), last=20)
+    pace = DisturbanceDetector(map(measurement, [1.0] * 50), last=20)
     for _ in range(20):
         pace.see(measurement(1.5))
     assert not pace.disturbed(measurement(1.5))
@@ -76,7 +76,7 @@ def test_disturbed_rounds_are_kept_marked_and_taken_again(tmp_path: Path) -> Non
     device, path = Visited(), tmp_path / "j.jsonl"
     with Journal(path) as journal:
         items = plan([spaces()["mobilenet"]], [32], 0, journal.history)
-        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=24))
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=24))
     history = read(path)
     assert 0.1 < sum(one.disturbed for one in history.measurements) / len(history.measurements) < 0.4
     taken = Counter(one.subject for one in history.measurements)

@@ -8,14 +8,16 @@ import signal
 from pathlib import Path
 
 import pytest
-from zenbench.bench.measuring.journal import Journal, Sitting, read
+from zenbench.bench.measuring.journal import Journal, MeasuringSession, read
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import Recipe
 from zenbench.devices.base import DeviceState, Sample, Setting
 from zenbench.errors import TableError, UserError
 from zenbench.zen.families import zoo
 
-SITTING = Sitting(Setting("simulated", "simulated"), {"cpu": "x"}, {"a": "1"}, Recipe(), "reference", "2026")
+SITTING = MeasuringSession(
+    Setting("simulated", "simulated"), {"cpu": "x"}, {"a": "1"}, Recipe(), "reference", "2026"
+)
 
 
 def measurement(number: int) -> Measurement:

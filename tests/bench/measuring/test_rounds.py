@@ -12,7 +12,16 @@ from zenbench.bench.profiling.plan import plan
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
-from zenbench.devices.base import Artifact, DeviceState, RemoteDevice, Round, Sample, Session, Setting, Wish
+from zenbench.devices.base import (
+    Artifact,
+    DeviceState,
+    RemoteDevice,
+    RemoteRound,
+    Sample,
+    Session,
+    Setting,
+    SettingRequest,
+)
 from zenbench.devices.card import card
 from zenbench.devices.simulated import SimulatedDevice, SimulatedSession
 from zenbench.errors import DeviceError, DeviceUnavailableError
@@ -95,14 +104,16 @@ class Remote(Hot):
         self._paths = [artifact.path for artifact in artifacts]
         return [self.open(artifact, setting) for artifact in artifacts]
 
-    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> Round:
+    def round(self, reference: Session, session: Session, runs: int, round_ms: float) -> RemoteRound:
         assert isinstance(session, SimulatedSession)
         self._calls -= 1
         if self._calls < 0:
             raise DeviceUnavailableError("the cable fell out")
         self.files.append(all(path.exists() for path in self._paths))
         before, first = self.state(), reference.time(1)
-        return Round(before, first, session.time(1), [Sample(session.time(1)[0].ms, runs)], self.state())
+        return RemoteRound(
+            before, first, session.time(1), [Sample(session.time(1)[0].ms, runs)], self.state()
+        )
 
     def close(self) -> None:
         self.closed = True
@@ -111,7 +122,7 @@ class Remote(Hot):
 def measure(path: Path, device: SimulatedDevice, blocks: int = 6) -> None:
     with Journal(path) as journal:
         items = plan([spaces()["mobilenet"]], [32], 0, journal.history)
-        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=blocks))
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=blocks))
 
 
 @pytest.mark.parametrize("kind", [Hot, Remote])

@@ -17,7 +17,7 @@ from zenbench.bench.profiling.plan import (
 )
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
-from zenbench.devices.base import Wish
+from zenbench.devices.base import SettingRequest
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice
 from zenbench.latency_tables.measured.fill_in import FillIn
@@ -36,7 +36,7 @@ def test_most_of_a_plan_is_chosen_once_something_is_known(tmp_path: Path) -> Non
     device = SimulatedDevice(cards()["simulated"])
     with Journal(path) as journal:
         items = plan(SPACE, [32], 0, journal.history)
-        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=36))
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=36))
         begun = {one.subject for one in journal.history.measurements}
         items = plan(SPACE, [32], 0, journal.history)
         planned = [item for item in islice(items, 80) if isinstance(item, Workload)]
@@ -72,7 +72,7 @@ def test_another_seed_adds_networks_only_as_it_adds_workloads(tmp_path: Path) ->
     device = SimulatedDevice(cards()["simulated"])
     with Journal(tmp_path / "j.jsonl") as journal:
         items = plan(SPACE, [32], 0, journal.history)
-        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=36))
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=36))
         begun = {one.subject for one in journal.history.measurements}
         planned = list(islice(plan(SPACE, [32], 1, journal.history), 36 + 3 + 2 * NETWORK_EVERY))
     new = [item for item in planned if subject_of(item).key not in begun]
@@ -87,7 +87,7 @@ def test_a_space_that_has_no_more_ends_its_plan(tmp_path: Path) -> None:
     device = SimulatedDevice(cards()["simulated"])
     with Journal(tmp_path / "j.jsonl") as journal:
         items = plan([space], [32], 0, journal.history)
-        profile(device, device.setting(Wish()), items, journal, RECIPE, Limits(workloads=500))
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=500))
         assert {str(workload) for workload in workloads} <= {
             one.subject for one in journal.history.measurements
         }

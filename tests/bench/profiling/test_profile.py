@@ -13,7 +13,7 @@ from zenbench.bench.profiling.plan import NETWORK_EVERY, plan, random_networks, 
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import JUDGING_VISITS, Limits, Progress
 from zenbench.bench.tables.from_journal import build_table
-from zenbench.devices.base import Artifact, Device, Wish
+from zenbench.devices.base import Artifact, Device, SettingRequest
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice, true_ms
 from zenbench.errors import DeviceError, TableError
@@ -36,7 +36,7 @@ def run(path: Path, blocks: int, device: Device | None = None, **options: object
     device = device or SimulatedDevice(cards()["simulated"])
     seen: list[Progress] = []
     with Journal(path) as journal:
-        setting = device.setting(options.pop("wish", Wish()))  # type: ignore[arg-type]
+        setting = device.setting(options.pop("wish", SettingRequest()))  # type: ignore[arg-type]
         profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), seen.append)
     return seen
 
@@ -118,7 +118,7 @@ def test_an_interrupted_profile_goes_on_where_it_stopped(tmp_path: Path) -> None
         with pytest.raises(StopHereError), Journal(pieces) as journal:
             profile(
                 device,
-                device.setting(Wish()),
+                device.setting(SettingRequest()),
                 items(journal),
                 journal,
                 RECIPE,
@@ -174,7 +174,7 @@ def test_a_journal_holds_one_setting_of_one_machine(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     run(path, 4)
     with pytest.raises(TableError, match="one table holds one setting"):
-        run(path, 8, wish=Wish(threads=2))
+        run(path, 8, wish=SettingRequest(threads=2))
 
     class OtherMachine(SimulatedDevice):
         def identity(self) -> dict[str, str]:
@@ -190,7 +190,7 @@ def test_table_holds_the_truth_and_predicts_networks(tmp_path: Path) -> None:
     table = build_table(read(journal_path(path)))
     table.save(path)
     assert LatencyTable.load(path).rows.keys() == table.rows.keys()
-    setting = SimulatedDevice(cards()["simulated"]).setting(Wish())
+    setting = SimulatedDevice(cards()["simulated"]).setting(SettingRequest())
     errors = [
         row.latency_ms / true_ms(WorkloadSubject(workload).artifact(tmp_path, setting, "onnx"), setting) - 1
         for workload, row in list(table.rows.items())[:25]
@@ -213,7 +213,7 @@ def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progre
             raise StopHereError
 
     with Journal(path) as journal:
-        setting = device.setting(Wish())
+        setting = device.setting(SettingRequest())
         profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
     return seen
 
@@ -260,7 +260,7 @@ def test_what_was_learned_from_cannot_judge(tmp_path: Path) -> None:
     learned = list(build_table(read(path)).networks)
     device = SimulatedDevice(cards()["simulated"])
     with Journal(path) as journal:
-        setting = device.setting(Wish())
+        setting = device.setting(SettingRequest())
         profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=30), judges=learned)
     assert not read(path).judging
 

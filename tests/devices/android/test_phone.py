@@ -8,7 +8,7 @@ from scripted_runner import left_on
 from zenbench.devices.adb import connect
 from zenbench.devices.adb.phone import Adb
 from zenbench.devices.android.phone import AndroidPhone
-from zenbench.devices.base import Access, Artifact, RemoteDevice, Wish
+from zenbench.devices.base import Artifact, Connection, RemoteDevice, SettingRequest
 from zenbench.devices.card import card
 from zenbench.errors import DeviceError, DeviceUnavailableError, UserError
 
@@ -17,7 +17,7 @@ def test_a_round_times_both_and_reads_the_state_around_them(
     pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone
 ) -> None:
     assert isinstance(pixel2, RemoteDevice)
-    setting = pixel2.setting(Wish())
+    setting = pixel2.setting(SettingRequest())
     reference, session = pixel2.open_all([artifact, artifact], setting)
     own_phone.pixel.set_frequency(5, 1_056_000)
     found = pixel2.round(reference, session, 10, 0.0)
@@ -52,11 +52,11 @@ def test_it_knows_its_phone_and_what_measures_there(pixel2: AndroidPhone, own_ph
 def test_nothing_is_left_when_it_lets_go(
     pixel2: AndroidPhone, artifact: Artifact, own_phone: LoopbackPhone
 ) -> None:
-    session = pixel2.open(artifact, pixel2.setting(Wish()))
+    session = pixel2.open(artifact, pixel2.setting(SettingRequest()))
     session.time(1)
     assert own_phone.files() and own_phone.processes()
     session.close()
-    pixel2.open(artifact, pixel2.setting(Wish()))
+    pixel2.open(artifact, pixel2.setting(SettingRequest()))
     assert sum(name.endswith(".tflite") for name in own_phone.files()) == 1, (
         "closed files go with the next push"
     )
@@ -74,7 +74,7 @@ def test_what_dead_connections_left_is_swept_up(
         made = f"mkdir -p {folder}/{name}; {janitor} > {folder}/{name}/janitor"
         assert adb.shell(f"{made}; echo > {folder}/{name}/0.tflite", 5).status == 0
     assert adb.shell(f"touch -d '2020-01-01 00:00:00' {folder}/old", 5).status == 0
-    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner))
+    found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, runner))
     found.identity()
     folders = {name.split("/")[1] for name in own_phone.files() if name.count("/") == 2}
     assert "new" in folders and not folders & {"dead", "old"}
@@ -83,7 +83,9 @@ def test_what_dead_connections_left_is_swept_up(
 
 
 def test_two_connections_leave_each_other_alone(own_phone: LoopbackPhone, runner: Path) -> None:
-    one, other = (AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, runner)) for _ in range(2))
+    one, other = (
+        AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, runner)) for _ in range(2)
+    )
     one.state()
     kept = own_phone.files()
     other.state()
@@ -99,27 +101,27 @@ def test_two_connections_leave_each_other_alone(own_phone: LoopbackPhone, runner
     ("mask", "pinning"), [("f0", "mask-f0"), ("0xF0", "mask-f0"), ("03", "mask-3"), (None, "mask-f0")]
 )
 def test_the_mask_is_part_of_the_setting(pixel2: AndroidPhone, mask: str | None, pinning: str) -> None:
-    assert pixel2.setting(Wish(cpu_mask=mask)).pinning == pinning
+    assert pixel2.setting(SettingRequest(cpu_mask=mask)).pinning == pinning
 
 
 @pytest.mark.parametrize("mask", ["", "0", "g0", "-1", "f0;reboot", "f" * 17])
 def test_masks_that_are_none_are_refused(pixel2: AndroidPhone, mask: str) -> None:
     with pytest.raises(UserError, match="is no CPU mask"):
-        pixel2.setting(Wish(cpu_mask=mask or "00"))
+        pixel2.setting(SettingRequest(cpu_mask=mask or "00"))
 
 
 def test_more_threads_than_cores_are_refused(pixel2: AndroidPhone) -> None:
-    assert pixel2.setting(Wish(threads=4)).threads == 4
+    assert pixel2.setting(SettingRequest(threads=4)).threads == 4
     with pytest.raises(UserError, match="more than the 4 cores of the mask f0"):
-        pixel2.setting(Wish(threads=5))
+        pixel2.setting(SettingRequest(threads=5))
 
 
 def test_a_gpu_that_is_not_there_is_no_result(
     own_phone: LoopbackPhone, runner: Path, artifact: Artifact
 ) -> None:
-    gpu = AndroidPhone(card("pixel2"), "litert-gpu", Access(own_phone.address, runner))
+    gpu = AndroidPhone(card("pixel2"), "litert-gpu", Connection(own_phone.address, runner))
     with pytest.raises(DeviceError, match="GPU"):
-        gpu.open(artifact, gpu.setting(Wish())).time(1)
+        gpu.open(artifact, gpu.setting(SettingRequest())).time(1)
     gpu.close()
 
 
@@ -132,7 +134,7 @@ def test_a_wrong_phone_is_refused_by_name(pixel2: AndroidPhone, own_phone: Loopb
 
 def test_any_phone_will_do_for_the_card_android(own_phone: LoopbackPhone, runner: Path) -> None:
     own_phone.pixel.set_property("ro.product.model", "Pixel 3")
-    found = AndroidPhone(card("android"), "litert", Access(own_phone.address, runner))
+    found = AndroidPhone(card("android"), "litert", Connection(own_phone.address, runner))
     assert found.identity()["model"] == "Pixel 3"
     found.close()
 
@@ -141,7 +143,7 @@ def test_a_phone_that_does_not_know_us(
     phone: LoopbackPhone, user: str, runner: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connect, "_ACCEPT_S", 0.3)
-    found = AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+    found = AndroidPhone(card("pixel2"), "litert", Connection(phone.address, runner))
     with pytest.raises(DeviceUnavailableError, match="accept the dialog on the phone"):
         found.identity()
 
@@ -151,7 +153,7 @@ def test_authorisation_withdrawn_while_it_works(
 ) -> None:
     monkeypatch.setattr(connect, "_ACCEPT_S", 0.3)
     monkeypatch.setattr("zenbench.devices.android.phone.RECONNECT_S", 0.5)
-    session = pixel2.open(artifact, pixel2.setting(Wish()))
+    session = pixel2.open(artifact, pixel2.setting(SettingRequest()))
     own_phone.withdraw()
     session.time(1)  # what is connected stays so
     own_phone.restart()
@@ -161,7 +163,7 @@ def test_authorisation_withdrawn_while_it_works(
 
 
 def test_without_a_runner_it_says_where_to_get_one(own_phone: LoopbackPhone) -> None:
-    found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address))
+    found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address))
     with pytest.raises(DeviceUnavailableError, match="zenbench setup pixel2"):
         found.identity()
     needs = {need.name: need for need in found.requirements()}

@@ -11,14 +11,14 @@ from loopback_phone import LoopbackPhone
 from places import ROOT
 from scripted_runner import left_on, scripted_runner
 from zenbench.devices.android.phone import AndroidPhone
-from zenbench.devices.base import Access, Artifact, Wish
-from zenbench.devices.card import Card, card, read_card
+from zenbench.devices.base import Artifact, Connection, SettingRequest
+from zenbench.devices.card import DeviceCard, card, read_card
 from zenbench.errors import DeviceError, DeviceUnavailableError
 
 CARD = ROOT / "devices/cards/pixel2.toml"
 
 
-def impatient(tmp_path: Path, **changes: float) -> Card:
+def impatient(tmp_path: Path, **changes: float) -> DeviceCard:
     """The card of a Pixel 2 with other deadlines."""
     text = CARD.read_text()
     for name, value in changes.items():
@@ -38,8 +38,8 @@ class TestHeat:
     def test_it_rests_until_the_phone_has_cooled(
         self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
     ) -> None:
-        found = AndroidPhone(impatient(tmp_path, rest_s=20), "litert", Access(own_phone.address, runner))
-        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        found = AndroidPhone(impatient(tmp_path, rest_s=20), "litert", Connection(own_phone.address, runner))
+        reference, session = found.open_all([artifact, artifact], found.setting(SettingRequest()))
         own_phone.pixel.set_battery(level=90, celsius=41.0)
         assert found.round(reference, session, 1, 0.0).after.temperature_celsius == 41.0
         started = time.monotonic()
@@ -57,8 +57,8 @@ class TestHeat:
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        found = AndroidPhone(impatient(tmp_path, rest_s=0.5), "litert", Access(own_phone.address, runner))
-        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        found = AndroidPhone(impatient(tmp_path, rest_s=0.5), "litert", Connection(own_phone.address, runner))
+        reference, session = found.open_all([artifact, artifact], found.setting(SettingRequest()))
         own_phone.pixel.set_temperature(80.0)
         for _ in range(3):
             assert found.round(reference, session, 1, 0.0).after.temperature_celsius == 80.0
@@ -71,7 +71,7 @@ class TestHeat:
     def test_a_core_that_is_held_down_throttles(
         self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
     ) -> None:
-        reference, session = pixel2.open_all([artifact, artifact], pixel2.setting(Wish()))
+        reference, session = pixel2.open_all([artifact, artifact], pixel2.setting(SettingRequest()))
         own_phone.pixel.set_frequency(6, 1_132_800, limit_khz=1_132_800)
         found = pixel2.round(reference, session, 1, 0.0)
         assert found.before.throttled == found.after.throttled == "core 6 is held at 1133 of 2458 MHz"
@@ -108,8 +108,8 @@ class TestRunner:
     ) -> None:
         # In a round the first call is the reference's.
         path = scripted_runner(own_phone, runner, tmp_path, f'[ $n = 2 ] || exec $real "$@"\n{script}')
-        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, path))
-        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(SettingRequest()))
         with pytest.raises(DeviceError, match=reason) as caught:
             found.round(reference, session, 3, 0.0)
         assert not isinstance(caught.value, DeviceUnavailableError) and "\n" not in str(caught.value)
@@ -122,8 +122,8 @@ class TestRunner:
         self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path, script: str
     ) -> None:
         path = scripted_runner(own_phone, runner, tmp_path, f'[ $n = 2 ] || exec $real "$@"\n{script}')
-        found = AndroidPhone(impatient(tmp_path, deadline_s=2), "litert", Access(own_phone.address, path))
-        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        found = AndroidPhone(impatient(tmp_path, deadline_s=2), "litert", Connection(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(SettingRequest()))
         with pytest.raises(DeviceError, match="did not end within 2 s"):
             found.round(reference, session, 3, 0.0)
         assert found.round(reference, session, 3, 0.0).samples[0].inner_runs == 3
@@ -134,7 +134,7 @@ class TestRunner:
         self, own_phone: LoopbackPhone, tmp_path: Path
     ) -> None:
         (tmp_path / "runner").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(200))
-        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, tmp_path / "runner"))
+        found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, tmp_path / "runner"))
         with pytest.raises(DeviceUnavailableError, match=r"does not start on this phone .arm64-v8a."):
             found.identity()
         assert left_on(own_phone) == []
@@ -145,8 +145,8 @@ class TestLink:
         self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
     ) -> None:
         path = scripted_runner(own_phone, runner, tmp_path, '[ $n = 2 ] && sleep 5\nexec $real "$@"')
-        found = AndroidPhone(card("pixel2"), "litert", Access(own_phone.address, path))
-        reference, session = found.open_all([artifact, artifact], found.setting(Wish()))
+        found = AndroidPhone(card("pixel2"), "litert", Connection(own_phone.address, path))
+        reference, session = found.open_all([artifact, artifact], found.setting(SettingRequest()))
         after(0.5, own_phone.restart)
         assert found.round(reference, session, 3, 0.0).samples[0].inner_runs == 3
         found.close()
@@ -155,7 +155,7 @@ class TestLink:
     def test_killed_between_rounds_it_is_taken_up_again(
         self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
     ) -> None:
-        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        session = pixel2.open(artifact, pixel2.setting(SettingRequest()))
         own_phone.restart()
         assert session.time(2)[0].inner_runs == 2
         pixel2.close()
@@ -165,13 +165,13 @@ class TestLink:
         self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact, tmp_path: Path
     ) -> None:
         with own_phone.slow(0.005) as address:
-            found = AndroidPhone(card("pixel2"), "litert", Access(address, runner))
+            found = AndroidPhone(card("pixel2"), "litert", Connection(address, runner))
             found.identity()
             big = tmp_path / "big.tflite"
             big.write_bytes(artifact.path.read_bytes() + bytes(12 * 2**20))
             large = Artifact("tflite", big, "", artifact.inputs, 1, "fp32")
             after(0.05, own_phone.restart)
-            found.open(large, found.setting(Wish())).time(1)
+            found.open(large, found.setting(SettingRequest())).time(1)
             found.close()
         assert left_on(own_phone) == []
 
@@ -183,7 +183,7 @@ class TestLink:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("zenbench.devices.android.phone.RECONNECT_S", 0.5)
-        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        session = pixel2.open(artifact, pixel2.setting(SettingRequest()))
         own_phone.kill()
         with pytest.raises(DeviceUnavailableError):
             session.time(1)
@@ -192,7 +192,7 @@ class TestLink:
     def test_a_folder_that_somebody_removed_is_made_again(
         self, pixel2: AndroidPhone, own_phone: LoopbackPhone, artifact: Artifact
     ) -> None:
-        session = pixel2.open(artifact, pixel2.setting(Wish()))
+        session = pixel2.open(artifact, pixel2.setting(SettingRequest()))
         pixel2._linked()._adb.shell("rm -rf /data/local/tmp/zenbench", 5)
         assert session.time(1)[0].inner_runs == 1
 
@@ -200,8 +200,8 @@ class TestLink:
         self, own_phone: LoopbackPhone, runner: Path, artifact: Artifact
     ) -> None:
         with own_phone.slow(0.03) as address:
-            found = AndroidPhone(card("pixel2"), "litert", Access(address, runner))
-            assert found.open(artifact, found.setting(Wish())).time(2)[0].inner_runs == 2
+            found = AndroidPhone(card("pixel2"), "litert", Connection(address, runner))
+            assert found.open(artifact, found.setting(SettingRequest())).time(2)[0].inner_runs == 2
             found.close()
         assert left_on(own_phone) == []
 
@@ -211,10 +211,10 @@ class TestLink:
         with LoopbackPhone(tmp_path / "second") as second:
             second.authorise(user)
             both = [
-                AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+                AndroidPhone(card("pixel2"), "litert", Connection(phone.address, runner))
                 for phone in (own_phone, second)
             ]
-            sessions = [one.open(artifact, one.setting(Wish())) for one in both]
+            sessions = [one.open(artifact, one.setting(SettingRequest())) for one in both]
             for session in sessions:
                 assert session.time(2)[0].inner_runs == 2
             assert [one.versions()["serial"] for one in both] == [own_phone.address, second.address]
@@ -229,9 +229,9 @@ class TestDisk:
     ) -> None:
         with LoopbackPhone(tmp_path / "small", disk_bytes=2**19) as phone:
             phone.authorise(user)
-            found = AndroidPhone(card("pixel2"), "litert", Access(phone.address, runner))
+            found = AndroidPhone(card("pixel2"), "litert", Connection(phone.address, runner))
             with pytest.raises(DeviceUnavailableError, match=r"(?i)no space"):
-                found.open_all([artifact] * 9, found.setting(Wish()))
+                found.open_all([artifact] * 9, found.setting(SettingRequest()))
             found.close()
             assert left_on(phone) == []
 

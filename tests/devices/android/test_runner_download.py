@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from places import ROOT
 from zenbench.devices.android.runner_download import download, kept_path, read_runner
-from zenbench.devices.card import Card, card, read_card
+from zenbench.devices.card import DeviceCard, card, read_card
 from zenbench.errors import DeviceUnavailableError, UserError
 
 PROGRAM = b"\x7fELF" + bytes(range(256)) * 4000
@@ -41,7 +41,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
         found.shutdown()
 
 
-def pointed(tmp_path: Path, url: str, more: str = "") -> Card:
+def pointed(tmp_path: Path, url: str, more: str = "") -> DeviceCard:
     lines = CARD.read_text().splitlines()
     text = "\n".join(f'url = "{url}"\n{more}' if line.startswith("url =") else line for line in lines)
     (tmp_path / "card.toml").write_text(text)

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.weights import seeded_weights
-from zenbench.devices.base import Setting, Wish
+from zenbench.devices.base import Setting, SettingRequest
 from zenbench.devices.host import cpu
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError
@@ -71,7 +71,7 @@ def test_a_run_that_fails_leaves_the_process_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = device("host")
-    setting = host.setting(Wish())
+    setting = host.setting(SettingRequest())
     graph = Workload.parse(SMALL).graph()
     before, inside = scheduling(), []
     with closing(

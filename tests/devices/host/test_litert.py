@@ -12,7 +12,7 @@ import pytest
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.weights import seeded_weights
 from zenbench.bench.measuring.subjects import WorkloadSubject
-from zenbench.devices.base import Artifact, TensorSpec, Wish
+from zenbench.devices.base import Artifact, SettingRequest, TensorSpec
 from zenbench.devices.host import cpu
 from zenbench.devices.host.litert import interpreter
 from zenbench.devices.inputs import random_inputs
@@ -29,13 +29,15 @@ RUNTIMES = ("litert", "litert-builtin")
 
 def artifact(folder: Path, precision: str = "fp32") -> Artifact:
     host = device("host", "litert")
-    return WorkloadSubject(WORKLOAD).artifact(folder, host.setting(Wish(precision=precision)), "tflite")
+    return WorkloadSubject(WORKLOAD).artifact(
+        folder, host.setting(SettingRequest(precision=precision)), "tflite"
+    )
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_kernels_are_those_that_the_runtime_is_named_after(tmp_path: Path, runtime: str) -> None:
     host = device("host", runtime)
-    setting = host.setting(Wish())
+    setting = host.setting(SettingRequest())
     assert setting.runtime == runtime and str(setting).startswith(f"{runtime}/fp32/b1/t1/")
     with closing(host.open(artifact(tmp_path), setting)) as session:
         kinds = {op["op_name"] for op in session._interpreter._get_ops_details()}  # type: ignore[attr-defined]
@@ -46,7 +48,7 @@ def test_the_kernels_are_those_that_the_runtime_is_named_after(tmp_path: Path, r
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_every_precision_runs(tmp_path: Path, runtime: str, precision: str) -> None:
     host = device("host", runtime)
-    setting = host.setting(Wish(precision=precision))
+    setting = host.setting(SettingRequest(precision=precision))
     written = artifact(tmp_path, precision)
     assert written.precision == precision
     with closing(host.open(written, setting)) as session:
@@ -55,14 +57,14 @@ def test_every_precision_runs(tmp_path: Path, runtime: str, precision: str) -> N
 
 def test_onnxruntime_still_runs_fp32_alone() -> None:
     with pytest.raises(UserError, match="host through onnxruntime runs fp32, not 'int8'"):
-        device("host").setting(Wish(precision="int8"))
+        device("host").setting(SettingRequest(precision="int8"))
 
 
 def test_workers_have_the_cores_and_the_priority_of_the_setting(tmp_path: Path) -> None:
     tasks = Path("/proc/self/task")
     host = device("host", "litert-builtin")
     threads = min(2, len(cpu.usable_cores()) or 1)
-    setting = host.setting(Wish(threads=threads))
+    setting = host.setting(SettingRequest(threads=threads))
     before = set(tasks.iterdir())
     with closing(host.open(artifact(tmp_path), setting)) as session:
         session.time(5)
@@ -76,7 +78,7 @@ def test_workers_have_the_cores_and_the_priority_of_the_setting(tmp_path: Path) 
 def test_the_terminal_stays_clean(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for runtime in RUNTIMES:
         host = device("host", runtime)
-        with closing(host.open(artifact(tmp_path), host.setting(Wish()))) as session:
+        with closing(host.open(artifact(tmp_path), host.setting(SettingRequest()))) as session:
             session.time(1)
     os.write(2, b"what others say is seen\n")
     told = capfd.readouterr()
@@ -90,7 +92,7 @@ def test_a_run_that_fails_is_a_device_error(tmp_path: Path, monkeypatch: pytest.
 
     host = device("host", "litert")
     before = os.sched_getaffinity(0), os.sched_getscheduler(0)
-    with closing(host.open(artifact(tmp_path), host.setting(Wish()))) as session:
+    with closing(host.open(artifact(tmp_path), host.setting(SettingRequest()))) as session:
         with monkeypatch.context() as patch:
             patch.setattr(session, "_interpreter", Broken())
             with pytest.raises(DeviceError, match=r"LiteRT failed: node 3 failed$"):
@@ -105,7 +107,7 @@ def test_an_input_of_another_name_is_refused(tmp_path: Path) -> None:
     (given,) = good.inputs
     wrong = Artifact("tflite", good.path, "", (TensorSpec("image", given.shape),), 1, "fp32")
     with pytest.raises(DeviceError, match=r"LiteRT refused .*image"):
-        host.open(wrong, host.setting(Wish()))
+        host.open(wrong, host.setting(SettingRequest()))
 
 
 def _without_litert(patch: pytest.MonkeyPatch) -> None:
@@ -128,7 +130,7 @@ def test_the_older_package_serves_where_litert_is_absent(
         patch.setitem(sys.modules, "tflite_runtime.interpreter", same)
         assert interpreter() == ("tflite-runtime", same)
         host = device("host", "litert")
-        with closing(host.open(written, host.setting(Wish()))) as session:
+        with closing(host.open(written, host.setting(SettingRequest()))) as session:
             assert len(session.time(2)) == 2
     interpreter.cache_clear()
 
@@ -141,7 +143,7 @@ def test_without_any_package_it_says_what_to_install(tmp_path: Path, monkeypatch
         (need,) = host.requirements()
         assert not need.met and need.advice == "pip install ai-edge-litert"
         with pytest.raises(DeviceError, match="pip install ai-edge-litert"):
-            host.open(written, host.setting(Wish()))
+            host.open(written, host.setting(SettingRequest()))
     interpreter.cache_clear()
     assert device("host", "litert").requirements()[0].met
 
@@ -156,5 +158,5 @@ def test_written_files_are_loaded_with_the_batch_they_have(tmp_path: Path) -> No
     graph = WORKLOAD.graph()
     written = write_tflite(graph, seeded_weights(graph), tmp_path / "b.tflite", batch=4)
     host = device("host", "litert")
-    with closing(host.open(written, host.setting(Wish(batch=4)))) as session:
+    with closing(host.open(written, host.setting(SettingRequest(batch=4)))) as session:
         assert len(session.time(1)) == 1

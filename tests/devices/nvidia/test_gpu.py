@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from zenbench.devices.base import Access, Wish
+from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.card import card
 from zenbench.devices.nvidia.gpu import NvidiaDevice, find_gpu, settle
 from zenbench.devices.registry import device
@@ -15,7 +15,7 @@ from zenbench.errors import DeviceUnavailableError, UserError
 T4 = card("t4")
 
 
-def t4(access: Access | None = None) -> NvidiaDevice:
+def t4(access: Connection | None = None) -> NvidiaDevice:
     found = device("t4", access=access)
     assert isinstance(found, NvidiaDevice)
     return found
@@ -23,11 +23,11 @@ def t4(access: Access | None = None) -> NvidiaDevice:
 
 def test_the_gpu_of_the_card_is_found_among_several(nvidia: SimpleNamespace) -> None:
     nvidia.nvml.GPUS[:] = [nvidia.nvml.Gpu("NVIDIA A10", "00000000:00:03.0", "GPU-a"), nvidia.nvml.Gpu()]
-    assert find_gpu(T4, Access()).name == "Tesla T4"
-    assert find_gpu(card("nvidia"), Access()).name == "NVIDIA A10"
-    assert find_gpu(card("nvidia"), Access(serial="1")).name == "Tesla T4"
+    assert find_gpu(T4, Connection()).name == "Tesla T4"
+    assert find_gpu(card("nvidia"), Connection()).name == "NVIDIA A10"
+    assert find_gpu(card("nvidia"), Connection(serial="1")).name == "Tesla T4"
     with pytest.raises(DeviceUnavailableError, match=r"no GPU 7; this machine has 2: NVIDIA A10, Tesla T4"):
-        find_gpu(T4, Access(serial="7"))
+        find_gpu(T4, Connection(serial="7"))
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_names_are_compared_word_by_word(nvidia: SimpleNamespace, wanted: str, n
     nvidia.nvml.GPUS[0].name = name
     asked = replace(T4, details={"gpu": {"name": wanted}} if wanted else {})
     if fits:
-        assert find_gpu(asked, Access()).name == name
+        assert find_gpu(asked, Connection()).name == name
     else:
         with pytest.raises(DeviceUnavailableError, match=f"is a {wanted}, but this machine has: {name}"):
-            find_gpu(asked, Access())
+            find_gpu(asked, Connection())
 
 
 def test_identity_tells_what_changes_latencies(nvidia: SimpleNamespace) -> None:
@@ -116,20 +116,25 @@ def test_a_driver_too_old_for_the_bindings_is_told_with_both_ways_out(nvidia: Si
 @pytest.mark.parametrize("name", ["t4", "v100", "nvidia"])
 def test_wishes_that_no_gpu_can_meet(name: str) -> None:
     found = device(name)
-    default = found.setting(Wish())
+    default = found.setting(SettingRequest())
     assert (default.batch, default.threads, default.pinning) == (64, 1, "free")
-    for wish in (Wish(threads=2), Wish(precision="int4"), Wish(batch=0), Wish(cpu_mask="f0")):
+    for wish in (
+        SettingRequest(threads=2),
+        SettingRequest(precision="int4"),
+        SettingRequest(batch=0),
+        SettingRequest(cpu_mask="f0"),
+    ):
         with pytest.raises(UserError):
             found.setting(wish)
 
 
 def test_defaults_are_those_of_the_published_figures() -> None:
-    settings = {name: device(name).setting(Wish()) for name in ("t4", "v100")}
+    settings = {name: device(name).setting(SettingRequest()) for name in ("t4", "v100")}
     assert {name: (s.runtime, s.precision) for name, s in settings.items()} == {
         "t4": ("tensorrt", "int8"),
         "v100": ("torch", "fp16"),
     }
-    assert device("t4", "tensorrt-graph").setting(Wish()).runtime == "tensorrt-graph"
+    assert device("t4", "tensorrt-graph").setting(SettingRequest()).runtime == "tensorrt-graph"
 
 
 def rising() -> Iterator[float]:

@@ -19,7 +19,7 @@ from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
-from zenbench.devices.base import Access, Artifact, Device, Setting, TensorSpec, Wish
+from zenbench.devices.base import Artifact, Connection, Device, Setting, SettingRequest, TensorSpec
 from zenbench.devices.nvidia import tensorrt_build
 from zenbench.devices.nvidia.tensorrt import TensorRtSession
 from zenbench.devices.nvidia.tensorrt_api import unfit
@@ -43,7 +43,9 @@ def artifact(folder: Path, setting: Setting, workload: Workload = SMALL) -> Arti
     return WorkloadSubject(workload).artifact(folder, setting, "onnx")
 
 
-def times(found: Device, folder: Path, wish: Wish, runs: int = 4, workload: Workload = SMALL) -> list[float]:
+def times(
+    found: Device, folder: Path, wish: SettingRequest, runs: int = 4, workload: Workload = SMALL
+) -> list[float]:
     setting = found.setting(wish)
     with closing(found.open(artifact(folder, setting, workload), setting)) as session:
         return [sample.ms for sample in session.time(runs)]
@@ -55,7 +57,7 @@ def test_every_version_builds_and_runs_every_precision(
     nvidia: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, precision: str
 ) -> None:
     monkeypatch.setenv("FAKE_TENSORRT_VERSION", version)
-    readings = times(t4(), tmp_path, Wish(precision=precision, batch=2), 5, BLOCK)
+    readings = times(t4(), tmp_path, SettingRequest(precision=precision, batch=2), 5, BLOCK)
     assert len(readings) == 5 and min(readings) > 0
 
 
@@ -63,7 +65,7 @@ def test_runs_are_put_on_the_stream_in_a_row_between_their_own_events(
     nvidia: SimpleNamespace, tmp_path: Path
 ) -> None:
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     with closing(found.open(artifact(tmp_path, setting), setting)) as session:
         session.time(3)
         nvidia.machine.calls.clear()
@@ -77,7 +79,9 @@ def test_runs_are_put_on_the_stream_in_a_row_between_their_own_events(
 
 
 def test_a_graph_replays_runs_without_their_launches(nvidia: SimpleNamespace, tmp_path: Path) -> None:
-    plain, graph = (times(t4(name), tmp_path, Wish(batch=1)) for name in ("tensorrt", "tensorrt-graph"))
+    plain, graph = (
+        times(t4(name), tmp_path, SettingRequest(batch=1)) for name in ("tensorrt", "tensorrt-graph")
+    )
     assert median(graph) < median(plain)
     counts = Counter(nvidia.machine.calls)
     assert counts["cudaStreamBeginCapture"] == counts["cudaGraphInstantiate"] == 1
@@ -86,7 +90,7 @@ def test_a_graph_replays_runs_without_their_launches(nvidia: SimpleNamespace, tm
 
 def test_layers_are_timed_in_a_context_of_their_own(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     found = t4("tensorrt-graph")
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     with closing(found.open(artifact(tmp_path, setting), setting)) as session:
         assert isinstance(session, TensorRtSession)
         before = session.time(2)
@@ -98,7 +102,7 @@ def test_transfers_are_timed_apart_and_leave_the_inputs_as_they_were(
     nvidia: SimpleNamespace, tmp_path: Path
 ) -> None:
     found = t4()
-    setting = found.setting(Wish(batch=4, precision="fp32"))
+    setting = found.setting(SettingRequest(batch=4, precision="fp32"))
     with closing(found.open(artifact(tmp_path, setting), setting)) as session:
         assert isinstance(session, TensorRtSession)
         up, down = session.transfers(3)
@@ -137,7 +141,8 @@ def test_measure_shows_layers_and_transfers_on_request(
 
 def test_larger_batches_take_longer(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     one, many = (
-        median(times(t4("tensorrt-graph"), tmp_path, Wish(batch=batch, precision="fp32"))) for batch in (1, 8)
+        median(times(t4("tensorrt-graph"), tmp_path, SettingRequest(batch=batch, precision="fp32")))
+        for batch in (1, 8)
     )
     assert many == pytest.approx(8 * one, rel=0.01)
 
@@ -154,12 +159,12 @@ def test_an_engine_is_built_once_a_file_and_version(
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    wish = Wish(batch=1)
+    wish = SettingRequest(batch=1)
     for _ in range(2):
         times(t4(), tmp_path, wish)
     times(t4("tensorrt-graph"), tmp_path, wish)
     assert len(built) == 1
-    times(t4(), tmp_path, Wish(batch=2))
+    times(t4(), tmp_path, SettingRequest(batch=2))
     assert len(built) == 2
     (kept,) = (tmp_path / "home/engines").glob("*.timing")
     assert kept.read_bytes().startswith(b"10.13"), "timings serve later builds"
@@ -169,13 +174,13 @@ def test_a_kept_engine_that_does_not_load_is_built_again(
     nvidia: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))
-    times(t4(), tmp_path, Wish(batch=1))
+    times(t4(), tmp_path, SettingRequest(batch=1))
     (engine,) = (tmp_path / "home/engines").glob("*.engine")
     (timing,) = (tmp_path / "home/engines").glob("*.timing")
     for damaged in (b"{}", engine.read_bytes().replace(b"10.13", b"10.12")):
         engine.write_bytes(damaged if damaged != b"{}" else b"?")
         timing.write_bytes(b"???" if damaged == b"{}" else b"9.0 of another version")
-        assert times(t4(), tmp_path, Wish(batch=1))
+        assert times(t4(), tmp_path, SettingRequest(batch=1))
     assert timing.read_bytes().startswith(b"10.13")
 
 
@@ -202,7 +207,7 @@ def test_trouble_with_one_file_is_one_sentence(
         patched = tensorrt_build.build
         monkeypatch.setattr("zenbench.devices.nvidia.tensorrt.build", lambda request: patched(request, 5))
     with pytest.raises(DeviceError, match=sentence) as caught:
-        times(t4(), tmp_path, Wish(precision=precision, batch=3))
+        times(t4(), tmp_path, SettingRequest(precision=precision, batch=3))
     assert not isinstance(caught.value, DeviceUnavailableError), "other blocks go on"
 
 
@@ -220,13 +225,13 @@ def test_an_operation_that_tensorrt_refuses_is_named(nvidia: SimpleNamespace, tm
     node = onnx.helper.make_node("Whatever", ["x"], ["y"], domain="own")
     found = foreign(tmp_path / "f.onnx", node, [1, 8])
     with pytest.raises(DeviceError, match=r"TensorRT refused f\.onnx: No importer .*: Whatever$"):
-        t4().open(found, t4().setting(Wish(precision="fp32", batch=1)))
+        t4().open(found, t4().setting(SettingRequest(precision="fp32", batch=1)))
 
 
 def test_files_of_others_need_fixed_shapes_and_types_that_can_be_filled(
     nvidia: SimpleNamespace, tmp_path: Path
 ) -> None:
-    setting = t4().setting(Wish(precision="fp32", batch=1))
+    setting = t4().setting(SettingRequest(precision="fp32", batch=1))
     relu = onnx.helper.make_node("Relu", ["x"], ["y"])
     with pytest.raises(DeviceError, match="'x' has no fixed shape"):
         t4().open(foreign(tmp_path / "a.onnx", relu, [0, 8]), setting)
@@ -252,7 +257,7 @@ def test_versions_that_will_not_do(
 ) -> None:
     monkeypatch.setenv("FAKE_TENSORRT_VERSION", version)
     with pytest.raises(DeviceUnavailableError, match=sentence):
-        times(t4(), tmp_path, Wish(batch=1))
+        times(t4(), tmp_path, SettingRequest(batch=1))
     (need,) = [need for need in t4().requirements() if need.name == "tensorrt"]
     assert not need.met and "pip install" in need.advice
 
@@ -266,7 +271,7 @@ def test_tensorrt_that_does_not_start_with_the_driver_is_told(
 ) -> None:
     monkeypatch.setenv("FAKE_TENSORRT", "old driver")
     with pytest.raises(DeviceUnavailableError, match=r"does not start \(CUDA init.* 35\); update the driver"):
-        times(t4(), tmp_path, Wish(batch=1))
+        times(t4(), tmp_path, SettingRequest(batch=1))
 
 
 def test_a_buffer_without_room_blames_the_batch_and_others_go_on(
@@ -274,14 +279,14 @@ def test_a_buffer_without_room_blames_the_batch_and_others_go_on(
 ) -> None:
     nvidia.machine.room_bytes = 20_000
     with pytest.raises(DeviceError, match="does not fit at batch 8") as caught:
-        times(t4(), tmp_path, Wish(batch=8))
+        times(t4(), tmp_path, SettingRequest(batch=8))
     assert not isinstance(caught.value, DeviceUnavailableError)
-    assert times(t4(), tmp_path, Wish(batch=1))
+    assert times(t4(), tmp_path, SettingRequest(batch=1))
 
 
 def test_a_gpu_that_failed_ends_the_sitting(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     with closing(found.open(artifact(tmp_path, setting), setting)) as session:
         nvidia.machine.broken = True
         with pytest.raises(DeviceUnavailableError, match="cudaErrorIllegalAddress; run the command again"):
@@ -296,7 +301,7 @@ def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
     nvidia: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     real = TensorRtSession.time
     breaking = artifact(tmp_path, setting, SMALL).path.name
 
@@ -316,7 +321,7 @@ def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
 
 def test_a_gpu_that_is_not_reached_blames_no_block(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     file = artifact(tmp_path, setting)
     nvidia.machine.broken = True
     with pytest.raises(DeviceUnavailableError, match=r"does not reach the GPU .*nvidia-smi") as caught:
@@ -334,7 +339,7 @@ def test_the_first_session_settles_the_clock_and_no_other(nvidia: SimpleNamespac
 
     nvidia.nvml.nvmlDeviceGetClockInfo = counted
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     file = artifact(tmp_path, setting)
     for expected in (5, 5):
         found.open(file, setting).close()
@@ -347,7 +352,7 @@ def test_a_profile_goes_on_after_a_block_that_crashes_the_build(
 ) -> None:
     monkeypatch.setenv("ZENBENCH_HOME", str(tmp_path / "home"))
     found = t4()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     real = tensorrt_build.build
     crashing = artifact(tmp_path, setting, SMALL).path.name
 
@@ -383,5 +388,5 @@ def test_the_oldest_engines_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_access_chooses_among_gpus(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     nvidia.nvml.GPUS.append(nvidia.nvml.Gpu(bus_id="00000000:00:05.0", uuid="GPU-3"))
     nvidia.machine.bus_ids.append(b"00000000:00:05.0")
-    times(device("t4", access=Access(serial="1")), tmp_path, Wish(batch=1))
+    times(device("t4", access=Connection(serial="1")), tmp_path, SettingRequest(batch=1))
     assert nvidia.machine.selected == 1

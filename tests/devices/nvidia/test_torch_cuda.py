@@ -11,7 +11,7 @@ import pytest
 import torch
 from fake_torch import DEFAULT, LAUNCH_MS, FakeTorch, Gpu
 from zenbench.bench.measuring.subjects import WorkloadSubject
-from zenbench.devices.base import Artifact, Device, Setting, Wish
+from zenbench.devices.base import Artifact, Device, Setting, SettingRequest
 from zenbench.devices.nvidia import torch_cuda
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError, DeviceUnavailableError
@@ -33,7 +33,7 @@ def artifact(folder: Path, setting: Setting) -> Artifact:
     return WorkloadSubject(SMALL).artifact(folder, setting, "torch-export")
 
 
-def times(found: Device, folder: Path, wish: Wish, runs: int = 3) -> list[float]:
+def times(found: Device, folder: Path, wish: SettingRequest, runs: int = 3) -> list[float]:
     setting = found.setting(wish)
     with closing(found.open(artifact(folder, setting), setting)) as session:
         session.time(1)
@@ -44,19 +44,21 @@ def times(found: Device, folder: Path, wish: Wish, runs: int = 3) -> list[float]
 def test_runs_are_timed_between_events_on_one_stream(
     fake_torch: FakeTorch, tmp_path: Path, precision: str
 ) -> None:
-    readings = times(v100(), tmp_path, Wish(precision=precision, batch=2), 5)
+    readings = times(v100(), tmp_path, SettingRequest(precision=precision, batch=2), 5)
     assert readings == pytest.approx([2 * 3 * 16 * 16 * 1e-6 + LAUNCH_MS] * 5)
     assert Gpu.emptied == 1
 
 
 def test_a_graph_replays_runs_without_their_launches(fake_torch: FakeTorch, tmp_path: Path) -> None:
-    plain, graph = (median(times(v100(name), tmp_path, Wish(batch=1))) for name in ("torch", "torch-graph"))
+    plain, graph = (
+        median(times(v100(name), tmp_path, SettingRequest(batch=1))) for name in ("torch", "torch-graph")
+    )
     assert plain - graph == pytest.approx(LAUNCH_MS)
 
 
 def test_torch_is_left_as_it_was(fake_torch: FakeTorch, tmp_path: Path) -> None:
     before = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
-    times(v100(), tmp_path, Wish(batch=1))
+    times(v100(), tmp_path, SettingRequest(batch=1))
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
     assert not torch.is_inference_mode_enabled() and Gpu.current is DEFAULT
 
@@ -96,7 +98,7 @@ def test_trouble_is_one_sentence(
     fake_torch: FakeTorch, tmp_path: Path, trouble: Exception, kind: type[Exception], sentence: str
 ) -> None:
     found = v100()
-    setting = found.setting(Wish(batch=2))
+    setting = found.setting(SettingRequest(batch=2))
     file = artifact(tmp_path, setting)
     Gpu.trouble = trouble
     with pytest.raises(kind, match=sentence) as caught:
@@ -110,7 +112,7 @@ def test_nan_in_the_output_is_refused(
     large = np.clip(1e38 * np.random.default_rng(0).standard_normal((1, 3, 16, 16)), -3e38, 3e38)
     monkeypatch.setattr(torch_cuda, "random_inputs", lambda specs: [large.astype(np.float32)])
     with pytest.raises(DeviceError, match="holds NaN or infinity"):
-        times(v100(), tmp_path, Wish(precision="fp32", batch=1))
+        times(v100(), tmp_path, SettingRequest(precision="fp32", batch=1))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_torch_that_will_not_do(
     fake_torch: FakeTorch, tmp_path: Path, change: dict[str, Any], sentence: str
 ) -> None:
     found = v100()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     file = artifact(tmp_path, setting)
     if change.pop("available", True) is False:
         fake_torch.cuda.is_available = lambda: False
@@ -139,13 +141,13 @@ def test_a_torch_that_will_not_do(
 def test_a_gpu_that_torch_does_not_see_is_told(fake_torch: FakeTorch, tmp_path: Path) -> None:
     fake_torch.cuda.device_count = lambda: 0
     with pytest.raises(DeviceUnavailableError, match="CUDA_VISIBLE_DEVICES"):
-        times(v100(), tmp_path, Wish(batch=1))
+        times(v100(), tmp_path, SettingRequest(batch=1))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model"])
 def test_damaged_files_are_device_errors(fake_torch: FakeTorch, tmp_path: Path, content: bytes) -> None:
     found = v100()
-    setting = found.setting(Wish(batch=1))
+    setting = found.setting(SettingRequest(batch=1))
     file = artifact(tmp_path, setting)
     file.path.write_bytes(content)
     with pytest.raises(DeviceError, match=r"torch refused \w+\.pt2"):

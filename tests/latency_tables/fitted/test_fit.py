@@ -12,7 +12,7 @@ from places import DATA
 from zenbench.bench.profiling.plan import random_networks
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
-from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.fitted.cell_features import computed
 from zenbench.latency_tables.fitted.features import ANY, SPACES, features_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
@@ -56,7 +56,7 @@ def fit(networks: list[Network], latencies: Vector, space: str = "nasbench201") 
     record = fit_networks(networks, list(map(str, networks)), list(latencies), features_of(space))
     setting = Setting("phone", "litert")
     return FittedTable(
-        LatencyTable(Card(setting, "fitted", {}, {}, {}, None, None, "", "", record.to_json()), {})
+        LatencyTable(TableCard(setting, "fitted", {}, {}, {}, None, None, "", "", record.to_json()), {})
     )
 
 

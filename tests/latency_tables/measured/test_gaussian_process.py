@@ -3,11 +3,17 @@
 import numpy as np
 import pytest
 from zenbench.latency_tables.measured import gaussian_process
-from zenbench.latency_tables.measured.gaussian_process import Kernel, Points, Process, Units, inducing_points
+from zenbench.latency_tables.measured.gaussian_process import (
+    Covariance,
+    Points,
+    Process,
+    Units,
+    inducing_points,
+)
 from zenbench.latency_tables.measured.gaussian_process_fit import likeliest
 from zenbench.latency_tables.op_features import KINDS, OpFeatures, Vector
 
-KERNEL = Kernel(5.0)
+KERNEL = Covariance(5.0)
 AMPLITUDES = (0.3, 0.6, 0.1, 0.3, 0.3, 0.3)
 DENSE, POINTWISE = KINDS.index("dense"), KINDS.index("pointwise")
 NOISE = 0.03

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
-from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
@@ -24,7 +24,7 @@ from zenbench.zen.units.dense import DenseUnit, NormUnit
 from zenbench.zen.units.resnet import ResNetUnit
 from zenbench.zen.workload import Workload
 
-CARD = Card(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
+CARD = TableCard(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
 RATES = dict(zip(KINDS, (0.1, 0.05, 0.03, 0.2, 0.1, 0.0), strict=True))
 
 

@@ -15,12 +15,12 @@ from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.crossover import crossed
-from zenbench.zen.search.evaluator import Judge
+from zenbench.zen.search.evaluator import Evaluator
 from zenbench.zen.search.front import AXES, ELITES, SPAN, Axis, Ladder, axis_value, cost_along, levels
 from zenbench.zen.search.mutation import StepMutation
 from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.start import fitting_start
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
@@ -43,12 +43,12 @@ BUDGETS = {
 }
 
 
-def task_of(axis: Axis, **options: object) -> Task:
+def task_of(axis: Axis, **options: object) -> SearchTask:
     settings: dict[str, object] = {"evaluations": 1200, "population": 64, "islands": 2, **options}
-    return Task(SPACE, 32, 100, BUDGETS[axis], front=axis, **settings)  # type: ignore[arg-type]
+    return SearchTask(SPACE, 32, 100, BUDGETS[axis], front=axis, **settings)  # type: ignore[arg-type]
 
 
-def along(result: SearchResult, task: Task) -> list[float]:
+def along(result: SearchResult, task: SearchTask) -> list[float]:
     assert task.front is not None
     return [cost_along(task.front, task.budget, candidate) for candidate in result.best]
 
@@ -62,7 +62,7 @@ def test_no_point_is_dominated_and_each_fits_every_budget(axis: Axis) -> None:
     assert len(costs) > 20
     assert all(dearer > cheaper for dearer, cheaper in pairwise(costs))
     assert all(better > worse for better, worse in pairwise(scores))
-    judge = Judge(32, 100, task.budget, task.reading)
+    judge = Evaluator(32, 100, task.budget, task.reading)
     for candidate, value in zip(result.best, costs, strict=True):
         genome = judge.genome(candidate.network.blocks)  # type: ignore[arg-type]
         assert judge.broken_by(genome) is None
@@ -95,7 +95,7 @@ def test_same_seed_same_front_and_pieces_are_forgotten_without_a_trace(
 def test_a_front_beats_as_many_random_networks_at_every_budget() -> None:
     task = task_of("params", evaluations=3000)
     found = search(task)
-    judge, rng, mutate = Judge(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
+    judge, rng, mutate = Evaluator(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
     genome, value = fitting_start(task, judge), axis_value("params", judge)
     walked: list[tuple[float, float]] = []
     while len(walked) < 3000:  # a random walk through everything that fits
@@ -113,25 +113,25 @@ def test_a_front_is_as_good_as_a_search_at_its_limit() -> None:
     shares = []
     for seed in range(3):
         task = task_of("macs", evaluations=6000, seed=seed, population=128, islands=1)
-        plain = Task(SPACE, 32, 100, BUDGETS["macs"], 1200, 64, seed=seed, islands=1)
+        plain = SearchTask(SPACE, 32, 100, BUDGETS["macs"], 1200, 64, seed=seed, islands=1)
         shares.append(search(task).best[0].score / search(plain).best[0].score)
     assert median(shares) > 0.995
 
 
 def test_levels_end_at_the_limit_and_span_a_sixteenth_or_down_to_the_smallest_network() -> None:
-    judge = Judge(32, 100, Budget(params=10**6), "paper")
+    judge = Evaluator(32, 100, Budget(params=10**6), "paper")
     limits = levels("params", SPACE, judge, 5)
     assert limits == pytest.approx([10**6 / SPAN, 125_000, 250_000, 500_000, 10**6])
     assert limits[-1] == 10**6
     smallest = cost(Network(SPACE.smallest(32), 32, 100)).params
-    narrow = Judge(32, 100, Budget(params=2 * smallest), "paper")
+    narrow = Evaluator(32, 100, Budget(params=2 * smallest), "paper")
     assert levels("params", SPACE, narrow, 3)[0] == smallest
     assert levels("params", SPACE, judge, 1) == [10**6]
 
 
 def test_a_ladder_holds_the_best_within_every_limit_in_whatever_order_they_come() -> None:
     task = task_of("params")
-    judge, rng, mutate = Judge(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
+    judge, rng, mutate = Evaluator(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
     value, limits = axis_value("params", judge), levels("params", SPACE, judge, 8)
     genomes = {fitting_start(task, judge)}
     while len(genomes) < 300:
@@ -154,7 +154,7 @@ def test_a_ladder_holds_the_best_within_every_limit_in_whatever_order_they_come(
 def test_children_of_two_parents_are_whole_networks_of_their_parents_blocks() -> None:
     task = task_of("macs")
     best = search(task).best
-    judge, rng = Judge(32, 100, task.budget, task.reading), random.Random(0)
+    judge, rng = Evaluator(32, 100, task.budget, task.reading), random.Random(0)
     genomes = [judge.genome(candidate.network.blocks) for candidate in best]  # type: ignore[arg-type]
     mixed = 0
     for _ in range(200):
@@ -171,12 +171,12 @@ def test_children_of_two_parents_are_whole_networks_of_their_parents_blocks() ->
 def test_a_front_without_a_limit_on_its_axis_is_refused() -> None:
     for axis in AXES:
         with pytest.raises(UserError, match=f"front along {axis} needs the limit .* give --{axis}"):
-            search(Task(SPACE, 32, 100, Budget(layers=12), front=axis))
+            search(SearchTask(SPACE, 32, 100, Budget(layers=12), front=axis))
 
 
 def test_every_part_of_the_axis_has_points() -> None:
     task = task_of("params", evaluations=4000)
     costs = along(search(task), task)[::-1]
-    judge = Judge(32, 100, task.budget, task.reading)
+    judge = Evaluator(32, 100, task.budget, task.reading)
     parts = {bisect_left(levels("params", SPACE, judge, 9), cost) for cost in costs}
     assert parts == set(range(9))

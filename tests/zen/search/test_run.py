@@ -15,7 +15,7 @@ from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.shape_limits import narrowest, stage_share
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
@@ -32,9 +32,9 @@ class MacsModel:
         return Estimate(1.1 * whole.ms, 0.1 * whole.ms, 0.0, whole.ms)
 
 
-def small_task(budget: Budget, **options: object) -> Task:
+def small_task(budget: Budget, **options: object) -> SearchTask:
     settings: dict[str, object] = {"evaluations": 600, "population": 64, **options}
-    return Task(spaces()["resnet"], 32, 100, budget, **settings)  # type: ignore[arg-type]
+    return SearchTask(spaces()["resnet"], 32, 100, budget, **settings)  # type: ignore[arg-type]
 
 
 def small_search(budget: Budget, **options: object) -> SearchResult:

@@ -6,10 +6,10 @@ import gc
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..evaluator import Judge
+from ..evaluator import Evaluator
 from ..island import Island, IslandState
 from ..population import Member
-from ..task import Task
+from ..task import SearchTask
 
 
 class Workers(Protocol):
@@ -30,10 +30,10 @@ class LocalWorkers:
     They are made from the states of the first call and live on; later calls need none.
     """
 
-    def __init__(self, task: Task, indices: Sequence[int] | None = None) -> None:
+    def __init__(self, task: SearchTask, indices: Sequence[int] | None = None) -> None:
         self._task = task
         self._indices = range(task.islands) if indices is None else indices
-        self._judge = Judge(task.resolution, task.classes, task.budget, task.reading)
+        self._judge = Evaluator(task.resolution, task.classes, task.budget, task.reading)
         self._living: list[Island] = []
         self._pauses_collector = False
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from ....errors import ZenbenchError
 from ..island import IslandState
 from ..population import Member
-from ..task import Task
+from ..task import SearchTask
 
 MOST_LOSSES = 3
 """An epoch that loses workers so many times in a row would lose them again."""
@@ -26,7 +26,7 @@ class LostWorker(Exception):  # noqa: N818 - not an error: the work goes on else
     """A worker that died or hangs; the text says which."""
 
 
-class CrewLost(ZenbenchError):  # noqa: N818
+class WorkerPoolLost(ZenbenchError):  # noqa: N818
     """Workers that are lost again and again."""
 
 
@@ -48,10 +48,10 @@ class Worker(Protocol):
         ...
 
 
-class Crew(ABC):
+class WorkerPool(ABC):
     """`count` workers, at most one an island, that advance side by side."""
 
-    def __init__(self, task: Task, count: int) -> None:
+    def __init__(self, task: SearchTask, count: int) -> None:
         count = min(count, task.islands)
         self._shares = [range(task.islands)[first::count] for first in range(count)]
         self._workers: dict[range, Worker] = {}
@@ -91,7 +91,7 @@ class Crew(ABC):
             for share in lost:
                 self._workers.pop(share).dismiss()
             waiting, reason = list(lost), next(iter(lost.values()))
-        raise CrewLost(
+        raise WorkerPoolLost(
             f"workers of the search were lost {MOST_LOSSES} times in a row (the last {reason}); run it again "
             "to go on from its last state, with fewer workers if memory was short"
         )

@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection
 from ....errors import UserError
 from ..island import IslandState
 from ..population import Member
-from ..task import Task
+from ..task import SearchTask
 from .local import LocalWorkers
-from .pool import DEADLINE_SECONDS, Crew, LostWorker
+from .pool import DEADLINE_SECONDS, LostWorker, WorkerPool
 
 END_SECONDS = 10.0
 """Far more than a killed process needs to be gone."""
@@ -23,10 +23,10 @@ COULD_NOT_START = 1
 """Exit code of a process that fails before `_serve`, which itself never exits with it."""
 
 
-class ProcessWorkers(Crew):
+class ProcessWorkers(WorkerPool):
     """`count` processes that share out a task's islands; the task's latency models must be picklable."""
 
-    def __init__(self, task: Task, count: int) -> None:
+    def __init__(self, task: SearchTask, count: int) -> None:
         super().__init__(task, count)
         try:
             self._task = pickle.dumps(task)

@@ -15,9 +15,9 @@ from typing import Any
 from ....errors import UserError
 from ..island import IslandState
 from ..population import Member
-from ..task import Task
+from ..task import SearchTask
 from .local import LocalWorkers
-from .pool import DEADLINE_SECONDS, Crew, LostWorker
+from .pool import DEADLINE_SECONDS, LostWorker, WorkerPool
 
 LOCAL = "local"
 CONNECT_SECONDS = 20.0
@@ -25,7 +25,7 @@ STORE_BYTES = 80 * 2**20
 """Ray's least and more than states need; its default is a third of the memory."""
 
 
-class RayWorkers(Crew):
+class RayWorkers(WorkerPool):
     """One actor a worker on the Ray cluster at `host:port`, or on a new Ray of this machine for `local`.
 
     A script that has connected to Ray already keeps its connection and the address is not read. Without a
@@ -33,7 +33,7 @@ class RayWorkers(Crew):
     is missing or nothing answers.
     """
 
-    def __init__(self, task: Task, address: str, count: int | None = None) -> None:
+    def __init__(self, task: SearchTask, address: str, count: int | None = None) -> None:
         try:
             self._ray: Any = import_module("ray")
         except ImportError:
@@ -66,7 +66,7 @@ class RayWorkers(Crew):
 class _Actor:
     """One worker on the cluster."""
 
-    def __init__(self, ray: Any, task: Task, share: range) -> None:
+    def __init__(self, ray: Any, task: SearchTask, share: range) -> None:
         self._ray = ray
         self._actor = ray.remote(num_cpus=1)(LocalWorkers).remote(task, share)
         self._answer: Any = None

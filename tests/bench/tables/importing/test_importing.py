@@ -12,7 +12,7 @@ from zenbench.bench.tables.importing.importing import MOST_ROUNDS, timings_of_tr
 from zenbench.bench.tables.importing.trtexec import read_profile, read_times
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
-from zenbench.latency_tables.card import Card
+from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
 from zenbench.zen.units.mobile import InvertedUnit
@@ -198,7 +198,7 @@ def test_a_key_stands_for_one_workload_only() -> None:
 @pytest.mark.parametrize("name", ["proxyless.yaml", "ofa_mbv3.yaml"])
 def test_what_was_exported_reads_back_the_same(name: str) -> None:
     rows = read_blocks(text_of(name), PATH).rows
-    card = Card(Setting("any", "any"), "measured", {}, {}, {}, None, None, "now", "test")
+    card = TableCard(Setting("any", "any"), "measured", {}, {}, {}, None, None, "now", "test")
     text, missing = write_blocks(LatencyTable(card, rows))
     again = read_blocks(text, PATH)
     assert missing == [] and again.left_out == ()

@@ -17,13 +17,15 @@ import pytest
 from zenbench.errors import UserError
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import SearchResult, SearchState, search
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.search.workers import processes
-from zenbench.zen.search.workers.pool import MOST_LOSSES, CrewLost
+from zenbench.zen.search.workers.pool import MOST_LOSSES, WorkerPoolLost
 from zenbench.zen.search.workers.processes import ProcessWorkers
 from zenbench.zen.space import spaces
 
-TASK = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64)
+TASK = SearchTask(
+    spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=1_200, population=64
+)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,7 @@ def test_workers_that_die_again_and_again_end_the_search_which_can_go_on(
     states: list[SearchState] = []
     with monkeypatch.context() as patch:
         interfere(patch, lambda call: call >= 4, [signal.SIGKILL])
-        with pytest.raises(CrewLost, match=f"{MOST_LOSSES} times in a row .* killed by signal 9"):
+        with pytest.raises(WorkerPoolLost, match=f"{MOST_LOSSES} times in a row .* killed by signal 9"):
             search(TASK, workers=ProcessWorkers(TASK, 2), progress=states.append)
     assert [state.evaluated for state in states] == [200, 400]
     assert not active_children()
@@ -119,7 +121,11 @@ class Model:
 
 @pytest.mark.parametrize(
     ("failure", "raised", "said"),
-    [("user", UserError, "^no row$"), ("odd", RuntimeError, "Odd: 1 and 2"), ("memory", CrewLost, "code 0")],
+    [
+        ("user", UserError, "^no row$"),
+        ("odd", RuntimeError, "Odd: 1 and 2"),
+        ("memory", WorkerPoolLost, "code 0"),
+    ],
 )
 def test_a_failure_in_a_worker_is_raised_here(
     failure: str, raised: type[Exception], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,10 +134,10 @@ def test_a_failure_in_a_worker_is_raised_here(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "toy_model", raising=False)
     limit = LatencyLimit(1e6, import_module("toy_model").Model(failure))
-    task = Task(spaces()["resnet"], 32, 100, Budget(layers=18, latencies=(limit,)))
+    task = SearchTask(spaces()["resnet"], 32, 100, Budget(layers=18, latencies=(limit,)))
     with pytest.raises(raised, match=said) as caught:
         search(task, workers=ProcessWorkers(task, 2))
-    if raised is not CrewLost:
+    if raised is not WorkerPoolLost:
         assert "toy_model.py" in str(caught.value.__cause__)  # where it came from
     assert not active_children()
 
@@ -142,7 +148,7 @@ def test_a_model_that_cannot_travel_is_refused() -> None:
 
     budget = Budget(latencies=(LatencyLimit(1.0, Hidden()),))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"cannot be sent to other processes .*Hidden"):
-        ProcessWorkers(Task(spaces()["resnet"], 32, 100, budget), 2)
+        ProcessWorkers(SearchTask(spaces()["resnet"], 32, 100, budget), 2)
 
 
 SCRIPT = """
