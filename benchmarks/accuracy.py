@@ -4,7 +4,7 @@ run.
 `make accuracy`, or `python benchmarks/accuracy.py [--time 8m] [--networks 50] [--runtime litert]
 [--threads 1] [--out runs/accuracy]`; for a phone `--device pixel2 [--serial HOST:PORT] [--runner FILE]`.
 In each setting (this computer's two runtimes with one and two threads, unless told) a profile of so long
-is interleaved with the judging networks, drawn from both spaces at 32 to 224 pixels by a seed of their
+is interleaved with the hold-out networks, drawn from both spaces at 32 to 224 pixels by a seed of their
 own, so that prediction and truth see the same machine. Each setting has its folder with the table, its
 journal, measured.csv and predicted.csv; summary.csv holds what is printed. Run again, it goes on where it
 was interrupted, and leaves finished settings alone.
@@ -38,7 +38,7 @@ from zenbench.units import parse_duration_ms
 from zenbench.zen.network import Network
 from zenbench.zen.space import spaces
 
-JUDGING_RESOLUTIONS = (224, 192, 160, 128, 96, 64, 32)
+HOLD_OUT_RESOLUTIONS = (224, 192, 160, 128, 96, 64, 32)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             setting = driver.setting(SettingRequest(runtime, threads=threads))
             folder = options.out / f"{setting.runtime}-t{threads}"
             table = folder / f"{setting.file_stem}.csv"
-            networks = judging_networks(options.networks, options.seed)
+            networks = hold_out_networks(options.networks, options.seed)
             if not finished(folder, len(networks)):
                 spent = read(journal_path(table)).seconds("calibrating")
                 seconds = None if options.blocks else max(0.0, parse_duration_ms(options.time) / 1e3 - spent)
@@ -98,9 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_summary(results)
 
 
-def judging_networks(count: int, seed: int) -> list[Network]:
+def hold_out_networks(count: int, seed: int) -> list[Network]:
     """Different random networks, from each space in turn."""
-    stream = random_networks(list(spaces().values()), JUDGING_RESOLUTIONS, seed)
+    stream = random_networks(list(spaces().values()), HOLD_OUT_RESOLUTIONS, seed)
     return list(islice(dict.fromkeys(islice(stream, 2 * count)), count))
 
 
@@ -113,7 +113,7 @@ def write_results(table: Path) -> None:
     history = read(journal_path(table))
     model = TableModel(LatencyTable.load(table))
     measured = judged(history, model.table.card.reference_ms)
-    predicted = predict(model, [history.networks[key] for key in history.networks if key in history.judging])
+    predicted = predict(model, [history.networks[key] for key in history.networks if key in history.hold_out])
     write_rows(table.parent / "measured.csv", measured)
     write_rows(table.parent / "predicted.csv", predicted)
 

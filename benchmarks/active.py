@@ -3,7 +3,7 @@
 `OMP_NUM_THREADS=1 python benchmarks/active.py TABLE [--seeds 3] [--networks 60]`. TABLE is a table's .csv
 with some hundreds of rows and whole networks, as `make accuracy` leaves. Nothing is measured: both ways are
 replayed on its rows, from the same first ones, calibrated on the same networks. Errors are those of the
-networks that judge the table (half of its networks where none do) and of the rows that a way has not taken.
+hold-out networks the table (half of its networks where none do) and of the rows that a way has not taken.
 """
 
 import argparse
@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--networks", type=int, default=60, help="whose predictions are to gain")
     options = parser.parse_args(arguments)
-    table = with_judges(LatencyTable.load(options.table))
+    table = with_hold_out(LatencyTable.load(options.table))
     sizes = [size for size in SIZES if size <= 0.8 * len(table.rows)]
     print(
         f"{len(table.rows)} workloads, {len(table.networks)} networks to calibrate on, "
-        f"{len(table.judges)} to judge by"
+        f"{len(table.hold_out)} to judge by"
     )
     print("\n| workloads | networks: drawn | chosen | workloads: drawn | chosen |\n|---|---|---|---|---|")
     for size in sizes:
@@ -54,23 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| {size} | {' | '.join(cells)} |", flush=True)
 
 
-def with_judges(table: LatencyTable) -> LatencyTable:
-    if table.judges:
+def with_hold_out(table: LatencyTable) -> LatencyTable:
+    if table.hold_out:
         return table
     networks = list(table.networks.items())
     half = len(networks) // 2
-    return replace(table, networks=dict(networks[:half]), judges=dict(networks[half:]))
+    return replace(table, networks=dict(networks[:half]), hold_out=dict(networks[half:]))
 
 
 def errors(table: LatencyTable, way: Way, size: int, seed: int, networks: int) -> tuple[float, float]:
-    """Mean absolute relative error of the judges, and of the rows left over."""
+    """Mean absolute relative error of the hold-out networks, and of the rows left over."""
     order = list(table.rows)
     random.Random(seed).shuffle(order)
     taken = way(table, order, size, networks)
     model = TableModel(replace(table, rows={workload: table.rows[workload] for workload in taken}))
     left = table.rows.keys() - set(taken)
     return (
-        fmean(abs(model.estimate(n).ms / row.latency_ms - 1) for n, row in table.judges.items()),
+        fmean(abs(model.estimate(n).ms / row.latency_ms - 1) for n, row in table.hold_out.items()),
         fmean(abs(model.block(w).ms / table.rows[w].latency_ms - 1) for w in left),
     )
 

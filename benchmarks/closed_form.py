@@ -171,11 +171,11 @@ def span(values: Sequence[float]) -> str:
 def times() -> None:
     """Microseconds of one score of ZenNet-CIFAR-1M, 98 convolutions: median of 7 runs of 200."""
     network = zoo("zennet-cifar-1m")
-    judge = Evaluator(network.resolution, network.classes, Budget(), "paper")
-    genome = judge.genome([block for block in network.blocks if isinstance(block, Block)])
+    evaluator = Evaluator(network.resolution, network.classes, Budget(), "paper")
+    genome = evaluator.genome([block for block in network.blocks if isinstance(block, Block)])
 
     def by_block() -> float:
-        return judge.score(genome)
+        return evaluator.score(genome)
 
     def unseen() -> float:
         unit_transfer.cache_clear()

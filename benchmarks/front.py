@@ -98,19 +98,22 @@ def ladder(axis: pareto.Axis, task: SearchTask, crossing: float) -> Points:
 
 
 def nsga2(axis: pareto.Axis, task: SearchTask, crossing: float) -> Points:
-    judge, rng = Evaluator(task.resolution, task.classes, task.budget, task.reading), random.Random(task.seed)
-    mutate, value = StepMutation(task.space), pareto.axis_value(axis, judge)
+    evaluator, rng = (
+        Evaluator(task.resolution, task.classes, task.budget, task.reading),
+        random.Random(task.seed),
+    )
+    mutate, value = StepMutation(task.space), pareto.axis_value(axis, evaluator)
     least = pareto.axis_limit(axis, task.budget) / pareto.SPAN
-    start, seen = fitting_start(task, judge), list[tuple[float, float]]()
+    start, seen = fitting_start(task, evaluator), list[tuple[float, float]]()
 
     def child(parents: Sequence[Genome], one: Genome) -> Genome:
         while True:
             made = one
             if rng.random() < crossing:
-                made = crossed(one, rng.choice(parents), judge.pieces, rng)
+                made = crossed(one, rng.choice(parents), evaluator.cache, rng)
             if made is one or rng.random() >= 0.5:
-                made = mutate(made, judge.pieces, rng)
-            if judge.broken_by(made) is None:
+                made = mutate(made, evaluator.cache, rng)
+            if evaluator.broken_by(made) is None:
                 return made
 
     def column(genomes: Sequence[Genome]) -> np.ndarray:
@@ -124,7 +127,7 @@ def nsga2(axis: pareto.Axis, task: SearchTask, crossing: float) -> Points:
             super().__init__(n_var=1, n_obj=2)
 
         def _evaluate(self, x, out, *_, **__):  # type: ignore[no-untyped-def]
-            points = [(value(genome), judge.score(genome)) for (genome,) in x]
+            points = [(value(genome), evaluator.score(genome)) for (genome,) in x]
             seen.extend(points)
             out["F"] = np.array([(log(max(cost, least)), -score) for cost, score in points])
 

@@ -1,6 +1,6 @@
 """How well a latency repeats itself, by how it is read off the rounds.
 
-`python benchmarks/repeating.py JOURNAL...`. JOURNAL is a profile's .journal.jsonl with judging networks, as
+`python benchmarks/repeating.py JOURNAL...`. JOURNAL is a profile's .journal.jsonl with hold-out networks, as
 `make accuracy` leaves: each was loaded several times, minutes apart. Prints by how much any two of its visits
 differ, mean and median over all, for the way that rows are made and for others.
 """
@@ -44,11 +44,13 @@ WAYS: dict[str, Way] = {
 def main(paths: Sequence[str]) -> None:
     for path in paths:
         history = read(Path(path))
-        subjects = rounds_by_subject(history.by_sitting())
-        judges = [by_visit(subjects[key]) for key in history.judging if key in subjects]
-        print(f"{path}: {len(judges)} networks")
+        subjects = rounds_by_subject(history.by_session())
+        hold_out = [by_visit(subjects[key]) for key in history.hold_out if key in subjects]
+        print(f"{path}: {len(hold_out)} networks")
         for name, way in WAYS.items():
-            found = [abs(a / b - 1) for visits in judges for a, b in combinations(list(map(way, visits)), 2)]
+            found = [
+                abs(a / b - 1) for visits in hold_out for a, b in combinations(list(map(way, visits)), 2)
+            ]
             print(f"  {name}: mean {fmean(found):.1%}, median {median(found):.1%}")
 
 

@@ -48,12 +48,12 @@ PUBLISHED = {
 GOALS = (190, 195, 198, 200, 202, 204)
 LOOP = {
     "mutation": ("mutation.py", "__call__"),
-    "budgets, latency included": ("judge.py", "broken_by"),
-    "  predictions": ("judge.py", "estimates"),
+    "budgets, latency included": ("evaluator.py", "broken_by"),
+    "  predictions": ("evaluator.py", "estimates"),
     "    of units never seen": ("model.py", "block"),
-    "  counts of blocks never seen": ("pieces.py", "count"),
-    "score": ("judge.py", "score"),
-    "  of blocks never seen": ("pieces.py", "transfer"),
+    "  counts of blocks never seen": ("block_cache.py", "count"),
+    "score": ("evaluator.py", "score"),
+    "  of blocks never seen": ("block_cache.py", "transfer"),
     "population": ("island.py", "_join"),
 }
 Result = TypeVar("Result")

@@ -34,8 +34,8 @@ class Ageing(Fittest):
     """The oldest leaves, not the worst (regularised evolution, Real et al. 2019, arXiv 1802.01548); the
     parent is the best of a sample of 8, since nothing else selects then."""
 
-    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
-        return child(lambda: max(rng.choices(self._heap, k=8))[2], self._mutate, self._crossover, pieces, rng)
+    def propose(self, cache: BlockCache, rng: random.Random) -> Genome:
+        return child(lambda: max(rng.choices(self._heap, k=8))[2], self._mutate, self._crossover, cache, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
         self._known[genome] += 1
@@ -50,8 +50,8 @@ class Ageing(Fittest):
 class Tournament(Fittest):
     """The parent is the better of two."""
 
-    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
-        return child(lambda: max(rng.choices(self._heap, k=2))[2], self._mutate, self._crossover, pieces, rng)
+    def propose(self, cache: BlockCache, rng: random.Random) -> Genome:
+        return child(lambda: max(rng.choices(self._heap, k=2))[2], self._mutate, self._crossover, cache, rng)
 
 
 class Restarts(Fittest):

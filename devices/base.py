@@ -190,8 +190,8 @@ class Device(Protocol):
         """Versions of runtime, driver and system behind a measurement."""
         ...
 
-    def setting(self, wish: SettingRequest) -> Setting:
-        """The full setting for a wish; raises UserError for what the device cannot do."""
+    def setting(self, request: SettingRequest) -> Setting:
+        """The full setting for a request; raises UserError for what the device cannot do."""
         ...
 
     def state(self) -> DeviceState:

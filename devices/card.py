@@ -40,16 +40,16 @@ class DeviceCard:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    def setting(self, wish: SettingRequest, pinning: str) -> Setting:
-        """The wish filled up with the card's defaults, its batch and threads checked."""
+    def setting(self, request: SettingRequest, pinning: str) -> Setting:
+        """The request filled up with the card's defaults, its batch and threads checked."""
         values = {
-            key: default if (asked := getattr(wish, key)) is None else asked
+            key: default if (asked := getattr(request, key)) is None else asked
             for key, default in self.defaults.items()
         }
         for key in ("batch", "threads"):
             if values[key] < 1:
                 raise UserError(f"--{key} must be at least 1, not {values[key]}")
-        if wish.cpu_mask is not None and pinning != f"mask-{wish.cpu_mask}":
+        if request.cpu_mask is not None and pinning != f"mask-{request.cpu_mask}":
             raise UserError(f"device '{self.name}' chooses its cores itself; leave --cpu-mask out")
         return Setting(self.name, pinning=pinning, **values)
 

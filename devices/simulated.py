@@ -53,8 +53,8 @@ class SimulatedDevice:
     def versions(self) -> Mapping[str, str]:
         return {"onnx": onnx.__version__}
 
-    def setting(self, wish: SettingRequest) -> Setting:
-        setting = self._card.setting(wish, "free")
+    def setting(self, request: SettingRequest) -> Setting:
+        setting = self._card.setting(request, "free")
         if setting.precision != "fp32":
             raise UserError(f"the simulated device runs fp32, not '{setting.precision}'")
         if setting.threads > 64:

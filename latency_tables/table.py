@@ -18,16 +18,16 @@ from .table_files import TableRows, read_files, write_files
 
 @dataclass(frozen=True)
 class LatencyTable:
-    """Rows of one setting: workloads, and whole networks measured in the same sittings.
+    """Rows of one setting: workloads, and whole networks measured in the same sessions.
 
-    Predictions are calibrated on `networks`; `judges` are never learned from, so that they tell how true
-    the predictions are. `path`: the file that it was read from.
+    Predictions are calibrated on `networks`; `hold_out` is never learned from, so that it tells how true the
+    predictions are. `path`: the file that it was read from.
     """
 
     card: TableCard
     rows: Mapping[Workload, Row]
     networks: Mapping[Network, Row] = field(default_factory=dict)
-    judges: Mapping[Network, Row] = field(default_factory=dict)
+    hold_out: Mapping[Network, Row] = field(default_factory=dict)
     path: Path | None = field(default=None, compare=False)
 
     def merged_with(self, other: LatencyTable) -> LatencyTable:
@@ -43,14 +43,14 @@ class LatencyTable:
         if dict(mine.identity) != dict(theirs.identity):
             raise TableError("tables of two machines do not merge: their cards name different identities")
         networks = _merge(self.networks, other.networks)
-        judges = _merge(self.judges, other.judges)
-        # What one of the two learned from can judge no more.
-        unseen = {network: row for network, row in judges.items() if network not in networks}
+        hold_out = _merge(self.hold_out, other.hold_out)
+        # What one of the two learned from is held out no more.
+        unseen = {network: row for network, row in hold_out.items() if network not in networks}
         return LatencyTable(mine, _merge(self.rows, other.rows), networks, unseen)
 
     def save(self, path: Path) -> None:
         """Writes the three files, each whole or not at all, the card last."""
-        write_files(path, self.card, TableRows(self.rows, self.networks, self.judges))
+        write_files(path, self.card, TableRows(self.rows, self.networks, self.hold_out))
 
     @staticmethod
     def load(path: Path) -> LatencyTable:
@@ -58,8 +58,8 @@ class LatencyTable:
 
         A model in its card is not looked at: `predictor` does that.
         """
-        card, (rows, networks, judges) = read_files(path)
-        return LatencyTable(card, rows, networks, judges, path)
+        card, (rows, networks, hold_out) = read_files(path)
+        return LatencyTable(card, rows, networks, hold_out, path)
 
 
 def _merge(mine: Mapping[Any, Row], theirs: Mapping[Any, Row]) -> dict[Any, Row]:
@@ -79,7 +79,7 @@ def _average(one: Row, two: Row) -> Row:
     return Row(
         latency_ms=mix(one.latency_ms, two.latency_ms),
         median_ms=mix(one.median_ms, two.median_ms),
-        # Two sittings that disagree are less sure than either of them says.
+        # Two sessions that disagree are less sure than either of them says.
         spread=math.hypot(
             mix(one.spread, two.spread),
             abs(one.latency_ms - two.latency_ms) / (one.latency_ms + two.latency_ms),

@@ -34,7 +34,7 @@ class TableRows(NamedTuple):
 
     workloads: Mapping[Workload, Row]
     networks: Mapping[Network, Row]
-    judges: Mapping[Network, Row]
+    hold_out: Mapping[Network, Row]
 
 
 def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
@@ -42,7 +42,7 @@ def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
     workloads_text = _to_csv(("workload",), (((str(key),), row) for key, row in rows.workloads.items()))
     groups: tuple[tuple[Role, Mapping[Network, Row]], ...] = (
         ("calibrating", rows.networks),
-        ("judging", rows.judges),
+        ("judging", rows.hold_out),
     )
     networks_text = _to_csv(
         ("network", "digest", "role"),
@@ -107,7 +107,7 @@ def _from_csv(text: str, keys: int, path: Path) -> Iterable[tuple[list[str], Row
 
 
 def _networks_from_csv(text: str, path: Path) -> tuple[dict[Network, Row], dict[Network, Row]]:
-    """Calibrating and judging networks; a file from before there were roles holds only the first."""
+    """Calibrating and hold-out networks; a file from before there were roles holds only the first."""
     file = networks_path(path)
     has_role = text.startswith("network,digest,role,")
     groups: dict[str, dict[Network, Row]] = {"calibrating": {}, "judging": {}}

@@ -19,7 +19,7 @@ from ...units import format_ms
 from ..measuring.journal import utc_now
 from ..tables.calibrating import read_measurements
 from ..tables.prediction import check_asked
-from .shared.options import FILE, format_option, setting_options, wish
+from .shared.options import FILE, format_option, setting_options, setting_request
 from .shared.output import Column, answer, say
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def command(measured: Path, device: str | None, table: Path | None, style: str, 
     measured.csv of zenbench measure. The published fit moves towards your figures: its speed as a whole
     from two networks on, its coefficients the more there are. The calibrated table is kept as your own.
     """
-    asked = wish(options)
+    asked = setting_request(options)
     if table:
         published = LatencyTable.load(table)
         check_asked(published, table, device, asked)

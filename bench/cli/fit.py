@@ -69,9 +69,9 @@ def command(
     shown are of networks left out of the fit, a tenth at a time.
     """
     check_new(out)
-    wish = SettingRequest(runtime, precision, batch, threads)
+    request = SettingRequest(runtime, precision, batch, threads)
     columns = Columns(network_column, latency_column, resolution, classes)
-    table = fit_table(measured, space, device_name, wish, columns)
+    table = fit_table(measured, space, device_name, request, columns)
     model = FittedTable(table)
     table.save(out)
     error = model.record.error

@@ -16,7 +16,14 @@ from ..networks.reading import networks_only
 from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
 from .shared.opening import opened_model
-from .shared.options import FILE, chosen_networks, format_option, network_options, predicting_options, wish
+from .shared.options import (
+    FILE,
+    chosen_networks,
+    format_option,
+    network_options,
+    predicting_options,
+    setting_request,
+)
 from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, row_record, say
 
 COLUMNS = (
@@ -59,7 +66,7 @@ def command(
     beside the calibrated prediction.
     """
     networks = networks_only(chosen_networks(options), "predicted")
-    model = opened_model(device, wish(options), table)
+    model = opened_model(device, setting_request(options), table)
     rows = predict(model, networks)
     if out:
         write_rows(out, rows)

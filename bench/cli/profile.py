@@ -32,8 +32,8 @@ from .shared.progress import progress
 
 DEFAULT_MINUTES = 3
 TARGET_MINUTES = 30
-JUDGES = 24
-_JUDGING_SEED = 100
+HOLD_OUT_NETWORKS = 24
+_HOLD_OUT_SEED = 100
 """Far from the seeds of a plan's own networks."""
 RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 """What is profiled unless one resolution is asked for: mostly the usual 224, down to CIFAR's 32."""
@@ -87,8 +87,10 @@ def command(
         run_profile(driver, setting, planned, path, limits)
         return 0
     # A small space draws some network twice.
-    judges = list(dict.fromkeys(islice(random_networks(chosen, resolutions, seed + _JUDGING_SEED), JUDGES)))
-    done = run_profile(driver, setting, planned, path, limits, judges, target_error)
+    hold_out = list(
+        dict.fromkeys(islice(random_networks(chosen, resolutions, seed + _HOLD_OUT_SEED), HOLD_OUT_NETWORKS))
+    )
+    done = run_profile(driver, setting, planned, path, limits, hold_out, target_error)
     if done.verdict and done.verdict.bound <= target_error:
         return 0
     seen = f"it may be {done.verdict.bound:.1%}" if done.verdict else shortage(done.table)
@@ -98,7 +100,7 @@ def command(
 
 
 class Profiled(NamedTuple):
-    """The table of a profile, its verdict on its own judges, and whether there was no more to measure."""
+    """A profile's table, the verdict on its hold-out networks, and whether there was no more to measure."""
 
     table: LatencyTable
     verdict: HoldOutVerdict | None
@@ -111,7 +113,7 @@ def run_profile(
     planned: Callable[[History], Iterable[Workload | Network]],
     path: Path,
     limits: Limits,
-    judges: Sequence[Network] = (),
+    hold_out: Sequence[Network] = (),
     target_error: float | None = None,
 ) -> Profiled:
     """Profiles with a progress display; the table is written however the profile ends."""
@@ -122,15 +124,15 @@ def run_profile(
             with progress("profile", 1.0) as meter:
 
                 def report(now: Progress) -> None:
-                    judging = f"{now.judges} judging networks, " if judges else ""
+                    judged = f"{now.hold_out} judging networks, " if hold_out else ""
                     meter(
                         now.share,
-                        f"{now.workloads} workloads, {now.networks} networks, {judging}{now.failed} failed",
+                        f"{now.workloads} workloads, {now.networks} networks, {judged}{now.failed} failed",
                     )
 
                 enough = Target(target_error).met if target_error is not None else None
                 items = planned(journal.history)
-                exhausted = profile(driver, setting, items, journal, recipe, limits, report, judges, enough)
+                exhausted = profile(driver, setting, items, journal, recipe, limits, report, hold_out, enough)
         except DeviceUnavailableError as error:
             if not _measured(journal):
                 raise
@@ -153,7 +155,7 @@ def run_profile(
         )
     if found := verdict(model):
         say(
-            f"{found.judges} networks that nothing was learned from: mean error {found.mape:.1%}, "
+            f"{found.networks} networks that nothing was learned from: mean error {found.mape:.1%}, "
             f"its 95 % bound {found.bound:.1%}"
         )
     return Profiled(table, found, exhausted)

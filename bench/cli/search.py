@@ -161,7 +161,7 @@ def run_search(
     task: SearchTask,
     folder: SearchFolder,
     events: EventLog | None = None,
-    hire: Callable[[SearchTask], Workers] = LocalWorkers,
+    start_worker: Callable[[SearchTask], Workers] = LocalWorkers,
 ) -> tuple[dict[str, Any], list[str]]:
     """Searches and re-scores with progress displays; result.json's content and the files written."""
     events = events or EventLog(None)
@@ -189,7 +189,7 @@ def run_search(
                 )
                 folder.save_state(now)
 
-            result = search(task, workers=hire(task), state=state, keep=KEPT, progress=report)
+            result = search(task, workers=start_worker(task), state=state, keep=KEPT, progress=report)
     finally:
         if last is not None:
             folder.save_state(last, now=True)

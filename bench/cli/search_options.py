@@ -17,7 +17,7 @@ from ...zen.space import open_space
 from ..searching.latency_limits import WrittenLimit, check_distinct
 from ..searching.task_record import read_task, task_record
 from .shared.opening import opened_model
-from .shared.options import wish
+from .shared.options import setting_request
 from .shared.output import say
 
 _OF_A_SETTING = ("device", "runtime", "precision", "batch", "threads")
@@ -71,7 +71,9 @@ def asked_task(options: dict[str, Any]) -> SearchTask:
 
 
 def _limit(written: WrittenLimit, options: dict[str, Any]) -> LatencyLimit:
-    device, asked = (written.device, written.wish) if written.device else (options["device"], wish(options))
+    device, asked = (
+        (written.device, written.request) if written.device else (options["device"], setting_request(options))
+    )
     model = opened_model(device, asked, options["table"])
     batch = model.table.card.setting.batch
     limit_ms = written.limit_ms * (batch if options["per_image"] else 1)

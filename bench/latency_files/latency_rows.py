@@ -21,7 +21,7 @@ class LatencyRow:
 
     `latency_ms` is for one run of the setting's batch. `half_a_ms` and `half_b_ms` are medians of every
     other round, by which a measurement predicts its own repetition. `reference_ms` is the reference
-    workload's time in the same sitting.
+    workload's time in the same session.
     """
 
     network: str

@@ -42,19 +42,19 @@ class TimedRound:
     clock_ms: float | None
 
 
-def rounds_by_subject(sittings: Iterable[Sequence[Measurement]]) -> dict[str, list[TimedRound]]:
+def rounds_by_subject(sessions: Iterable[Sequence[Measurement]]) -> dict[str, list[TimedRound]]:
     """The rounds of every subject that was timed, without those in which the device throttled or was
-    disturbed; each sitting's measurements in the order they were taken."""
-    sittings = list(sittings)
-    pace = DisturbanceDetector(one for sitting in sittings for one in sitting)
+    disturbed; each session's measurements in the order they were taken."""
+    sessions = list(sessions)
+    detector = DisturbanceDetector(one for session in sessions for one in session)
     groups: dict[str, list[TimedRound]] = {}
-    for number, sitting in enumerate(sittings):
-        for one in _rounds(sitting, number):
+    for number, session in enumerate(sessions):
+        for one in _rounds(session, number):
             groups.setdefault(one.measurement.subject, []).append(one)
-    return {subject: _undisturbed(rounds, pace) for subject, rounds in groups.items()}
+    return {subject: _undisturbed(rounds, detector) for subject, rounds in groups.items()}
 
 
-def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[TimedRound]:
+def _rounds(measurements: Sequence[Measurement], session: int) -> Iterator[TimedRound]:
     timed = [(one, one.timing) for one in measurements if one.timing is not None]
     readings = [timing.reference_ms for _, timing in timed]
     visits: dict[str, int] = {}
@@ -67,12 +67,12 @@ def _rounds(measurements: Sequence[Measurement], sitting: int) -> Iterator[Timed
         last[subject] = place
         around = readings[max(0, place - _AROUND) : place + _AROUND + 1]
         clock_ms = min((reading for reading in around if reading is not None), default=None)
-        yield TimedRound(measurement, timing, (sitting, visits[subject]), clock_ms)
+        yield TimedRound(measurement, timing, (session, visits[subject]), clock_ms)
 
 
 def rows_of(history: History) -> tuple[dict[str, Row], float | None]:
     """The row of every subject that was measured, by its key, and the reference's latency in ms."""
-    groups = rounds_by_subject(history.by_sitting())
+    groups = rounds_by_subject(history.by_session())
     reference_ms = usual_clock_ms(groups)
     return {subject: row_of(rounds, reference_ms) for subject, rounds in groups.items()}, reference_ms
 
@@ -127,14 +127,14 @@ def _drift(one: TimedRound, usual_ms: float | None) -> float:
     return 1.0 if one.clock_ms is None or usual_ms is None else one.clock_ms / usual_ms
 
 
-def _undisturbed(rounds: list[TimedRound], pace: DisturbanceDetector) -> list[TimedRound]:
+def _undisturbed(rounds: list[TimedRound], detector: DisturbanceDetector) -> list[TimedRound]:
     """The rounds in which the device did not throttle and kept its pace, or what comes nearest to that.
 
-    The whole sitting's pace tells more than what was known when a round was taken.
+    The whole session's pace tells more than what was known when a round was taken.
     """
 
     def quiet(one: TimedRound) -> bool:
-        return not one.measurement.disturbed and not pace.disturbed(one.measurement)
+        return not one.measurement.disturbed and not detector.disturbed(one.measurement)
 
     cool = [one for one in rounds if not one.measurement.throttled] or rounds
     best = list(filter(quiet, cool))

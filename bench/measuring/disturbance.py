@@ -1,4 +1,4 @@
-"""Pace: how fast the reference workload runs while nothing else does, and which rounds that was not so in."""
+"""DisturbanceDetector: how fast the reference workload runs undisturbed, and in which rounds it was slower."""
 
 from __future__ import annotations
 

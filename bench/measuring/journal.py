@@ -1,6 +1,6 @@
 """Journal: append-only JSON lines, the source of truth behind a table.
 
-A line is either the head of a sitting (setting, identity, versions, recipe: what all measurements
+A line is either the head of a session (setting, identity, versions, recipe: what all measurements
 after it share) or one measurement. A network's first measurement holds its structure, and its `role` where
 it is `judging`: such a network is never learned from. One process writes at a time.
 """
@@ -50,7 +50,7 @@ class MeasuringSession:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> MeasuringSession:
-        """Raises TableError where the record is not the head of a sitting."""
+        """Raises TableError where the record is not the head of a session."""
         values = {key: value for key, value in data.items() if key != "format"}
         try:
             setting, recipe = Setting(**values.pop("setting")), values.pop("recipe")
@@ -65,33 +65,33 @@ class MeasuringSession:
 class History:
     """What a journal holds.
 
-    `starts`: the place of each sitting's first measurement. `networks` maps the keys of measured networks to
-    them; `judging` are the keys of those that no prediction may learn from.
+    `starts`: the place of each session's first measurement. `networks` maps the keys of measured networks to
+    them; `hold_out` are the keys of those that no prediction may learn from.
     """
 
-    sittings: list[MeasuringSession] = field(default_factory=list)
+    sessions: list[MeasuringSession] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     networks: dict[str, Network] = field(default_factory=dict)
-    judging: set[str] = field(default_factory=set)
+    hold_out: set[str] = field(default_factory=set)
 
-    def begin(self, sitting: MeasuringSession) -> None:
-        """What is added from now on was measured in this sitting."""
-        self.sittings.append(sitting)
+    def begin(self, session: MeasuringSession) -> None:
+        """What is added from now on was measured in this session."""
+        self.sessions.append(session)
         self.starts.append(len(self.measurements))
 
-    def by_sitting(self) -> list[list[Measurement]]:
+    def by_session(self) -> list[list[Measurement]]:
         return [self.measurements[start:end] for start, end in pairwise([*self.starts, None])]
 
     def seconds(self, role: Role) -> float:
-        """How long everything of a role took, in all sittings."""
-        starts = [(datetime.fromisoformat(sitting.started), "") for sitting in self.sittings]
+        """How long everything of a role took, in all sessions."""
+        starts = [(datetime.fromisoformat(session.started), "") for session in self.sessions]
         ends = [(datetime.fromisoformat(one.time), one.subject) for one in self.measurements]
         events = sorted([*starts, *ends], key=lambda event: event[0])
         return sum(
             (time - before).total_seconds()
             for (before, _), (time, subject) in pairwise(events)
-            if subject and (subject in self.judging) == (role == "judging")
+            if subject and (subject in self.hold_out) == (role == "judging")
         )
 
 
@@ -115,9 +115,9 @@ class Journal:
             self._lock.release()
             raise
 
-    def head(self, sitting: MeasuringSession) -> None:
-        self.history.begin(sitting)
-        self._write(sitting.to_json())
+    def head(self, session: MeasuringSession) -> None:
+        self.history.begin(session)
+        self._write(session.to_json())
 
     def append(
         self, measurement: Measurement, network: Network | None = None, role: Role = "calibrating"
@@ -129,7 +129,7 @@ class Journal:
             self.history.networks[measurement.subject] = network
             data["network"] = network.to_json()
             if role == "judging":
-                self.history.judging.add(measurement.subject)
+                self.history.hold_out.add(measurement.subject)
                 data["role"] = role
         self._write(data)
 
@@ -174,7 +174,7 @@ def _take(data: dict[str, Any], history: History) -> None:
     if "network" in data:
         history.networks[measurement.subject] = from_json(data["network"])
         if data.get("role") == "judging":
-            history.judging.add(measurement.subject)
+            history.hold_out.add(measurement.subject)
     history.measurements.append(measurement)
 
 
@@ -191,8 +191,8 @@ def journal_path(table: Path) -> Path:
     return table.with_suffix(".journal.jsonl")
 
 
-def new_sitting(device: Device, setting: Setting, recipe: Recipe) -> MeasuringSession:
-    """The head of a sitting that starts now."""
+def new_session(device: Device, setting: Setting, recipe: Recipe) -> MeasuringSession:
+    """The head of a session that starts now."""
     return MeasuringSession(
         setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now()
     )
@@ -204,11 +204,11 @@ def utc_now() -> str:
 
 def check_same_machine(history: History, device: Device, setting: Setting) -> None:
     """Raises TableError where a journal belongs to another setting or machine."""
-    for sitting in history.sittings:
-        if sitting.setting != setting:
+    for session in history.sessions:
+        if session.setting != setting:
             raise TableError(
-                f"this journal holds {sitting.setting.device} {sitting.setting}, "
+                f"this journal holds {session.setting.device} {session.setting}, "
                 f"not {setting.device} {setting}; one table holds one setting: choose another --table"
             )
-        if dict(sitting.identity) != dict(device.identity()):
+        if dict(session.identity) != dict(device.identity()):
             raise TableError("this journal was written on another machine; choose another --table")

@@ -44,7 +44,7 @@ class Meter:
     ) -> None:
         """`earlier` ones of the same setting tell its pace from the start."""
         self._device, self._setting, self.recipe = device, setting, recipe
-        self._pace = DisturbanceDetector(earlier, RECENT)
+        self._detector = DisturbanceDetector(earlier, RECENT)
         self._rounds = rounds_of(device, setting)
         self._resources = ExitStack()
         self._resources.callback(self._rounds.close)
@@ -116,8 +116,8 @@ class Meter:
     def _round(self, entry: _Open) -> Measurement:
         before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe)
         measurement = Measurement(entry.subject.key, timing, None, before, after, _now())
-        self._pace.see(measurement)
-        return replace(measurement, disturbed=self._pace.disturbed(measurement))
+        self._detector.see(measurement)
+        return replace(measurement, disturbed=self._detector.disturbed(measurement))
 
     def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
         unknown = DeviceState()

@@ -10,7 +10,7 @@ from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
 from ..networks.reading import NetworkLike
 from .aggregation import TimedRound, rounds_by_subject, row_of, usual_clock_ms
-from .journal import History, Journal, new_sitting
+from .journal import History, Journal, new_session
 from .measurement import Measurement
 from .meter import Meter, Visit
 from .recipe import Recipe
@@ -29,14 +29,14 @@ def measure(
 ) -> list[LatencyRow]:
     """Measures networks in interleaved rounds; a network that fails gives a row with its error.
 
-    `report` is told the number of rounds measured so far. The journal may hold sittings of other settings:
+    `report` is told the number of rounds measured so far. The journal may hold sessions of other settings:
     rows come from this one alone.
     """
     unique = list(dict.fromkeys(given))
     taken: list[Measurement] = []
     with Meter(device, setting, recipe) as meter:
-        sitting = new_sitting(device, setting, recipe)
-        journal.head(sitting)
+        session = new_session(device, setting, recipe)
+        journal.head(session)
         for start in range(0, len(unique), recipe.window):
             window = unique[start : start + recipe.window]
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
@@ -52,18 +52,18 @@ def measure(
         _row(item, rounds.get(key, []), errors.get(key), setting, reference_ms)
         for item, key in zip(unique, keys, strict=True)
     ]
-    versions = ", ".join(f"{name} {version}" for name, version in sitting.versions.items())
+    versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
     return [replace(row, versions=versions) for row in rows]
 
 
 def judged(history: History, reference_ms: float | None) -> list[LatencyRow]:
-    """The rows of a profile's judging networks, in the order they were first measured; its last setting."""
-    rounds, errors = rounds_by_subject(history.by_sitting()), _errors(history.measurements)
-    setting = history.sittings[-1].setting
+    """The rows of a profile's hold-out networks, in the order they were first measured; its last setting."""
+    rounds, errors = rounds_by_subject(history.by_session()), _errors(history.measurements)
+    setting = history.sessions[-1].setting
     return [
         _row(network, rounds.get(key, []), errors.get(key), setting, reference_ms, _visits)
         for key, network in history.networks.items()
-        if key in history.judging
+        if key in history.hold_out
     ]
 
 
@@ -77,7 +77,7 @@ _Halves = tuple[list[TimedRound], list[TimedRound]]
 
 
 def _every_other(rounds: list[TimedRound]) -> _Halves:
-    """So that both halves see the whole sitting."""
+    """So that both halves see the whole session."""
     return rounds[::2], rounds[1::2]
 
 

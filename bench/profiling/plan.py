@@ -5,7 +5,7 @@ and taking one from every stratum in turn keeps the common ones (small strided s
 rare ones. Once some are measured, all but one in DRAWN_EVERY of the next are chosen among the units of
 further random networks, by what the predictions of these networks gain; the rest is still drawn, so that no
 mistake of the predictor hides a part of the space from it. One item in NETWORK_EVERY is a whole network for
-calibration, spread over the sitting so that both see the same machine.
+calibration, spread over the session so that both see the same machine.
 
 What a journal holds is planned first, workloads and networks, so an interrupted profile goes on with what it
 has begun, and one with another seed or space adds networks only as it adds workloads.
@@ -51,7 +51,7 @@ def plan(
     `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
     """
     workloads = _workloads(spaces, resolutions, seed, history)
-    begun = [network for key, network in history.networks.items() if key not in history.judging]
+    begun = [network for key, network in history.networks.items() if key not in history.hold_out]
     networks = chain(begun, _others(random_networks(spaces, resolutions, seed + 1), begun))
     while group := list(islice(workloads, NETWORK_EVERY - 1)):
         yield from group

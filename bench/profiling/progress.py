@@ -1,4 +1,4 @@
-"""Tally: what of a profile is done and what is still to do, counted over its whole journal."""
+"""RoundCounts: what of a profile is done and what is still to do, counted over its whole journal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..measuring.meter import Visit
 from ..measuring.recipe import Recipe
 from ..measuring.subjects import Subject, is_network_key, subject_of
 
-JUDGING_VISITS = 4
-"""A judging network is opened so often, far apart, each time for the recipe's rounds: what loading it again
+HOLD_OUT_VISITS = 4
+"""A hold-out network is opened so often, far apart, each time for the recipe's rounds: what loading it again
 changes is then part of its truth."""
 
 
@@ -26,14 +26,14 @@ changes is then part of its truth."""
 class Progress:
     """How far a profile is: counts of what has all its rounds, and of failures, in the whole journal.
 
-    `judges` are those visited once at least. `seconds`: how long this run has taken, without its judging.
+    `hold_out`: hold-out networks visited once at least. `seconds`: how long this run has taken, without them.
     `share`: how much of the limits is used up; from 1 on the profile ends.
     """
 
     workloads: int
     networks: int
     failed: int
-    judges: int
+    hold_out: int
     seconds: float
     share: float
 
@@ -60,12 +60,12 @@ class RoundCounts:
     """Rounds taken and rounds wanted, by subject."""
 
     def __init__(
-        self, history: History, recipe: Recipe, limits: Limits, judges: Sequence[Network] = ()
+        self, history: History, recipe: Recipe, limits: Limits, hold_out: Sequence[Network] = ()
     ) -> None:
         self._recipe, self._limits = recipe, limits
-        self._judging = history.judging | {subject_of(network).key for network in judges}
+        self._hold_out = history.hold_out | {subject_of(network).key for network in hold_out}
         self._started = monotonic()
-        self.judging_seconds = 0.0
+        self.hold_out_seconds = 0.0
         self._good: Counter[str] = Counter()
         self._taken: Counter[str] = Counter()
         self._failed: set[str] = set()
@@ -89,12 +89,12 @@ class RoundCounts:
             whole.add(key)
 
     def role(self, key: str) -> Role:
-        return "judging" if key in self._judging else "calibrating"
+        return "judging" if key in self._hold_out else "calibrating"
 
     def wants(self, item: Workload | Network) -> bool:
         """Whether something is to be measured to learn from."""
         key = subject_of(item).key
-        return key not in self._judging and self.missing(key)
+        return key not in self._hold_out and self.missing(key)
 
     def task(self, subject: Subject) -> Visit:
         """The next visit to a subject."""
@@ -113,7 +113,7 @@ class RoundCounts:
         return ceil(left) if self.missing(key) else 0
 
     def _visits(self, key: str) -> int:
-        return JUDGING_VISITS if key in self._judging else 1
+        return HOLD_OUT_VISITS if key in self._hold_out else 1
 
     def _wanted(self, key: str) -> int:
         return self._recipe.rounds * self._visits(key)
@@ -135,15 +135,15 @@ class RoundCounts:
 
     def progress(self) -> Progress:
         workloads = len(self._workloads)
-        judges = sum(self._good[key] >= self._recipe.rounds for key in self._judging)
-        seconds = monotonic() - self._started - self.judging_seconds
+        hold_out = sum(self._good[key] >= self._recipe.rounds for key in self._hold_out)
+        seconds = monotonic() - self._started - self.hold_out_seconds
         # A network that failed is no workload less to learn from.
         failed_workloads = sum(not is_network_key(key) for key in self._failed)
         return Progress(
             workloads=workloads,
-            networks=len(self._networks - self._judging),
+            networks=len(self._networks - self._hold_out),
             failed=len(self._failed),
-            judges=judges,
+            hold_out=hold_out,
             seconds=seconds,
             share=self._limits.share(workloads + failed_workloads, seconds),
         )

@@ -16,7 +16,7 @@ from ..measuring.journal import History
 from ..measuring.subjects import is_network_key
 from ..tables.from_journal import build_table
 
-LEAST_JUDGES = 8
+LEAST_HOLD_OUT = 8
 _CONFIDENCE = 0.95
 _GROWTH = 0.1
 """A table is judged again when it has grown by this share: a verdict takes a second."""
@@ -24,27 +24,27 @@ _GROWTH = 0.1
 
 @dataclass(frozen=True)
 class HoldOutVerdict:
-    """The mean absolute relative error over `judges` networks that nothing was learned from, and the upper
+    """The mean absolute relative error over `networks` networks that nothing was learned from, and the upper
     end of its one-sided confidence interval, by the spread of the errors."""
 
     mape: float
     bound: float
-    judges: int
+    networks: int
 
 
 def verdict(model: TableModel) -> HoldOutVerdict | None:
-    """Of a table's model on the table's own judges; None where there is a `shortage`."""
+    """Of a table's model on the table's own hold-out networks; None where there is a `shortage`."""
     if shortage(model.table):
         return None
-    judges = model.table.judges
-    sizes = [abs(model.estimate(network).ms / row.latency_ms - 1) for network, row in judges.items()]
+    hold_out = model.table.hold_out
+    sizes = [abs(model.estimate(network).ms / row.latency_ms - 1) for network, row in hold_out.items()]
     return HoldOutVerdict(mean(sizes), upper_bound(sizes), len(sizes))
 
 
 def shortage(table: LatencyTable) -> str | None:
     """What a table has too little of for a verdict."""
-    if len(table.judges) < LEAST_JUDGES:
-        return f"{len(table.judges)} measured networks can judge, of at least {LEAST_JUDGES}"
+    if len(table.hold_out) < LEAST_HOLD_OUT:
+        return f"{len(table.hold_out)} measured networks can judge, of at least {LEAST_HOLD_OUT}"
     if len(table.rows) < MIN_ROWS:
         return f"{len(table.rows)} workloads were measured, of at least {MIN_ROWS}"
     return None
@@ -60,22 +60,22 @@ def upper_bound(sizes: Sequence[float]) -> float:
 
 
 class Target:
-    """Whether a growing history predicts its judges well enough.
+    """Whether a growing history predicts its hold-out networks well enough.
 
     The bound has to be met, not the mean: a profile that looks again and again would else stop at the first
-    lucky mean. That makes luck rarer and does not exclude it. Simulated, with 24 judges and a mean error that
-    stays 2 % above the target: one look is met by 6 in 100 bounds and 47 means, one of 30 looks that are
-    correlated by 0.95 from each to the next by 41 bounds and 96 means.
+    lucky mean. That makes luck rarer and does not exclude it. Simulated, with 24 hold-out networks and a mean
+    error that stays 2 % above the target: one look is met by 6 in 100 bounds and 47 means, one of 30 looks
+    that are correlated by 0.95 from each to the next by 41 bounds and 96 means.
     """
 
     def __init__(self, error: float) -> None:
         self.error = error
-        self._judged_at = 0
+        self._checked_at = 0
 
     def met(self, history: History) -> bool:
         known = len({one.subject for one in history.measurements if not is_network_key(one.subject)})
-        if known < (1 + _GROWTH) * self._judged_at or known < MIN_ROWS:
+        if known < (1 + _GROWTH) * self._checked_at or known < MIN_ROWS:
             return False
-        self._judged_at = known
+        self._checked_at = known
         found = verdict(TableModel(build_table(history)))
         return found is not None and found.bound <= self.error

@@ -19,18 +19,18 @@ class WrittenLimit:
 
     limit_ms: float
     device: str | None = None
-    wish: SettingRequest = field(default_factory=SettingRequest)
+    request: SettingRequest = field(default_factory=SettingRequest)
 
     @property
     def label(self) -> str:
         """What was written before the duration."""
-        wish = self.wish
+        request = self.request
         parts = (
             self.device,
-            wish.runtime,
-            wish.precision,
-            f"b{wish.batch}" if wish.batch else None,
-            f"t{wish.threads}" if wish.threads else None,
+            request.runtime,
+            request.precision,
+            f"b{request.batch}" if request.batch else None,
+            f"t{request.threads}" if request.threads else None,
         )
         return "/".join(part for part in parts if part)
 
@@ -44,16 +44,16 @@ def parse_limit(text: str) -> WrittenLimit:
     device, *parts = setting.split("/")
     if not device.strip() or not all(parts):
         raise UserError(f"latency limit '{text}' names no device; write it like t4=11ms or t4/int8/b64=11ms")
-    wish = SettingRequest()
+    request = SettingRequest()
     for part in parts:
         if part in PRECISIONS:
-            wish = replace(wish, precision=part)
+            request = replace(request, precision=part)
         elif match := re.fullmatch(r"([bt])([1-9]\d{0,8})", part, re.ASCII):
             count = int(match[2])
-            wish = replace(wish, batch=count) if match[1] == "b" else replace(wish, threads=count)
+            request = replace(request, batch=count) if match[1] == "b" else replace(request, threads=count)
         else:
-            wish = replace(wish, runtime=part)
-    return replace(limit, device=device.strip(), wish=wish)
+            request = replace(request, runtime=part)
+    return replace(limit, device=device.strip(), request=request)
 
 
 def check_distinct(limits: Sequence[WrittenLimit]) -> None:

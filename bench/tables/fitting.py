@@ -36,15 +36,15 @@ class Measured:
 
 
 def fit_table(
-    path: Path, space: str, device: str | None, wish: SettingRequest, columns: Columns
+    path: Path, space: str, device: str | None, request: SettingRequest, columns: Columns
 ) -> LatencyTable:
     """The table fitted to a file; raises TableError with file, line and reason for what cannot be used.
 
-    What neither the file nor the wish says of the setting is `unknown`, one image and one thread.
+    What neither the file nor the request says of the setting is `unknown`, one image and one thread.
     """
     features = features_of(space)
     measured = read_measured(path, features, columns)
-    setting = _setting(measured.said, device, wish, path)
+    setting = _setting(measured.said, device, request, path)
     try:
         record = fit_networks(measured.networks, measured.names, measured.latencies_ms, features)
     except TableError as error:
@@ -102,9 +102,9 @@ def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:
     return {name: value for name, value in found.items() if name != "device" or device}
 
 
-def _setting(said: Mapping[str, Any], device: str | None, wish: SettingRequest, path: Path) -> Setting:
+def _setting(said: Mapping[str, Any], device: str | None, request: SettingRequest, path: Path) -> Setting:
     """What the file says, else the options, else unknown."""
-    asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
+    asked = {name: getattr(request, name) for name in ("runtime", "precision", "batch", "threads")}
     given = {name: value for name, value in {"device": device, **asked}.items() if value is not None}
     for name, value in given.items():
         if said.get(name, value) != value:

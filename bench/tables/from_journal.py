@@ -18,7 +18,7 @@ def build_table(history: History) -> LatencyTable:
     if not rows:
         raise DeviceError(_why_nothing(history))
     networks = history.networks
-    first, last = history.sittings[0], history.sittings[-1]
+    first, last = history.sessions[0], history.sessions[-1]
     card = TableCard(
         setting=first.setting,
         provenance="measured",
@@ -29,14 +29,14 @@ def build_table(history: History) -> LatencyTable:
         reference_ms=reference_ms,
         created=last.started,
         source=last.source
-        or f"zenbench profile, {len(history.sittings)} sitting{'s' * (len(history.sittings) > 1)}",
+        or f"zenbench profile, {len(history.sessions)} sitting{'s' * (len(history.sessions) > 1)}",
     )
     whole = {subject: row for subject, row in rows.items() if subject in networks}
     return LatencyTable(
         card,
         {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
-        {networks[subject]: row for subject, row in whole.items() if subject not in history.judging},
-        {networks[subject]: row for subject, row in whole.items() if subject in history.judging},
+        {networks[subject]: row for subject, row in whole.items() if subject not in history.hold_out},
+        {networks[subject]: row for subject, row in whole.items() if subject in history.hold_out},
     )
 
 

@@ -16,18 +16,18 @@ from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
 
 
-def open_table(device: str | None, wish: SettingRequest, path: Path | None = None) -> LatencyTable:
-    """The table at `path`, else the one for the device (by default this computer) and wish.
+def open_table(device: str | None, request: SettingRequest, path: Path | None = None) -> LatencyTable:
+    """The table at `path`, else the one for the device (by default this computer) and request.
 
     Raises UserError where the one at `path` is not of a device or setting that was asked for, TableError on
     another machine than a table's own.
     """
     if path:
         table = LatencyTable.load(path)
-        check_asked(table, path, device, wish)
+        check_asked(table, path, device, request)
     else:
         # The pinning is part of a setting but not of the choice between tables.
-        table = find(card(device or THIS_COMPUTER).setting(wish, pinning="free"))
+        table = find(card(device or THIS_COMPUTER).setting(request, pinning="free"))
     owner = table.card
     known = cards().get(owner.setting.device)  # what others measured may be on a device without a card
     if known is not None and known.local and dict(owner.identity) != dict(cpu.identity()):
@@ -38,10 +38,10 @@ def open_table(device: str | None, wish: SettingRequest, path: Path | None = Non
     return table
 
 
-def check_asked(table: LatencyTable, path: Path, device: str | None, wish: SettingRequest) -> None:
+def check_asked(table: LatencyTable, path: Path, device: str | None, request: SettingRequest) -> None:
     """Raises UserError where what was asked contradicts the table that was named beside it."""
     setting = table.card.setting
-    asked = {name: getattr(wish, name) for name in ("runtime", "precision", "batch", "threads")}
+    asked = {name: getattr(request, name) for name in ("runtime", "precision", "batch", "threads")}
     for name, value in {"device": device, **asked}.items():
         held = getattr(setting, name)
         if value is not None and value != held:
@@ -51,9 +51,9 @@ def check_asked(table: LatencyTable, path: Path, device: str | None, wish: Setti
             )
 
 
-def open_model(device: str | None, wish: SettingRequest, path: Path | None = None) -> Predictor:
+def open_model(device: str | None, request: SettingRequest, path: Path | None = None) -> Predictor:
     """The latency model of `open_table`'s table."""
-    return predictor(open_table(device, wish, path))
+    return predictor(open_table(device, request, path))
 
 
 def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:

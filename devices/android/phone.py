@@ -57,8 +57,8 @@ class AndroidPhone:
 
     accepts = ("tflite",)
 
-    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
-        self._card, self._runtime, self._access = card, runtime, access
+    def __init__(self, card: DeviceCard, runtime: str, connection: Connection) -> None:
+        self._card, self._runtime, self._connection = card, runtime, connection
         self._details = Details.of(card)
         self.name = card.name
         self._link: AndroidLink | None = None
@@ -70,7 +70,7 @@ class AndroidPhone:
 
     def requirements(self) -> Sequence[Requirement]:
         library = find_spec("adb_shell") is not None
-        runner = self._access.runner or runner_download.kept_path(self._card)
+        runner = self._connection.runner or runner_download.kept_path(self._card)
         return [
             Requirement(
                 "adb-shell",
@@ -84,7 +84,7 @@ class AndroidPhone:
                 str(runner) if runner.exists() else "missing",
                 f"zenbench setup {self.name}",
             ),
-            _presence(self._access.serial),
+            _presence(self._connection.serial),
         ]
 
     def identity(self) -> Mapping[str, str]:
@@ -93,13 +93,13 @@ class AndroidPhone:
     def versions(self) -> Mapping[str, str]:
         return self._linked().versions
 
-    def setting(self, wish: SettingRequest) -> Setting:
-        mask = (wish.cpu_mask or self._details.cpu_mask).lower().removeprefix("0x").lstrip("0")
+    def setting(self, request: SettingRequest) -> Setting:
+        mask = (request.cpu_mask or self._details.cpu_mask).lower().removeprefix("0x").lstrip("0")
         if not re.fullmatch("[0-9a-f]{1,16}", mask):
             raise UserError(
-                f"'{wish.cpu_mask}' is no CPU mask; write one in hexadecimal, as f0 for the cores 4 to 7"
+                f"'{request.cpu_mask}' is no CPU mask; write one in hexadecimal, as f0 for the cores 4 to 7"
             )
-        asked = replace(wish, runtime=self._runtime, cpu_mask=mask)
+        asked = replace(request, runtime=self._runtime, cpu_mask=mask)
         setting = self._card.setting(asked, f"mask-{mask}")
         if setting.precision not in PRECISIONS:
             raise UserError(f"{self.name} runs {', '.join(PRECISIONS)}, not '{setting.precision}'")
@@ -200,11 +200,11 @@ class AndroidPhone:
 
     def _linked(self, patience_s: float = 0.0) -> AndroidLink:
         if self._link is None:
-            runner = runner_download.read_runner(self._card, self._access.runner)
+            runner = runner_download.read_runner(self._card, self._connection.runner)
             ends = monotonic() + patience_s
             while self._link is None:
                 try:
-                    self._link = AndroidLink(self._card, self._access.serial, runner)
+                    self._link = AndroidLink(self._card, self._connection.serial, runner)
                 except DeviceUnavailableError:
                     if monotonic() >= ends:
                         raise

@@ -26,8 +26,8 @@ class HostDevice:
     def identity(self) -> Mapping[str, str]:
         return cpu.identity()
 
-    def setting(self, wish: SettingRequest) -> Setting:
-        setting = self._card.setting(replace(wish, runtime=self._runtime), cpu.pinning())
+    def setting(self, request: SettingRequest) -> Setting:
+        setting = self._card.setting(replace(request, runtime=self._runtime), cpu.pinning())
         if setting.precision not in self._precisions:
             known = ", ".join(self._precisions)
             raise UserError(f"host through {self._runtime} runs {known}, not '{setting.precision}'")

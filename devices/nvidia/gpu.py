@@ -101,10 +101,10 @@ class NvidiaDevice:
     """The parts of a `Device` that do not depend on which runtime works on the GPU."""
 
     def __init__(
-        self, card: DeviceCard, runtime: str, access: Connection, precisions: Sequence[str], advice: str
+        self, card: DeviceCard, runtime: str, connection: Connection, precisions: Sequence[str], advice: str
     ) -> None:
         """`advice`: the command that installs what the runtime needs."""
-        self._card, self._runtime, self._access = card, runtime, access
+        self._card, self._runtime, self._connection = card, runtime, connection
         self._precisions, self._advice = precisions, advice
         self._settled = False
         self.name = card.name
@@ -112,13 +112,13 @@ class NvidiaDevice:
     @cached_property
     def gpu(self) -> NvmlGpu:
         """The GPU that the card is about; raises DeviceUnavailableError where this machine has none."""
-        return find_gpu(self._card, self._access)
+        return find_gpu(self._card, self._connection)
 
     def identity(self) -> Mapping[str, str]:
         return self.gpu.identity
 
-    def setting(self, wish: SettingRequest) -> Setting:
-        setting = self._card.setting(replace(wish, runtime=self._runtime), "free")
+    def setting(self, request: SettingRequest) -> Setting:
+        setting = self._card.setting(replace(request, runtime=self._runtime), "free")
         if setting.precision not in self._precisions:
             known = ", ".join(self._precisions)
             raise UserError(
@@ -142,7 +142,7 @@ class NvidiaDevice:
         except DeviceUnavailableError as error:
             return [package, Requirement("NVIDIA driver", False, str(error), DRIVER_ADVICE)]
         try:
-            gpu = find_gpu(self._card, self._access)
+            gpu = find_gpu(self._card, self._connection)
         except DeviceUnavailableError as error:
             return [package, driver, Requirement("GPU", False, str(error), "see zenbench devices")]
         others = gpu.other_processes() or 0
@@ -163,16 +163,16 @@ class NvidiaDevice:
         self._settled = True
 
 
-def find_gpu(card: DeviceCard, access: Connection) -> NvmlGpu:
+def find_gpu(card: DeviceCard, connection: Connection) -> NvmlGpu:
     """The GPU that a card is about, or the one of `access.serial` (its number); raises DeviceUnavailableError
     where this machine has none."""
     found = _all(_nvml())
     names = ", ".join(gpu.name for gpu in found) or "none"
-    if access.serial is not None:
-        chosen = [gpu for index, gpu in enumerate(found) if str(index) == access.serial]
+    if connection.serial is not None:
+        chosen = [gpu for index, gpu in enumerate(found) if str(index) == connection.serial]
         if not chosen:
             raise DeviceUnavailableError(
-                f"there is no GPU {access.serial}; this machine has {len(found)}: {names} (nvidia-smi -L)"
+                f"there is no GPU {connection.serial}; this machine has {len(found)}: {names} (nvidia-smi -L)"
             )
         found = chosen
     wanted = str(card.details.get("gpu", {}).get("name", ""))

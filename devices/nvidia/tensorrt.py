@@ -36,8 +36,8 @@ class TensorRtGpu(NvidiaDevice):
 
     accepts = ("onnx",)
 
-    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
-        super().__init__(card, runtime, access, ("fp32", "fp16", "int8"), cuda.ADVICE)
+    def __init__(self, card: DeviceCard, runtime: str, connection: Connection) -> None:
+        super().__init__(card, runtime, connection, ("fp32", "fp16", "int8"), cuda.ADVICE)
 
     def requirements(self) -> Sequence[Requirement]:
         return [*self.machine_requirements(), _cuda_requirement(), _tensorrt_requirement()]

@@ -32,8 +32,8 @@ class TorchGpu(NvidiaDevice):
 
     accepts = ("torch-export",)
 
-    def __init__(self, card: DeviceCard, runtime: str, access: Connection) -> None:
-        super().__init__(card, runtime, access, ("fp32", "fp16"), "pip install 'zenbench[cuda]'")
+    def __init__(self, card: DeviceCard, runtime: str, connection: Connection) -> None:
+        super().__init__(card, runtime, connection, ("fp32", "fp16"), "pip install 'zenbench[cuda]'")
 
     def requirements(self) -> Sequence[Requirement]:
         reason = _unfit()

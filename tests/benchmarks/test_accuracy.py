@@ -18,7 +18,7 @@ def accuracy(folder: Path, networks: int) -> None:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.JUDGING_RESOLUTIONS = (32,)
+    module.HOLD_OUT_RESOLUTIONS = (32,)
     module.RESOLUTIONS = (32,)
     small = ["--device", "simulated", "--blocks", "36", "--threads", "1", "--threads", "2"]
     module.main([*small, "--networks", str(networks), "--out", str(folder)])
@@ -36,7 +36,7 @@ def test_every_setting_leaves_its_files_and_a_line_of_the_summary(
         folder = tmp_path / f"simulated-t{threads}"
         table = LatencyTable.load(folder / f"simulated-fp32-b1-t{threads}.csv")
         measured, predicted = (read_rows(folder / f"{name}.csv") for name in ("measured", "predicted"))
-        assert {row.digest for row in measured} == {network.digest for network in table.judges}
+        assert {row.digest for row in measured} == {network.digest for network in table.hold_out}
         assert agree(measured, predicted).mape == pytest.approx(float(line["mape"]), rel=1e-3)
         assert int(line["calibrating"]) == len(table.networks) > 0
     journals = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}

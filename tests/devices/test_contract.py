@@ -28,14 +28,14 @@ DEVICES = [
 @pytest.fixture(params=DEVICES, ids=["-".join(names) for names in DEVICES])
 def any_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     name, runtime = request.param
-    access = None
+    connection = None
     if card(name).runtimes[runtime] == "android":
         phone, runner = request.getfixturevalue("own_phone"), request.getfixturevalue("runner")
-        access = Connection(phone.address, runner)
+        connection = Connection(phone.address, runner)
     if card(name).runtimes[runtime] in ("tensorrt", "torch"):
         libraries, _ = request.getfixturevalue("nvidia"), request.getfixturevalue("fake_torch")
         libraries.nvml.GPUS[0].name = card(name).details.get("gpu", {}).get("name", "NVIDIA A10")
-    found = device(name, runtime, access)
+    found = device(name, runtime, connection)
     yield found
     if isinstance(found, RemoteDevice):
         found.close()
@@ -74,7 +74,7 @@ def test_setting_comes_from_the_card_and_the_wish(any_device: Device) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "asked",
     [
         SettingRequest(precision="int7"),
         SettingRequest(batch=0),
@@ -82,9 +82,9 @@ def test_setting_comes_from_the_card_and_the_wish(any_device: Device) -> None:
         SettingRequest(threads=10_000),
     ],
 )
-def test_impossible_wishes_are_refused(any_device: Device, wish: SettingRequest) -> None:
+def test_impossible_wishes_are_refused(any_device: Device, asked: SettingRequest) -> None:
     with pytest.raises(UserError):
-        any_device.setting(wish)
+        any_device.setting(asked)
 
 
 def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None:

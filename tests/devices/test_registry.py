@@ -39,11 +39,11 @@ def test_a_wish_comes_before_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish, option", [(SettingRequest(batch=0), "--batch"), (SettingRequest(threads=-1), "--threads")]
+    "asked, option", [(SettingRequest(batch=0), "--batch"), (SettingRequest(threads=-1), "--threads")]
 )
-def test_a_wish_for_none_is_refused(wish: SettingRequest, option: str) -> None:
+def test_a_wish_for_none_is_refused(asked: SettingRequest, option: str) -> None:
     with pytest.raises(UserError, match=f"{option} must be at least 1"):
-        CARD.setting(wish, "free")
+        CARD.setting(asked, "free")
 
 
 def test_wrong_names_are_answered_with_right_ones() -> None:
@@ -91,6 +91,6 @@ def test_damaged_cards_are_refused(
 
 def test_what_needs_no_reaching_refuses_it() -> None:
     with pytest.raises(UserError, match="without --serial"):
-        device("simulated", access=Connection(serial="1"))
+        device("simulated", connection=Connection(serial="1"))
     with pytest.raises(UserError, match="leave --cpu-mask out"):
         device("simulated").setting(SettingRequest(cpu_mask="f0"))

@@ -52,13 +52,13 @@ def test_a_card_that_json_cannot_hold_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-JUDGE = zoo("zennet-cifar-1m")
+HOLD_OUT = zoo("zennet-cifar-1m")
 SETTING = asdict(Setting("host", "onnxruntime", pinning="pinned"))
 
 
 def test_judging_networks_come_back_apart_and_old_files_without_roles_are_read(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    table = replace(make_table(), judges={JUDGE: Row(9.0, 9.1, 0.01, 10, 30, "quiet")})
+    table = replace(make_table(), hold_out={HOLD_OUT: Row(9.0, 9.1, 0.01, 10, 30, "quiet")})
     table.save(path)
     assert LatencyTable.load(path) == table
     plain = make_table()
@@ -74,9 +74,9 @@ def test_judging_networks_come_back_apart_and_old_files_without_roles_are_read(t
 
 def test_a_network_that_one_table_learned_from_judges_no_more() -> None:
     row = Row(9.0, 9.1, 0.01, 10, 30, "quiet")
-    learned, judged = make_table(), replace(make_table(), networks={}, judges={NETWORK: row, JUDGE: row})
+    learned, judged = make_table(), replace(make_table(), networks={}, hold_out={NETWORK: row, HOLD_OUT: row})
     for merged in (learned.merged_with(judged), judged.merged_with(learned)):
-        assert list(merged.judges) == [JUDGE]
+        assert list(merged.hold_out) == [HOLD_OUT]
         assert NETWORK in merged.networks
 
 

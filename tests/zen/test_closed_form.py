@@ -76,9 +76,9 @@ def test_the_closed_form_ranks_random_networks(name: str, reading: Reading) -> N
     ],
 )
 def test_units_blocks_and_the_whole_graph_give_one_score(network: Network, reading: Reading) -> None:
-    judge = Evaluator(network.resolution, network.classes, Budget(), reading)
+    evaluator = Evaluator(network.resolution, network.classes, Budget(), reading)
     blocks = [block for block in network.blocks if isinstance(block, Block)]
-    assert zen_closed(network, reading) == pytest.approx(judge.score(judge.genome(blocks)), abs=1e-9)
+    assert zen_closed(network, reading) == pytest.approx(evaluator.score(evaluator.genome(blocks)), abs=1e-9)
     assert zen_closed(network, reading) == pytest.approx(graph_score(network.graph(), reading), abs=1e-9)
 
 

@@ -49,12 +49,12 @@ Blocks = tuple[Block, ...]
 
 def walk(space: Space, mutation: type, resolution: int, seed: int, steps: int) -> Iterator[Blocks]:
     """The blocks after every one of so many mutations in a row."""
-    pieces, mutate = BlockCache(10, "paper", []), mutation(space)
+    cache, mutate = BlockCache(10, "paper", []), mutation(space)
     rng = random.Random(seed)
-    genome = pieces.genome(space.start(resolution), resolution)
+    genome = cache.genome(space.start(resolution), resolution)
     for _ in range(steps):
-        genome = mutate(genome, pieces, rng)
-        yield tuple(piece.block for piece in genome)
+        genome = mutate(genome, cache, rng)
+        yield tuple(cached.block for cached in genome)
 
 
 @both_spaces
@@ -91,10 +91,10 @@ def test_a_block_that_outgrows_the_depth_splits(mutation: Callable[[Space], Muta
 
 def test_the_paper_s_mutation_changes_one_block_within_half_and_double() -> None:
     space = spaces()["mobilenet"]
-    pieces, mutate, rng = BlockCache(10, "paper", []), PaperMutation(space), random.Random(0)
-    start = pieces.genome(space.start(224), 224)
+    cache, mutate, rng = BlockCache(10, "paper", []), PaperMutation(space), random.Random(0)
+    start = cache.genome(space.start(224), 224)
     for _ in range(200):
-        child = mutate(start, pieces, rng)
+        child = mutate(start, cache, rng)
         changed = [
             (old.block, new.block)
             for old, new in zip(start, child, strict=True)

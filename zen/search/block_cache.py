@@ -1,8 +1,8 @@
-"""Pieces: blocks at their input sizes, each made once, with what they add to every sum.
+"""BlockCache: blocks at their input sizes, each made once, with what they add to every sum.
 
 A search looks at hundreds of thousands of networks of ten blocks and meets only a tenth as many different
 blocks. So a block at one input size is one object: what it costs is worked out when first asked for, a
-changed block is looked up where its origin keeps it, and a network is a tuple of pieces, compared and
+changed block is looked up where its origin keeps it, and a network is a tuple of them, compared and
 hashed by their identity.
 """
 
@@ -24,7 +24,7 @@ from ..units.plain import HeadUnit
 from ..workload import Workload
 from .shape_limits import Depth, block_depth
 
-MOST_PIECES = 50_000
+MOST_BLOCKS = 50_000
 """Beyond so many a store is full and its owner makes a new one, so that memory stays bounded."""
 
 
@@ -60,7 +60,7 @@ class CachedBlock:
 
 
 class UnitTerms:
-    """A unit at one input size, which many pieces share; `transfer` and `latencies` when first asked for."""
+    """A unit at one input size, which many blocks share; `transfer` and `latencies` when first asked for."""
 
     __slots__ = ("latencies", "macs", "params", "transfer", "workload")
 
@@ -75,7 +75,7 @@ Genome = tuple[CachedBlock, ...]
 
 
 class BlockCache:
-    """The store of pieces for one number of classes, one reading of the score, and these latency models."""
+    """The cache for one number of classes, one reading of the score, and these latency models."""
 
     def __init__(self, classes: int, reading: Reading, models: Sequence[LatencyModel]) -> None:
         self.classes, self.reading, self.models = classes, reading, models
@@ -85,81 +85,83 @@ class BlockCache:
 
     @property
     def full(self) -> bool:
-        return len(self._known) > MOST_PIECES
+        return len(self._known) > MOST_BLOCKS
 
     def close(self) -> None:
-        """Forgets all pieces. They point at one another, so they would stay until a search for cycles."""
-        for piece in self._known.values():
-            piece.variants.clear()
+        """Forgets all blocks. They point at one another, so they would stay until a search for cycles."""
+        for cached in self._known.values():
+            cached.variants.clear()
         self._known.clear()
         self._units.clear()
 
     def genome(self, blocks: Iterable[Block], resolution: int) -> Genome:
-        """The pieces of a network."""
+        """The blocks of a network."""
         found, size = [], resolution
         for block in blocks:
-            found.append(self.piece(block, size))
+            found.append(self.cached(block, size))
             size = found[-1].output_size
         return tuple(found)
 
-    def piece(self, block: Block, size: int) -> CachedBlock:
-        piece = self._known.get((block, size))
-        if piece is None:
-            piece = self._known[block, size] = CachedBlock(block, size)
-        return piece
+    def cached(self, block: Block, size: int) -> CachedBlock:
+        cached = self._known.get((block, size))
+        if cached is None:
+            cached = self._known[block, size] = CachedBlock(block, size)
+        return cached
 
-    def changed(self, piece: CachedBlock, name: str, value: int | str) -> CachedBlock:
-        """The piece with one property of its block set to another value."""
-        variant = piece.variants.get((name, value))
+    def changed(self, cached: CachedBlock, name: str, value: int | str) -> CachedBlock:
+        """The block with one property set to another value."""
+        variant = cached.variants.get((name, value))
         if variant is None:
-            variant = piece.variants[name, value] = self.piece(piece.block.changed(name, value), piece.size)
+            variant = cached.variants[name, value] = self.cached(
+                cached.block.changed(name, value), cached.size
+            )
         return variant
 
-    def halves(self, piece: CachedBlock) -> tuple[CachedBlock, CachedBlock]:
+    def halves(self, cached: CachedBlock) -> tuple[CachedBlock, CachedBlock]:
         """A long block as two of half its layers; the second has no stride."""
-        half = piece.layers // 2
-        first = self.changed(piece, "layers", piece.layers - half)
-        block = replace(piece.block, in_channels=piece.block.out_channels, stride=1, layers=half)
-        return first, self.piece(block, piece.output_size)
+        half = cached.layers // 2
+        first = self.changed(cached, "layers", cached.layers - half)
+        block = replace(cached.block, in_channels=cached.block.out_channels, stride=1, layers=half)
+        return first, self.cached(block, cached.output_size)
 
-    def count(self, piece: CachedBlock) -> None:
+    def count(self, cached: CachedBlock) -> None:
         """Fills in MACs and parameters."""
         macs = params = 0
-        for unit, repeats in self.units(piece):
+        for unit, repeats in self.units(cached):
             macs += repeats * unit.macs
             params += repeats * unit.params
-        piece.macs, piece.params = macs, params
+        cached.macs, cached.params = macs, params
 
-    def peak_activation_bytes(self, piece: CachedBlock) -> int:
-        if piece.peak_activation_bytes < 0:
-            piece.peak_activation_bytes = max(
-                workload_cost(unit.workload).peak_activation_bytes for unit, _ in self.units(piece)
+    def peak_activation_bytes(self, cached: CachedBlock) -> int:
+        if cached.peak_activation_bytes < 0:
+            cached.peak_activation_bytes = max(
+                workload_cost(unit.workload).peak_activation_bytes for unit, _ in self.units(cached)
             )
-        return piece.peak_activation_bytes
+        return cached.peak_activation_bytes
 
-    def transfer(self, piece: CachedBlock) -> Transfer:
-        """What the piece does to the score."""
-        if piece.transfer is None:
-            first, found = piece.block.in_channels == IMAGE_CHANNELS, Transfer()
+    def transfer(self, cached: CachedBlock) -> Transfer:
+        """What the block does to the score."""
+        if cached.transfer is None:
+            first, found = cached.block.in_channels == IMAGE_CHANNELS, Transfer()
             # The units of a repeated layer come in turns.
-            for repeats, units in groupby(self.units(piece), key=itemgetter(1)):
+            for repeats, units in groupby(self.units(cached), key=itemgetter(1)):
                 layer = Transfer()
                 for unit, _ in units:
                     if unit.transfer is None:
                         unit.transfer = unit_transfer(unit.workload, self.reading, first)
                     layer, first = layer.then(unit.transfer), False
                 found = found.then(layer.repeated(repeats))
-            piece.transfer = found
-        return piece.transfer
+            cached.transfer = found
+        return cached.transfer
 
-    def latencies(self, piece: CachedBlock) -> tuple[float, ...]:
-        """What the piece adds on every device: the numbers of each model's Part, one after the other."""
-        if piece.latencies is None:
-            units = [(self.unit_latencies(unit), repeats) for unit, repeats in self.units(piece)]
-            piece.latencies = tuple(
+    def latencies(self, cached: CachedBlock) -> tuple[float, ...]:
+        """What the block adds on every device: the numbers of each model's Part, one after the other."""
+        if cached.latencies is None:
+            units = [(self.unit_latencies(unit), repeats) for unit, repeats in self.units(cached)]
+            cached.latencies = tuple(
                 map(sum, zip(*([x * repeats for x in unit] for unit, repeats in units), strict=True))
             )
-        return piece.latencies
+        return cached.latencies
 
     def unit_latencies(self, unit: UnitTerms) -> tuple[float, ...]:
         if unit.latencies is None:
@@ -169,34 +171,34 @@ class BlockCache:
         return unit.latencies
 
     def parts(self, sums: Sequence[float]) -> Iterator[Part]:
-        """The sum of the pieces' `latencies` as one Part a model."""
+        """The sum of the blocks' `latencies` as one Part a model."""
         start = 0
         for extras in self._extras:
             ms, variance, measured_ms, *rest = sums[start : start + 3 + extras]
             yield Part(ms, variance, measured_ms, tuple(rest))
             start += 3 + extras
 
-    def depth(self, piece: CachedBlock) -> Depth:
-        if piece.depth is None:
-            first = piece.block.in_channels == IMAGE_CHANNELS
-            piece.depth = block_depth(piece.block, piece.size, first)
-        return piece.depth
+    def depth(self, cached: CachedBlock) -> Depth:
+        if cached.depth is None:
+            first = cached.block.in_channels == IMAGE_CHANNELS
+            cached.depth = block_depth(cached.block, cached.size, first)
+        return cached.depth
 
     def head(self, last: CachedBlock) -> UnitTerms:
-        """The classifier behind a network's last piece."""
+        """The classifier behind a network's last block."""
         if last.head is None:
             last.head = self._unit(HeadUnit(last.block.out_channels, self.classes), last.output_size)
         return last.head
 
-    def units(self, piece: CachedBlock) -> tuple[tuple[UnitTerms, int], ...]:
-        """The units of a piece at their sizes, those that repeat once and with their number."""
-        if piece.units is None:
-            found, size = [], piece.size
-            for unit, repeats in piece.block.repeated_units():
+    def units(self, cached: CachedBlock) -> tuple[tuple[UnitTerms, int], ...]:
+        """The units of a block at their sizes, those that repeat once and with their number."""
+        if cached.units is None:
+            found, size = [], cached.size
+            for unit, repeats in cached.block.repeated_units():
                 found.append((self._unit(unit, size), repeats))
                 size = unit.output_size(size)
-            piece.units = tuple(found)
-        return piece.units
+            cached.units = tuple(found)
+        return cached.units
 
     def _unit(self, unit: Unit, size: int) -> UnitTerms:
         terms = self._units.get((unit, size))

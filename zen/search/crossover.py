@@ -14,18 +14,18 @@ _UNCHANGED = 0.5
 
 
 def child(
-    parent: Callable[[], Genome], mutate: Mutate, crossover: float, pieces: BlockCache, rng: random.Random
+    parent: Callable[[], Genome], mutate: Mutate, crossover: float, cache: BlockCache, rng: random.Random
 ) -> Genome:
     """A child of parents drawn one by one; the share `crossover` has two."""
     draw, found = rng.random, parent()
     if draw() < crossover:
-        found = crossed(found, parent(), pieces, rng)
+        found = crossed(found, parent(), cache, rng)
         if draw() < _UNCHANGED:
             return found
-    return mutate(found, pieces, rng)
+    return mutate(found, cache, rng)
 
 
-def crossed(head: Genome, tail: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
+def crossed(head: Genome, tail: Genome, cache: BlockCache, rng: random.Random) -> Genome:
     """The first blocks of one and the last of the other, cut where their feature maps are of one size.
 
     So the input is reduced as before, while blocks of stride 1 come and go. The head itself where a few
@@ -38,6 +38,6 @@ def crossed(head: Genome, tail: Genome, pieces: BlockCache, rng: random.Random) 
         if head[end].size == first.size:
             width = head[end - 1].block.out_channels
             if first.block.in_channels != width:
-                first = pieces.changed(first, "in_channels", width)
+                first = cache.changed(first, "in_channels", width)
             return (*head[:end], first, *tail[begin + 1 :])
     return head

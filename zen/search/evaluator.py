@@ -1,4 +1,4 @@
-"""Judge: what a network of pieces scores and costs, and which budget it breaks, by look-ups."""
+"""Evaluator: what a network scores and costs, and which budget it breaks, by look-ups."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Evaluator:
     def __init__(self, resolution: int, classes: int, budget: Budget, reading: Reading) -> None:
         self.resolution, self.classes = resolution, classes
         self.budget, self.reading = budget, reading
-        self.pieces = BlockCache(classes, reading, [limit.model for limit in budget.latencies])
+        self.cache = BlockCache(classes, reading, [limit.model for limit in budget.latencies])
         self._most_layers = _limit(budget.layers)
         self._most_params = _limit(budget.params)
         self._most_macs = _limit(budget.macs)
@@ -60,39 +60,39 @@ class Evaluator:
         self._latencies = [(limit.limit_ms, limit.margin, limit) for limit in budget.latencies]
 
     def forget(self) -> None:
-        """Empties the store of pieces; genomes must be made again with `genome`."""
-        self.pieces.close()
+        """Empties the cache; genomes must be made again with `genome`."""
+        self.cache.close()
 
     def genome(self, blocks: Sequence[Block]) -> Genome:
-        return self.pieces.genome(blocks, self.resolution)
+        return self.cache.genome(blocks, self.resolution)
 
     def network(self, genome: Genome) -> Network:
-        return Network(tuple(piece.block for piece in genome), self.resolution, self.classes)
+        return Network(tuple(cached.block for cached in genome), self.resolution, self.classes)
 
     def score(self, genome: Genome) -> float:
-        """The closed-form score: `zen_closed` of the network, its pieces' transfers kept."""
+        """The closed-form score: `zen_closed` of the network, its blocks' transfers kept."""
         last = genome[-1]
         values = last.block.out_channels * last.output_size**2
-        transfer = self.pieces.transfer
-        state = through([piece.transfer or transfer(piece) for piece in genome])
+        transfer = self.cache.transfer
+        state = through([cached.transfer or transfer(cached) for cached in genome])
         return round(score_at(state, values), SCORE_DIGITS)
 
     def broken_by(self, genome: Genome) -> str | None:
         """Name of the first budget that the network breaks, the cheap ones asked first."""
         # Called for every proposal: written for speed.
         layers = 0
-        for piece in genome:
-            layers += piece.layers
+        for cached in genome:
+            layers += cached.layers
         if layers > self._most_layers:
             return "layers"
-        pieces = self.pieces
-        head = pieces.head(genome[-1])
+        cache = self.cache
+        head = cache.head(genome[-1])
         params, macs = head.params, head.macs
-        for piece in genome:
-            if piece.macs < 0:
-                pieces.count(piece)
-            params += piece.params
-            macs += piece.macs
+        for cached in genome:
+            if cached.macs < 0:
+                cache.count(cached)
+            params += cached.params
+            macs += cached.macs
         if params > self._most_params:
             return "params"
         if macs > self._most_macs:
@@ -128,14 +128,14 @@ class Evaluator:
         return found
 
     def cost(self, genome: Genome) -> Cost:
-        for piece in genome:
-            if piece.macs < 0:
-                self.pieces.count(piece)
-        head = self.pieces.head(genome[-1])
+        for cached in genome:
+            if cached.macs < 0:
+                self.cache.count(cached)
+        head = self.cache.head(genome[-1])
         return Cost(
-            macs=head.macs + sum(piece.macs for piece in genome),
-            params=head.params + sum(piece.params for piece in genome),
-            layers=sum(piece.layers for piece in genome),
+            macs=head.macs + sum(cached.macs for cached in genome),
+            params=head.params + sum(cached.params for cached in genome),
+            layers=sum(cached.layers for cached in genome),
             peak_activation_bytes=self._peak_activation_bytes(genome),
         )
 
@@ -143,10 +143,10 @@ class Evaluator:
         """One a latency limit."""
         if not self._latencies:
             return ()
-        pieces = self.pieces
-        flat = [piece.latencies or pieces.latencies(piece) for piece in genome]
-        flat.append(pieces.unit_latencies(pieces.head(genome[-1])))
-        wholes = pieces.parts(list(map(sum, zip(*flat, strict=True))))
+        cache = self.cache
+        flat = [cached.latencies or cache.latencies(cached) for cached in genome]
+        flat.append(cache.unit_latencies(cache.head(genome[-1])))
+        wholes = cache.parts(list(map(sum, zip(*flat, strict=True))))
         return tuple(
             limit.model.total(whole, lambda: self.network(genome))
             for limit, whole in zip(self.budget.latencies, wholes, strict=True)
@@ -157,11 +157,11 @@ class Evaluator:
 
     def _peak_activation_bytes(self, genome: Genome) -> int:
         """Blocks meet in one tensor, so the maximum over them is exact."""
-        head = workload_cost(self.pieces.head(genome[-1]).workload).peak_activation_bytes
-        return max(head, *map(self.pieces.peak_activation_bytes, genome))
+        head = workload_cost(self.cache.head(genome[-1]).workload).peak_activation_bytes
+        return max(head, *map(self.cache.peak_activation_bytes, genome))
 
     def _misshapen(self, genome: Genome) -> Iterator[Excess]:
-        budget, blocks = self.budget, [piece.block for piece in genome]
+        budget, blocks = self.budget, [cached.block for cached in genome]
         if budget.min_width is not None and (width := narrowest(blocks)) < budget.min_width:
             yield Excess("min_width", width, budget.min_width, budget.min_width / width - 1)
         if budget.max_stage_share is not None:
@@ -169,7 +169,7 @@ class Evaluator:
             if share > budget.max_stage_share:
                 yield Excess("stage share", share, budget.max_stage_share, share / budget.max_stage_share - 1)
         if budget.max_depth_to_width is not None:
-            ratio = depth_to_width(self.pieces.depth(piece) for piece in genome)
+            ratio = depth_to_width(self.cache.depth(cached) for cached in genome)
             limit = budget.max_depth_to_width
             if ratio > limit:
                 yield Excess("depth to width", ratio, limit, ratio / limit - 1)

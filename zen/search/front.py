@@ -50,17 +50,17 @@ def axis_limit(axis: Axis, budget: Budget) -> float:
     return float(limits[0])
 
 
-def axis_value(axis: Axis, judge: Evaluator) -> Callable[[Genome], float]:
+def axis_value(axis: Axis, evaluator: Evaluator) -> Callable[[Genome], float]:
     """What that limit holds for: a count, or a latency with the margin that its confidence asks for."""
     if axis == "latency":
-        margin = judge.budget.latencies[0].margin
+        margin = evaluator.budget.latencies[0].margin
 
         def latency(genome: Genome) -> float:
-            estimate = judge.estimates(genome)[0]
+            estimate = evaluator.estimates(genome)[0]
             return estimate.ms + margin * estimate.std_ms
 
         return latency
-    return lambda genome: float(getattr(judge.cost(genome), axis))
+    return lambda genome: float(getattr(evaluator.cost(genome), axis))
 
 
 def cost_along(axis: Axis, budget: Budget, candidate: Candidate) -> float:
@@ -71,11 +71,11 @@ def cost_along(axis: Axis, budget: Budget, candidate: Candidate) -> float:
     return float(getattr(candidate.cost, axis))
 
 
-def levels(axis: Axis, space: Space, judge: Evaluator, count: int) -> list[float]:
+def levels(axis: Axis, space: Space, evaluator: Evaluator, count: int) -> list[float]:
     """Limits in equal ratios, the budget's own as the last."""
-    most = axis_limit(axis, judge.budget)
-    smallest = judge.genome(space.smallest(judge.resolution, judge.budget.min_width or 0))
-    least = min(most, max(most / SPAN, axis_value(axis, judge)(smallest)))
+    most = axis_limit(axis, evaluator.budget)
+    smallest = evaluator.genome(space.smallest(evaluator.resolution, evaluator.budget.min_width or 0))
+    least = min(most, max(most / SPAN, axis_value(axis, evaluator)(smallest)))
     return [least * (most / least) ** (index / (count - 1)) for index in range(count - 1)] + [most]
 
 
@@ -99,8 +99,8 @@ class Ladder:
         for member in members:
             self.join(*member)
 
-    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
-        return child(lambda: self._parent(rng.random), self._mutate, self._crossover, pieces, rng)
+    def propose(self, cache: BlockCache, rng: random.Random) -> Genome:
+        return child(lambda: self._parent(rng.random), self._mutate, self._crossover, cache, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
         if genome in self._known:
@@ -145,10 +145,10 @@ def ascending(members: Iterable[Member]) -> list[Member]:
     return found
 
 
-def front_of(members: Sequence[Member], axis: Axis, judge: Evaluator) -> list[Member]:
+def front_of(members: Sequence[Member], axis: Axis, evaluator: Evaluator) -> list[Member]:
     """The members that no other dominates, best (and dearest) first."""
-    value = axis_value(axis, judge)
-    values = {member[2]: value(judge.genome(member[2])) for member in members}
+    value = axis_value(axis, evaluator)
+    values = {member[2]: value(evaluator.genome(member[2])) for member in members}
     ordered = sorted(members, key=lambda member: (values[member[2]], -member[0], member[1]))
     return ascending(ordered)[::-1]
 

@@ -91,8 +91,8 @@ def _blocks(text: str) -> tuple[Block, ...]:
 class Island:
     """A living island; made from a state, and gives one back."""
 
-    def __init__(self, task: SearchTask, index: int, state: IslandState, judge: Evaluator) -> None:
-        self.judge = judge
+    def __init__(self, task: SearchTask, index: int, state: IslandState, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
         self._task, self._index = task, index
         self._rng = random.Random()
         self._rng.setstate(state.random_state)
@@ -104,7 +104,7 @@ class Island:
     def state(self) -> IslandState:
         return IslandState(
             members=[
-                (score, born, tuple(piece.block for piece in genome))
+                (score, born, tuple(cached.block for cached in genome))
                 for score, born, genome in self._population.members()
             ],
             random_state=self._rng.getstate(),
@@ -116,19 +116,19 @@ class Island:
 
     def advance(self, until: int) -> None:
         """Evolves until so many candidates are scored, nothing new turns up, or MOST_PROPOSALS are made."""
-        judge, population, rejected = self.judge, self._population, self._rejected
+        evaluator, population, rejected = self.evaluator, self._population, self._rejected
         distinct = ALGORITHMS[self._task.algorithm].distinct
         for _ in range(MOST_PROPOSALS):
             if self._evaluated >= until or self._turned_away >= PATIENCE:
                 break
-            child = population.propose(judge.pieces, self._rng)
+            child = population.propose(evaluator.cache, self._rng)
             if distinct and child in population:
                 self._turned_away += 1
                 continue
-            broken = judge.broken_by(child)
+            broken = evaluator.broken_by(child)
             if broken is None:
                 try:
-                    score = judge.score(child)
+                    score = evaluator.score(child)
                 except NetworkError:  # too narrow for the closed form to hold
                     broken = "score"
             if broken is not None:
@@ -142,23 +142,25 @@ class Island:
     def settle(self, migrants: Iterable[Member]) -> None:
         """Takes in members of another island, those that it has already left out."""
         for score, born, blocks in migrants:
-            genome = self.judge.genome(blocks)
+            genome = self.evaluator.genome(blocks)
             if genome not in self._population:
                 self._join(score, born, genome)
 
     def renew(self) -> None:
-        """Takes its members' pieces from the judge's store again, after that was emptied."""
+        """Takes its members' blocks from the evaluator's cache again, after it was emptied."""
         self._population = self._populated(self.state().members)
 
     def _populated(self, members: Iterable[Member]) -> Population:
-        task, judge = self._task, self.judge
-        living: Sequence[Living] = [(score, born, judge.genome(blocks)) for score, born, blocks in members]
+        task, evaluator = self._task, self.evaluator
+        living: Sequence[Living] = [
+            (score, born, evaluator.genome(blocks)) for score, born, blocks in members
+        ]
         algorithm = ALGORITHMS[task.algorithm]
         breeding = algorithm.mutation(task.space), algorithm.crossover
         if task.front is None:
             return Fittest(living, -(-task.members // task.islands), *breeding)
-        limits = levels(task.front, task.space, judge, max(1, task.members // ELITES))
-        return Ladder(living, limits, axis_value(task.front, judge), *breeding)
+        limits = levels(task.front, task.space, evaluator, max(1, task.members // ELITES))
+        return Ladder(living, limits, axis_value(task.front, evaluator), *breeding)
 
     def _join(self, score: float, born: int, genome: Genome) -> None:
         self._population.join(score, born, genome)

@@ -31,15 +31,15 @@ class StepMutation:
         self._choices = {name: values for name, values in choices.items() if len(values) > 1}
         self._properties = (*self._choices, "out_channels", "bottleneck", "layers")
 
-    def __call__(self, genome: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
+    def __call__(self, genome: Genome, cache: BlockCache, rng: random.Random) -> Genome:
         # Called for every proposal: written for speed.
         draw = rng.random
         mutated = list(genome)
         index = int(draw() * len(mutated))
         value: int | str
         while True:
-            piece = mutated[index]
-            block = piece.block
+            cached = mutated[index]
+            block = cached.block
             if block.kind == "conv":
                 name = "out_channels"
             else:
@@ -55,7 +55,7 @@ class StepMutation:
             else:
                 values = self._choices[name]
                 value = values[int(draw() * len(values))]
-            place(mutated, index, pieces.changed(piece, name, value), self._space, pieces)
+            place(mutated, index, cache.changed(cached, name, value), self._space, cache)
             if draw() >= MORE_CHANCE:
                 return tuple(mutated)
             if draw() >= SAME_BLOCK_CHANCE:
@@ -63,16 +63,16 @@ class StepMutation:
 
 
 def place(
-    genome: list[CachedBlock], index: int, piece: CachedBlock, space: Space, pieces: BlockCache
+    genome: list[CachedBlock], index: int, cached: CachedBlock, space: Space, cache: BlockCache
 ) -> None:
-    """Puts a changed piece in its place: fits the next one to its width, splits it where it is too long."""
+    """Puts a changed block in its place: fits the next one to its width, splits it where it is too long."""
     old = genome[index].block.out_channels
-    genome[index] = piece
-    block = piece.block
+    genome[index] = cached
+    block = cached.block
     if block.out_channels != old and index + 1 < len(genome):
-        genome[index + 1] = pieces.changed(genome[index + 1], "in_channels", block.out_channels)
+        genome[index + 1] = cache.changed(genome[index + 1], "in_channels", block.out_channels)
     if block.layers > space.most_layers_a_block:
-        genome[index : index + 1] = pieces.halves(piece)
+        genome[index : index + 1] = cache.halves(cached)
 
 
 class PaperMutation:
@@ -83,24 +83,24 @@ class PaperMutation:
     def __init__(self, space: Space) -> None:
         self._space = space
 
-    def __call__(self, genome: Genome, pieces: BlockCache, rng: random.Random) -> Genome:
+    def __call__(self, genome: Genome, cache: BlockCache, rng: random.Random) -> Genome:
         mutated = list(genome)
         index = rng.randrange(len(mutated))
-        piece, space = mutated[index], self._space
+        cached, space = mutated[index], self._space
         limits = space.last_widths if index == len(mutated) - 1 else space.widths
-        piece = self._rescaled(piece, "out_channels", limits, pieces, rng)
-        if piece.block.kind != "conv":
-            piece = pieces.changed(piece, "kind", rng.choice(space.kinds))
-            piece = pieces.changed(piece, "kernel", rng.choice(space.kernels))
-            piece = pieces.changed(piece, "expansion", rng.choice(space.expansions))
-            piece = self._rescaled(piece, "bottleneck", space.widths, pieces, rng)
-            layers = rng.randint((piece.layers + 1) // 2, 2 * piece.layers)
-            piece = pieces.changed(piece, "layers", layers)
-        place(mutated, index, piece, space, pieces)
+        cached = self._rescaled(cached, "out_channels", limits, cache, rng)
+        if cached.block.kind != "conv":
+            cached = cache.changed(cached, "kind", rng.choice(space.kinds))
+            cached = cache.changed(cached, "kernel", rng.choice(space.kernels))
+            cached = cache.changed(cached, "expansion", rng.choice(space.expansions))
+            cached = self._rescaled(cached, "bottleneck", space.widths, cache, rng)
+            layers = rng.randint((cached.layers + 1) // 2, 2 * cached.layers)
+            cached = cache.changed(cached, "layers", layers)
+        place(mutated, index, cached, space, cache)
         return tuple(mutated)
 
     def _rescaled(
-        self, piece: CachedBlock, name: str, limits: tuple[int, int], pieces: BlockCache, rng: random.Random
+        self, cached: CachedBlock, name: str, limits: tuple[int, int], cache: BlockCache, rng: random.Random
     ) -> CachedBlock:
-        width = round_to_8(getattr(piece.block, name) * rng.uniform(0.5, 2.0))
-        return pieces.changed(piece, name, min(max(width, limits[0]), limits[1]))
+        width = round_to_8(getattr(cached.block, name) * rng.uniform(0.5, 2.0))
+        return cache.changed(cached, name, min(max(width, limits[0]), limits[1]))

@@ -17,13 +17,13 @@ Member = tuple[float, int, tuple[Block, ...]]
 """A score, a number that orders members by birth, and blocks."""
 
 Living = tuple[float, int, Genome]
-"""A member whose blocks are pieces."""
+"""A member whose blocks are of the cache."""
 
 
 class Population(Protocol):
     """The members of one island, whatever keeps them."""
 
-    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
+    def propose(self, cache: BlockCache, rng: random.Random) -> Genome:
         """A child of its members."""
         ...
 
@@ -46,9 +46,9 @@ class Fittest:
         self._size, self._mutate, self._crossover = size, mutate, crossover
         self._known = Counter(genome for _, _, genome in self._heap)
 
-    def propose(self, pieces: BlockCache, rng: random.Random) -> Genome:
+    def propose(self, cache: BlockCache, rng: random.Random) -> Genome:
         heap, draw = self._heap, rng.random
-        return child(lambda: heap[int(draw() * len(heap))][2], self._mutate, self._crossover, pieces, rng)
+        return child(lambda: heap[int(draw() * len(heap))][2], self._mutate, self._crossover, cache, rng)
 
     def join(self, score: float, born: int, genome: Genome) -> None:
         known = self._known

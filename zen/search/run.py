@@ -106,11 +106,11 @@ def search(
     nothing limits the axis of a front.
     """
     workers = workers or LocalWorkers(task)
-    judge = Evaluator(task.resolution, task.classes, task.budget, task.reading)
+    evaluator = Evaluator(task.resolution, task.classes, task.budget, task.reading)
     try:
-        start = judge.network(fitting_start(task, judge))
+        start = evaluator.network(fitting_start(task, evaluator))
         if state is None:
-            state = SearchState(first_states(task, judge), 0.0)
+            state = SearchState(first_states(task, evaluator), 0.0)
         while not _finished(task, state):
             state = _next_epoch(task, state, workers)
             progress(state)
@@ -119,9 +119,9 @@ def search(
     stopped = None
     if state.evaluated < task.evaluations:
         stopped = f"{PATIENCE:,} proposals in a row were known or over budget"
-    best = state.best(keep) if task.front is None else front_of(state.members(), task.front, judge)
+    best = state.best(keep) if task.front is None else front_of(state.members(), task.front, evaluator)
     return SearchResult(
-        best=[judge.candidate(judge.genome(blocks), score) for score, _, blocks in best],
+        best=[evaluator.candidate(evaluator.genome(blocks), score) for score, _, blocks in best],
         evaluated=state.evaluated,
         rejected=state.rejected,
         seconds=state.seconds,

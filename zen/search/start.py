@@ -27,10 +27,10 @@ _OPTIONS = {
 }
 
 
-def first_states(task: SearchTask, judge: Evaluator) -> list[IslandState]:
+def first_states(task: SearchTask, evaluator: Evaluator) -> list[IslandState]:
     """Every island with the start as its one member, and random numbers of its own."""
-    start = fitting_start(task, judge)
-    score, blocks = judge.score(start), tuple(piece.block for piece in start)
+    start = fitting_start(task, evaluator)
+    score, blocks = evaluator.score(start), tuple(cached.block for cached in start)
     return [
         IslandState(
             members=[(score, index, blocks)],
@@ -41,16 +41,16 @@ def first_states(task: SearchTask, judge: Evaluator) -> list[IslandState]:
     ]
 
 
-def fitting_start(task: SearchTask, judge: Evaluator) -> Genome:
+def fitting_start(task: SearchTask, evaluator: Evaluator) -> Genome:
     """The space's start network, thinned or mutated until it fits; raises UserError where none is found."""
     least = task.budget.min_width or 0
-    candidates = [judge.genome(blocks) for blocks in _thinner(task.space, task.resolution, least)]
+    candidates = [evaluator.genome(blocks) for blocks in _thinner(task.space, task.resolution, least)]
     for genome in candidates:
-        if judge.broken_by(genome) is None:
+        if evaluator.broken_by(genome) is None:
             return genome
-    repaired = [_repaired(genome, task, judge) for genome in (candidates[0], candidates[-1])]
-    genome = min(repaired, key=lambda genome: _distance(judge.excesses(genome)))
-    excesses = judge.excesses(genome)
+    repaired = [_repaired(genome, task, evaluator) for genome in (candidates[0], candidates[-1])]
+    genome = min(repaired, key=lambda genome: _distance(evaluator.excesses(genome)))
+    excesses = evaluator.excesses(genome)
     if excesses:
         raise UserError(_refusal(task, excesses))
     return genome
@@ -74,13 +74,13 @@ def _thinner(space: Space, resolution: int, least_width: int) -> Iterator[tuple[
     yield space.smallest(resolution, least_width)
 
 
-def _repaired(genome: Genome, task: SearchTask, judge: Evaluator) -> Genome:
+def _repaired(genome: Genome, task: SearchTask, evaluator: Evaluator) -> Genome:
     """The network mutated towards the budget, as far as that goes."""
     rng, mutate = random.Random(0), StepMutation(task.space)
-    distance = _distance(judge.excesses(genome))
+    distance = _distance(evaluator.excesses(genome))
     for _ in range(_REPAIRS):
-        child = mutate(genome, judge.pieces, rng)
-        away = _distance(judge.excesses(child))
+        child = mutate(genome, evaluator.cache, rng)
+        away = _distance(evaluator.excesses(child))
         if away <= distance:
             genome, distance = child, away
         if not distance:

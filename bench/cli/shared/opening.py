@@ -12,9 +12,9 @@ from ...tables.prediction import open_model
 from .output import say
 
 
-def opened_model(device: str | None, wish: SettingRequest, path: Path | None) -> Predictor:
+def opened_model(device: str | None, request: SettingRequest, path: Path | None) -> Predictor:
     """The model of `open_model`; says once a command what its answers rest on, where nothing was measured."""
-    model = open_model(device, wish, path)
+    model = open_model(device, request, path)
     said: set[str] = click.get_current_context().meta.setdefault(__name__, set())
     if model.notice is not None and model.notice not in said:
         said.add(model.notice)

@@ -126,8 +126,8 @@ scoring_options = _stack(
 )
 
 
-def wish(options: dict[str, Any]) -> SettingRequest:
-    """The setting's options as a wish."""
+def setting_request(options: dict[str, Any]) -> SettingRequest:
+    """The setting's options as a request."""
     return SettingRequest(
         options["runtime"],
         options["precision"],
@@ -140,7 +140,7 @@ def wish(options: dict[str, Any]) -> SettingRequest:
 def chosen_device(name: str, options: dict[str, Any]) -> tuple[Device, Setting]:
     """The device that a command's options name and reach, and its setting."""
     driver = device(name, options["runtime"], Connection(options["serial"], options["runner"]))
-    return driver, driver.setting(wish(options))
+    return driver, driver.setting(setting_request(options))
 
 
 def chosen_networks(options: dict[str, Any]) -> list[NetworkLike]:

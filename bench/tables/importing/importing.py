@@ -88,13 +88,13 @@ def import_timings(
     """Writes the journal and its table."""
     check_new(out)
     paths = [given.path for given, _ in files]
-    sitting = MeasuringSession(setting, {}, {}, None, None, utc_now(), source_of(paths))
+    session = MeasuringSession(setting, {}, {}, None, None, utc_now(), source_of(paths))
     with Journal(journal_path(out)) as journal:
-        journal.head(sitting)
+        journal.head(session)
         for given, timings in files:
             network = given.item if isinstance(given.item, Network) else None
             for timing in timings:
-                measurement = Measurement(given.subject, timing, None, _EMPTY, _EMPTY, sitting.started)
+                measurement = Measurement(given.subject, timing, None, _EMPTY, _EMPTY, session.started)
                 journal.append(measurement, network)
         table = build_table(journal.history)
     table.save(out)

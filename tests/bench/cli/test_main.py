@@ -257,7 +257,7 @@ def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> 
     assert run(*measure).json()[0]["setting"].endswith("b1/t1/free")  # type: ignore[attr-defined]
     assert run(*measure, "--batch", "2").json()[0]["setting"].endswith("b2/t1/free")  # type: ignore[attr-defined]
     settings = [
-        sitting.setting.batch for sitting in read_journal(tmp_path / "measured.journal.jsonl").sittings
+        session.setting.batch for session in read_journal(tmp_path / "measured.journal.jsonl").sessions
     ]
     assert settings == [1, 2]
 

@@ -25,21 +25,21 @@ def measurement(reference_ms: float | None) -> Measurement:
 
 
 def test_a_slower_reference_tells_a_disturbance() -> None:
-    pace = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.02, 1.005] * 10))
-    assert not pace.disturbed(measurement(1.05))
-    assert pace.disturbed(measurement(1.15))
-    assert not pace.disturbed(measurement(None))
+    detector = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.02, 1.005] * 10))
+    assert not detector.disturbed(measurement(1.05))
+    assert detector.disturbed(measurement(1.15))
+    assert not detector.disturbed(measurement(None))
 
 
 def test_most_rounds_may_be_disturbed() -> None:
-    pace = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.005] * 10 + [1.4, 1.5] * 20))
-    assert pace.disturbed(measurement(1.4)) and not pace.disturbed(measurement(1.02))
+    detector = DisturbanceDetector(map(measurement, [1.0, 1.01, 1.005] * 10 + [1.4, 1.5] * 20))
+    assert detector.disturbed(measurement(1.4)) and not detector.disturbed(measurement(1.02))
 
 
 def test_a_device_that_varies_by_itself_is_not_disturbed() -> None:
-    pace = DisturbanceDetector(map(measurement, [0.9, 0.95, 1.0, 1.05, 1.1] * 8))
-    assert not pace.disturbed(measurement(1.1))
-    assert pace.disturbed(measurement(1.5))
+    detector = DisturbanceDetector(map(measurement, [0.9, 0.95, 1.0, 1.05, 1.1] * 8))
+    assert not detector.disturbed(measurement(1.1))
+    assert detector.disturbed(measurement(1.5))
 
 
 def test_a_few_readings_tell_no_pace() -> None:
@@ -47,10 +47,10 @@ def test_a_few_readings_tell_no_pace() -> None:
 
 
 def test_only_the_last_readings_count_while_measuring() -> None:
-    pace = DisturbanceDetector(map(measurement, [1.0] * 50), last=20)
+    detector = DisturbanceDetector(map(measurement, [1.0] * 50), last=20)
     for _ in range(20):
-        pace.see(measurement(1.5))
-    assert not pace.disturbed(measurement(1.5))
+        detector.see(measurement(1.5))
+    assert not detector.disturbed(measurement(1.5))
 
 
 class Visited(SimulatedDevice):

@@ -15,7 +15,7 @@ from zenbench.devices.base import DeviceState, Sample, Setting
 from zenbench.errors import TableError, UserError
 from zenbench.zen.families import zoo
 
-SITTING = MeasuringSession(
+SESSION = MeasuringSession(
     Setting("simulated", "simulated"), {"cpu": "x"}, {"a": "1"}, Recipe(), "reference", "2026"
 )
 
@@ -30,12 +30,12 @@ def test_round_trip(tmp_path: Path) -> None:
     network = zoo("zennet-400m-se")
     failed = Measurement("bad", None, "refused", DeviceState(), DeviceState(), "2026")
     with Journal(path) as journal:
-        journal.head(SITTING)
+        journal.head(SESSION)
         journal.append(measurement(0), network)
         journal.append(measurement(0), network)
         journal.append(failed)
     history = read(path)
-    assert history.sittings == [SITTING]
+    assert history.sessions == [SESSION]
     assert history.measurements == [measurement(0), measurement(0), failed]
     assert history.networks == {"subject0": network}
     assert path.read_text().count('"network"') == 1, "a structure is written once"

@@ -11,7 +11,7 @@ from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.bench.measuring.whole_networks import judged
 from zenbench.bench.profiling.plan import NETWORK_EVERY, plan, random_networks, stratified_workloads, stratum
 from zenbench.bench.profiling.profile import profile
-from zenbench.bench.profiling.progress import JUDGING_VISITS, Limits, Progress
+from zenbench.bench.profiling.progress import HOLD_OUT_VISITS, Limits, Progress
 from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import Artifact, Device, SettingRequest
 from zenbench.devices.card import cards
@@ -36,7 +36,7 @@ def run(path: Path, blocks: int, device: Device | None = None, **options: object
     device = device or SimulatedDevice(cards()["simulated"])
     seen: list[Progress] = []
     with Journal(path) as journal:
-        setting = device.setting(options.pop("wish", SettingRequest()))  # type: ignore[arg-type]
+        setting = device.setting(options.pop("asked", SettingRequest()))  # type: ignore[arg-type]
         profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), seen.append)
     return seen
 
@@ -174,7 +174,7 @@ def test_a_journal_holds_one_setting_of_one_machine(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     run(path, 4)
     with pytest.raises(TableError, match="one table holds one setting"):
-        run(path, 8, wish=SettingRequest(threads=2))
+        run(path, 8, asked=SettingRequest(threads=2))
 
     class OtherMachine(SimulatedDevice):
         def identity(self) -> dict[str, str]:
@@ -201,7 +201,7 @@ def test_table_holds_the_truth_and_predicts_networks(tmp_path: Path) -> None:
     assert model.calibration.bias_of_sum is not None and model.calibration.bias_of_sum > 0.02
 
 
-JUDGES = list(islice(random_networks(SPACE, [32], seed=99), 5))
+HOLD_OUT_NETWORKS = list(islice(random_networks(SPACE, [32], seed=99), 5))
 
 
 def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progress]:
@@ -214,32 +214,41 @@ def judge(path: Path, blocks: int, stop_after: int | None = None) -> list[Progre
 
     with Journal(path) as journal:
         setting = device.setting(SettingRequest())
-        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=blocks), report, JUDGES)
+        profile(
+            device,
+            setting,
+            items(journal),
+            journal,
+            RECIPE,
+            Limits(workloads=blocks),
+            report,
+            HOLD_OUT_NETWORKS,
+        )
     return seen
 
 
 def test_judging_networks_are_visited_several_times_far_apart_and_never_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
-    assert judge(path, 40)[-1].judges == len(JUDGES)
+    assert judge(path, 40)[-1].hold_out == len(HOLD_OUT_NETWORKS)
     history = read(path)
     subjects = [measurement.subject for measurement in history.measurements]
-    assert {subjects.count(key) for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
-    for key in history.judging:
+    assert {subjects.count(key) for key in history.hold_out} == {HOLD_OUT_VISITS * RECIPE.rounds}
+    for key in history.hold_out:
         places = [place for place, subject in enumerate(subjects) if subject == key]
         assert places[-1] - places[0] > len(subjects) / 4
     table = build_table(history)
-    assert set(table.judges) == set(JUDGES)
-    assert not set(table.networks) & set(JUDGES)
+    assert set(table.hold_out) == set(HOLD_OUT_NETWORKS)
+    assert not set(table.networks) & set(HOLD_OUT_NETWORKS)
     model = TableModel(table)
     assert model.calibration.networks == len(table.networks)
     rows = judged(history, table.card.reference_ms)
     assert [row.latency_ms for row in rows] == pytest.approx(
-        [row.latency_ms for row in table.judges.values()]
+        [row.latency_ms for row in table.hold_out.values()]
     )
     assert all(row.half_a_ms and row.half_b_ms for row in rows)
-    # A later profile without judges leaves them what they are.
+    # A later profile without hold-out networks leaves them what they are.
     run(path, 44)
-    assert set(build_table(read(path)).judges) == set(JUDGES)
+    assert set(build_table(read(path)).hold_out) == set(HOLD_OUT_NETWORKS)
 
 
 def test_an_interrupted_judging_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -249,8 +258,8 @@ def test_an_interrupted_judging_goes_on_where_it_stopped(tmp_path: Path) -> None
             judge(path, 24, stop_after)
     judge(path, 24)
     history, counts = read(path), rounds_by_subject(path)
-    assert {counts[key] for key in history.judging} == {JUDGING_VISITS * RECIPE.rounds}
-    assert len(history.judging) == len(JUDGES)
+    assert {counts[key] for key in history.hold_out} == {HOLD_OUT_VISITS * RECIPE.rounds}
+    assert len(history.hold_out) == len(HOLD_OUT_NETWORKS)
     assert judge(path, 24) == []
 
 
@@ -261,8 +270,8 @@ def test_what_was_learned_from_cannot_judge(tmp_path: Path) -> None:
     device = SimulatedDevice(cards()["simulated"])
     with Journal(path) as journal:
         setting = device.setting(SettingRequest())
-        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=30), judges=learned)
-    assert not read(path).judging
+        profile(device, setting, items(journal), journal, RECIPE, Limits(workloads=30), hold_out=learned)
+    assert not read(path).hold_out
 
 
 def test_time_is_told_apart_by_role(tmp_path: Path) -> None:
@@ -271,5 +280,5 @@ def test_time_is_told_apart_by_role(tmp_path: Path) -> None:
     history = read(path)
     assert history.seconds("judging") > 0
     assert history.seconds("calibrating") > 0
-    history.judging.clear()
+    history.hold_out.clear()
     assert history.seconds("judging") == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_space import TINY
 from zenbench.bench.measuring.subjects import NetworkSubject
-from zenbench.bench.profiling.stopping import LEAST_JUDGES, upper_bound, verdict
+from zenbench.bench.profiling.stopping import LEAST_HOLD_OUT, upper_bound, verdict
 from zenbench.errors import DeviceError
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
@@ -19,7 +19,7 @@ def test_a_profile_ends_when_its_judges_are_predicted_well_enough(run, tmp_path:
     done = run(*small, "--target-error", "20%")
     assert done.code == 0 and "24 networks that nothing was learned from: mean error" in done.err
     table = LatencyTable.load(tmp_path / "t.csv")
-    assert len(table.judges) == 24 and not table.judges.keys() & table.networks.keys()
+    assert len(table.hold_out) == 24 and not table.hold_out.keys() & table.networks.keys()
     found = verdict(TableModel(table))
     assert found is not None and found.mape < found.bound <= 0.2
     journal = (tmp_path / "t.journal.jsonl").read_bytes()
@@ -56,7 +56,7 @@ def test_a_space_without_more_to_measure_ends_the_profile(run, tmp_path: Path) -
 
 
 def test_a_bound_holds_for_nine_tables_in_ten() -> None:
-    for judges in (LEAST_JUDGES, 24):
-        sizes = np.abs(np.random.default_rng(0).standard_normal((2000, judges)))
+    for hold_out in (LEAST_HOLD_OUT, 24):
+        sizes = np.abs(np.random.default_rng(0).standard_normal((2000, hold_out)))
         held = np.mean([upper_bound(list(errors)) >= np.sqrt(2 / np.pi) for errors in sizes])
         assert 0.89 < held < 0.95

@@ -15,8 +15,8 @@ from zenbench.errors import DeviceUnavailableError, UserError
 T4 = card("t4")
 
 
-def t4(access: Connection | None = None) -> NvidiaDevice:
-    found = device("t4", access=access)
+def t4(connection: Connection | None = None) -> NvidiaDevice:
+    found = device("t4", connection=connection)
     assert isinstance(found, NvidiaDevice)
     return found
 
@@ -118,14 +118,14 @@ def test_wishes_that_no_gpu_can_meet(name: str) -> None:
     found = device(name)
     default = found.setting(SettingRequest())
     assert (default.batch, default.threads, default.pinning) == (64, 1, "free")
-    for wish in (
+    for asked in (
         SettingRequest(threads=2),
         SettingRequest(precision="int4"),
         SettingRequest(batch=0),
         SettingRequest(cpu_mask="f0"),
     ):
         with pytest.raises(UserError):
-            found.setting(wish)
+            found.setting(asked)
 
 
 def test_defaults_are_those_of_the_published_figures() -> None:

@@ -44,9 +44,9 @@ def artifact(folder: Path, setting: Setting, workload: Workload = SMALL) -> Arti
 
 
 def times(
-    found: Device, folder: Path, wish: SettingRequest, runs: int = 4, workload: Workload = SMALL
+    found: Device, folder: Path, asked: SettingRequest, runs: int = 4, workload: Workload = SMALL
 ) -> list[float]:
-    setting = found.setting(wish)
+    setting = found.setting(asked)
     with closing(found.open(artifact(folder, setting, workload), setting)) as session:
         return [sample.ms for sample in session.time(runs)]
 
@@ -159,10 +159,10 @@ def test_an_engine_is_built_once_a_file_and_version(
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    wish = SettingRequest(batch=1)
+    asked = SettingRequest(batch=1)
     for _ in range(2):
-        times(t4(), tmp_path, wish)
-    times(t4("tensorrt-graph"), tmp_path, wish)
+        times(t4(), tmp_path, asked)
+    times(t4("tensorrt-graph"), tmp_path, asked)
     assert len(built) == 1
     times(t4(), tmp_path, SettingRequest(batch=2))
     assert len(built) == 2
@@ -312,8 +312,8 @@ def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
 
     monkeypatch.setattr(TensorRtSession, "time", time)
     path, recipe = tmp_path / "j.jsonl", Recipe(rounds=2, round_ms=1, max_runs=3)
-    for sitting in (1, 2):
-        with Journal(path) as journal, pytest.raises(DeviceBrokenError) if sitting == 1 else nullcontext():
+    for session in (1, 2):
+        with Journal(path) as journal, pytest.raises(DeviceBrokenError) if session == 1 else nullcontext():
             profile(found, setting, [SMALL, BLOCK], journal, recipe, Limits())
     errors = {one.subject: one.error for one in read(path).measurements}
     assert "cudaErrorIllegalAddress" in str(errors[str(SMALL)]) and errors[str(BLOCK)] is None
@@ -388,5 +388,5 @@ def test_the_oldest_engines_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_access_chooses_among_gpus(nvidia: SimpleNamespace, tmp_path: Path) -> None:
     nvidia.nvml.GPUS.append(nvidia.nvml.Gpu(bus_id="00000000:00:05.0", uuid="GPU-3"))
     nvidia.machine.bus_ids.append(b"00000000:00:05.0")
-    times(device("t4", access=Connection(serial="1")), tmp_path, SettingRequest(batch=1))
+    times(device("t4", connection=Connection(serial="1")), tmp_path, SettingRequest(batch=1))
     assert nvidia.machine.selected == 1

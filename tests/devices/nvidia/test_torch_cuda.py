@@ -33,8 +33,8 @@ def artifact(folder: Path, setting: Setting) -> Artifact:
     return WorkloadSubject(SMALL).artifact(folder, setting, "torch-export")
 
 
-def times(found: Device, folder: Path, wish: SettingRequest, runs: int = 3) -> list[float]:
-    setting = found.setting(wish)
+def times(found: Device, folder: Path, asked: SettingRequest, runs: int = 3) -> list[float]:
+    setting = found.setting(asked)
     with closing(found.open(artifact(folder, setting), setting)) as session:
         session.time(1)
         return [sample.ms for sample in session.time(runs)]

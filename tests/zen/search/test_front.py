@@ -62,11 +62,11 @@ def test_no_point_is_dominated_and_each_fits_every_budget(axis: Axis) -> None:
     assert len(costs) > 20
     assert all(dearer > cheaper for dearer, cheaper in pairwise(costs))
     assert all(better > worse for better, worse in pairwise(scores))
-    judge = Evaluator(32, 100, task.budget, task.reading)
+    evaluator = Evaluator(32, 100, task.budget, task.reading)
     for candidate, value in zip(result.best, costs, strict=True):
-        genome = judge.genome(candidate.network.blocks)  # type: ignore[arg-type]
-        assert judge.broken_by(genome) is None
-        assert axis_value(axis, judge)(genome) == value
+        genome = evaluator.genome(candidate.network.blocks)  # type: ignore[arg-type]
+        assert evaluator.broken_by(genome) is None
+        assert axis_value(axis, evaluator)(genome) == value
         assert candidate.cost == cost(candidate.network)
         assert candidate.score == pytest.approx(zen_closed(candidate.network), abs=1e-8)
 
@@ -87,7 +87,7 @@ def test_same_seed_same_front_and_pieces_are_forgotten_without_a_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = search(task_of("macs"))
-    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_PIECES", 100)
+    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_BLOCKS", 100)
     assert search(task_of("macs")).best == whole.best
     assert search(task_of("macs", seed=1)).best != whole.best
 
@@ -95,14 +95,18 @@ def test_same_seed_same_front_and_pieces_are_forgotten_without_a_trace(
 def test_a_front_beats_as_many_random_networks_at_every_budget() -> None:
     task = task_of("params", evaluations=3000)
     found = search(task)
-    judge, rng, mutate = Evaluator(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
-    genome, value = fitting_start(task, judge), axis_value("params", judge)
+    evaluator, rng, mutate = (
+        Evaluator(32, 100, task.budget, task.reading),
+        random.Random(0),
+        StepMutation(SPACE),
+    )
+    genome, value = fitting_start(task, evaluator), axis_value("params", evaluator)
     walked: list[tuple[float, float]] = []
     while len(walked) < 3000:  # a random walk through everything that fits
-        child = mutate(genome, judge.pieces, rng)
-        if judge.broken_by(child) is None:
+        child = mutate(genome, evaluator.cache, rng)
+        if evaluator.broken_by(child) is None:
             genome = child
-            walked.append((value(genome), judge.score(genome)))
+            walked.append((value(genome), evaluator.score(genome)))
     for share in (1, 2, 4, 8):
         budget = 10**6 / share
         front = max(c.score for c, cost in zip(found.best, along(found, task), strict=True) if cost <= budget)
@@ -119,26 +123,30 @@ def test_a_front_is_as_good_as_a_search_at_its_limit() -> None:
 
 
 def test_levels_end_at_the_limit_and_span_a_sixteenth_or_down_to_the_smallest_network() -> None:
-    judge = Evaluator(32, 100, Budget(params=10**6), "paper")
-    limits = levels("params", SPACE, judge, 5)
+    evaluator = Evaluator(32, 100, Budget(params=10**6), "paper")
+    limits = levels("params", SPACE, evaluator, 5)
     assert limits == pytest.approx([10**6 / SPAN, 125_000, 250_000, 500_000, 10**6])
     assert limits[-1] == 10**6
     smallest = cost(Network(SPACE.smallest(32), 32, 100)).params
     narrow = Evaluator(32, 100, Budget(params=2 * smallest), "paper")
     assert levels("params", SPACE, narrow, 3)[0] == smallest
-    assert levels("params", SPACE, judge, 1) == [10**6]
+    assert levels("params", SPACE, evaluator, 1) == [10**6]
 
 
 def test_a_ladder_holds_the_best_within_every_limit_in_whatever_order_they_come() -> None:
     task = task_of("params")
-    judge, rng, mutate = Evaluator(32, 100, task.budget, task.reading), random.Random(0), StepMutation(SPACE)
-    value, limits = axis_value("params", judge), levels("params", SPACE, judge, 8)
-    genomes = {fitting_start(task, judge)}
+    evaluator, rng, mutate = (
+        Evaluator(32, 100, task.budget, task.reading),
+        random.Random(0),
+        StepMutation(SPACE),
+    )
+    value, limits = axis_value("params", evaluator), levels("params", SPACE, evaluator, 8)
+    genomes = {fitting_start(task, evaluator)}
     while len(genomes) < 300:
-        child = mutate(rng.choice(sorted(genomes, key=judge.score)), judge.pieces, rng)
-        if judge.broken_by(child) is None:
+        child = mutate(rng.choice(sorted(genomes, key=evaluator.score)), evaluator.cache, rng)
+        if evaluator.broken_by(child) is None:
             genomes.add(child)
-    offered = [(judge.score(genome), born, genome) for born, genome in enumerate(genomes)]
+    offered = [(evaluator.score(genome), born, genome) for born, genome in enumerate(genomes)]
     best = set()
     for limit in limits:
         within = sorted((m for m in offered if value(m[2]) <= limit), key=lambda m: (-m[0], m[1]))
@@ -154,14 +162,14 @@ def test_a_ladder_holds_the_best_within_every_limit_in_whatever_order_they_come(
 def test_children_of_two_parents_are_whole_networks_of_their_parents_blocks() -> None:
     task = task_of("macs")
     best = search(task).best
-    judge, rng = Evaluator(32, 100, task.budget, task.reading), random.Random(0)
-    genomes = [judge.genome(candidate.network.blocks) for candidate in best]  # type: ignore[arg-type]
+    evaluator, rng = Evaluator(32, 100, task.budget, task.reading), random.Random(0)
+    genomes = [evaluator.genome(candidate.network.blocks) for candidate in best]  # type: ignore[arg-type]
     mixed = 0
     for _ in range(200):
         head, tail = rng.sample(genomes, 2)
-        child = crossed(head, tail, judge.pieces, rng)
-        network = judge.network(child)
-        assert judge.genome(network.blocks) == child  # type: ignore[arg-type]  # sizes follow on each other
+        child = crossed(head, tail, evaluator.cache, rng)
+        network = evaluator.network(child)
+        assert evaluator.genome(network.blocks) == child  # type: ignore[arg-type]  # sizes follow on each other
         assert child[-1].output_size == head[-1].output_size
         assert all(after.block.in_channels == before.block.out_channels for before, after in pairwise(child))
         mixed += child not in (head, tail)
@@ -177,6 +185,6 @@ def test_a_front_without_a_limit_on_its_axis_is_refused() -> None:
 def test_every_part_of_the_axis_has_points() -> None:
     task = task_of("params", evaluations=4000)
     costs = along(search(task), task)[::-1]
-    judge = Evaluator(32, 100, task.budget, task.reading)
-    parts = {bisect_left(levels("params", SPACE, judge, 9), cost) for cost in costs}
+    evaluator = Evaluator(32, 100, task.budget, task.reading)
+    parts = {bisect_left(levels("params", SPACE, evaluator, 9), cost) for cost in costs}
     assert parts == set(range(9))

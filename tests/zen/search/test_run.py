@@ -109,8 +109,8 @@ SCRIPT = """
 from zenbench.zen.search.budget import Budget
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
-from zenbench.zen.search.task import Task
-task = Task(spaces()["mobilenet"], 64, 10, Budget(macs=60_000_000, layers=14), 800, seed=3, islands=2)
+from zenbench.zen.search.task import SearchTask
+task = SearchTask(spaces()["mobilenet"], 64, 10, Budget(macs=60_000_000, layers=14), 800, seed=3, islands=2)
 result = search(task)
 print([(c.network.digest, c.score) for c in result.best], sorted(result.rejected.items()))
 """
@@ -151,7 +151,7 @@ def test_an_interrupted_search_goes_on_to_the_same_result(
 
 def test_pieces_are_forgotten_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = small_search(CIFAR)
-    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_PIECES", 100)
+    monkeypatch.setattr("zenbench.zen.search.block_cache.MOST_BLOCKS", 100)
     assert small_search(CIFAR).best == whole.best
 
 

@@ -33,7 +33,7 @@ class LocalWorkers:
     def __init__(self, task: SearchTask, indices: Sequence[int] | None = None) -> None:
         self._task = task
         self._indices = range(task.islands) if indices is None else indices
-        self._judge = Evaluator(task.resolution, task.classes, task.budget, task.reading)
+        self._evaluator = Evaluator(task.resolution, task.classes, task.budget, task.reading)
         self._living: list[Island] = []
         self._pauses_collector = False
 
@@ -41,15 +41,15 @@ class LocalWorkers:
         self, states: Sequence[IslandState], migrants: Sequence[Sequence[Member]], until: Sequence[int]
     ) -> Sequence[IslandState]:
         if not self._living:
-            # The collector of cycles would walk all pieces over and over, a fifth of the time, and find none.
+            # The collector of cycles would walk all blocks over and over, a fifth of the time, and find none.
             self._pauses_collector = gc.isenabled()
             gc.disable()
             self._living = [
-                Island(self._task, index, state, self._judge)
+                Island(self._task, index, state, self._evaluator)
                 for index, state in zip(self._indices, states, strict=True)
             ]
-        if self._judge.pieces.full:
-            self._judge.forget()
+        if self._evaluator.cache.full:
+            self._evaluator.forget()
             for island in self._living:
                 island.renew()
         for island, newcomers, goal in zip(self._living, migrants, until, strict=True):
@@ -59,7 +59,7 @@ class LocalWorkers:
 
     def close(self) -> None:
         self._living = []
-        self._judge.forget()
+        self._evaluator.forget()
         if self._pauses_collector:
             gc.enable()
             self._pauses_collector = False

@@ -1,4 +1,4 @@
-"""Crew: workers elsewhere, each with its share of the islands, replaced when they are lost.
+"""WorkerPool: workers elsewhere, each with its share of the islands, replaced when they are lost.
 
 Whoever runs an island, what it finds follows from its state. So the islands of a lost worker go on from
 the last states, in a new worker, and the search finds what it would have found without the loss.
@@ -43,7 +43,7 @@ class Worker(Protocol):
         """The states at the epoch's end; an exception of the work itself is raised as it was there."""
         ...
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """Ends the worker at once, whatever it does."""
         ...
 
@@ -57,7 +57,7 @@ class WorkerPool(ABC):
         self._workers: dict[range, Worker] = {}
 
     @abstractmethod
-    def hire(self, share: range) -> Worker:
+    def start_worker(self, share: range) -> Worker:
         """A new worker for the islands of these indices."""
 
     def advance(
@@ -68,7 +68,7 @@ class WorkerPool(ABC):
         for _ in range(MOST_LOSSES):
             fresh = [share for share in waiting if share not in self._workers]
             for share in fresh:
-                self._workers[share] = self.hire(share)
+                self._workers[share] = self.start_worker(share)
             lost: dict[range, str] = {}
             for share in waiting:
                 try:
@@ -89,7 +89,7 @@ class WorkerPool(ABC):
             if not lost:
                 return [advanced[index] for index in range(len(states))]
             for share in lost:
-                self._workers.pop(share).dismiss()
+                self._workers.pop(share).stop()
             waiting, reason = list(lost), next(iter(lost.values()))
         raise WorkerPoolLost(
             f"workers of the search were lost {MOST_LOSSES} times in a row (the last {reason}); run it again "
@@ -98,4 +98,4 @@ class WorkerPool(ABC):
 
     def close(self) -> None:
         while self._workers:
-            self._workers.popitem()[1].dismiss()
+            self._workers.popitem()[1].stop()

@@ -36,7 +36,7 @@ class ProcessWorkers(WorkerPool):
                 "the top of a module, or search with one worker"
             ) from None
 
-    def hire(self, share: range) -> _Process:
+    def start_worker(self, share: range) -> _Process:
         return _Process(self._task, share)
 
 
@@ -83,7 +83,7 @@ class _Process:
             raise error from WorkerTraceback(where)
         return answer
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         # It holds nothing that its last states do not, so there is nothing to say goodbye for.
         self._pipe.close()
         self._process.kill()

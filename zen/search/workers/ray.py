@@ -49,7 +49,7 @@ class RayWorkers(WorkerPool):
             raise UserError(f"the Ray cluster has {cpus} CPUs for workers, too few for {count or 1}")
         super().__init__(task, count or cpus)
 
-    def hire(self, share: range) -> _Actor:
+    def start_worker(self, share: range) -> _Actor:
         return _Actor(self._ray, self._task, share)
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class _Actor:
             raise LostWorker(f"ended with {type(error).__name__}") from None
         return answer
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         self._ray.kill(self._actor)
 
 

@@ -156,10 +156,10 @@ from zenbench.zen.search.budget import Budget
 from zenbench.zen.search.workers.processes import ProcessWorkers
 from zenbench.zen.search import search
 from zenbench.zen.space import spaces
-from zenbench.zen.search.task import Task
+from zenbench.zen.search.task import SearchTask
 
 def main():
-    task = Task(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=10**9)
+    task = SearchTask(spaces()["resnet"], 32, 100, Budget(params=10**6, layers=18), evaluations=10**9)
     try:
         search(task, workers=ProcessWorkers(task, 2), progress=lambda now: print("epoch", flush=True))
     except KeyboardInterrupt:
