@@ -1,4 +1,4 @@
-"""DisturbanceDetector: how fast the reference workload runs undisturbed, and in which rounds it was slower."""
+"""DisturbanceDetector: how fast the reference workload runs undisturbed, and which rounds were slower."""
 
 from __future__ import annotations
 
