@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from zenbench.bench.latency_files.measured_networks import Columns
+from zenbench.bench.latency_files.columns import Columns
 from zenbench.bench.profiling.plan import random_networks
 from zenbench.bench.tables.fitting import fit_table
 from zenbench.devices.base import Setting, SettingRequest

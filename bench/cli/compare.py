@@ -16,7 +16,8 @@ from ..comparing.breakdown import Group
 from ..comparing.intervals import Interval
 from ..comparing.runs import compare_runs
 from ..comparing.worst_networks import WorstShares, shares_of_worst
-from ..latency_files.foreign_columns import Columns, completed, read_either
+from ..latency_files.columns import Columns
+from ..latency_files.foreign_columns import completed, read_either
 from ..latency_files.latency_rows import LatencyRow
 from ..tables.block_latencies import BlockLatency
 from .compare_runs import SHOWN, TOO_LITTLE, named_setting, show_runs

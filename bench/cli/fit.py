@@ -10,7 +10,7 @@ import numpy as np
 from ...devices.base import SettingRequest
 from ...latency_tables.fitted.features import SPACES
 from ...latency_tables.fitted.model import FittedTable
-from ..latency_files.measured_networks import Columns
+from ..latency_files.columns import Columns
 from ..tables.fitting import UNKNOWN, fit_table
 from ..tables.importing.importing import check_new
 from .shared.options import FILE, TABLE, format_option
@@ -70,8 +70,8 @@ def command(
     """
     check_new(out)
     request = SettingRequest(runtime, precision, batch, threads)
-    columns = Columns(network_column, latency_column, resolution, classes)
-    table = fit_table(measured, space, device_name, request, columns)
+    columns = Columns({"network": network_column, "latency": latency_column})
+    table = fit_table(measured, space, device_name, request, columns, resolution, classes)
     model = FittedTable(table)
     table.save(out)
     error = model.record.error

@@ -8,7 +8,8 @@ from ...devices.base import Setting
 from ...errors import TableError, UserError
 from ...latency_tables.modelled.roofline_fit import Observation
 from ..csv_file import CsvFile, Record, read_csv
-from ..latency_files.measured_networks import Columns, measured_networks
+from ..latency_files.columns import Columns
+from ..latency_files.measured_networks import measured_networks
 
 
 def read_measurements(path: Path, setting: Setting) -> tuple[list[str], list[Observation]]:

@@ -18,7 +18,8 @@ from ...latency_tables.fitted.fit import fit_networks
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ..csv_file import read_csv
-from ..latency_files.measured_networks import Columns, measured_networks
+from ..latency_files.columns import Columns
+from ..latency_files.measured_networks import measured_networks
 from ..measuring.journal import utc_now
 from .importing.importing import check_named
 
@@ -36,14 +37,20 @@ class Measured:
 
 
 def fit_table(
-    path: Path, space: str, device: str | None, request: SettingRequest, columns: Columns
+    path: Path,
+    space: str,
+    device: str | None,
+    request: SettingRequest,
+    columns: Columns,
+    resolution: int | None = None,
+    classes: int | None = None,
 ) -> LatencyTable:
     """The table fitted to a file; raises TableError with file, line and reason for what cannot be used.
 
     What neither the file nor the request says of the setting is `unknown`, one image and one thread.
     """
     features = features_of(space)
-    measured = read_measured(path, features, columns)
+    measured = read_measured(path, features, columns, resolution, classes)
     setting = _setting(measured.said, device, request, path)
     try:
         record = fit_networks(measured.networks, measured.names, measured.latencies_ms, features)
@@ -60,19 +67,23 @@ def fit_table(
         reference=None,
         reference_ms=None,
         created=utc_now(),
-        source=f"fitted to the column {columns.latency} of {path.name} "
+        source=f"fitted to the column {columns.of('latency')} of {path.name} "
         f"(sha256 {hashlib.sha256(path.read_bytes()).hexdigest()})",
         model=record.to_json(),
     )
     return LatencyTable(card, {})
 
 
-def read_measured(path: Path, features: WholeFeatures, columns: Columns) -> Measured:
+def read_measured(
+    path: Path, features: WholeFeatures, columns: Columns, resolution: int | None, classes: int | None
+) -> Measured:
     """The networks of a file, each once and of the features' space; rows that hold an error are left out."""
     file = read_csv(path)
     networks, names, latencies = [], [], []
     settings: dict[tuple[str, str], int] = {}
-    for record, network, latency_ms in measured_networks(file, columns, "used for a fit"):
+    for record, network, latency_ms in measured_networks(
+        file, columns, "used for a fit", resolution, classes
+    ):
         try:
             features.check(network)
         except TableError as error:

@@ -15,7 +15,7 @@ from ....devices.registry import device
 from ....errors import UserError
 from ....units import parse_count, parse_duration_ms, parse_share
 from ....zen.proxies.base import READINGS
-from ...latency_files.foreign_columns import parse_columns
+from ...latency_files.columns import parse_columns
 from ...networks.reading import NetworkLike, read_all
 from ...searching.latency_limits import parse_limit
 

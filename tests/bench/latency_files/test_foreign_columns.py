@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from zenbench.bench.latency_files.foreign_columns import Columns, completed, parse_columns, read_either
+from zenbench.bench.latency_files.columns import Columns, parse_columns
+from zenbench.bench.latency_files.foreign_columns import completed, read_either
 from zenbench.bench.latency_files.latency_rows import LatencyRow, write_rows
 from zenbench.errors import TableError, UserError
 from zenbench.zen.families.nas_bench_201 import cell_network
