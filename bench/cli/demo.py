@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -29,6 +28,7 @@ from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..networks.reading import networks_only, read
 from ..profiling.plan import plan, random_networks
 from ..profiling.progress import Limits
+from ..searching.result_record import ResultRecord
 from ..searching.run_folder import take_folder
 from ..searching.task_record import task_record
 from ..tables.prediction import predict
@@ -116,7 +116,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
 
 
 def _summary(
-    record: dict[str, Any],
+    record: ResultRecord,
     rival: Network,
     budget: LatencyRow,
     measured: LatencyRow,

@@ -23,7 +23,8 @@ from ...zen.search.workers.processes import ProcessWorkers
 from ...zen.search.workers.ray import RayWorkers
 from ..searching.events import EventLog
 from ..searching.front import write_front
-from ..searching.results import KEPT, result_record, write_run
+from ..searching.result_record import ResultRecord, result_record
+from ..searching.results import KEPT, write_run
 from ..searching.run_folder import SearchFolder, take_folder
 from ..searching.task_record import MOST_ISLANDS, task_record
 from .search_front import show_front
@@ -139,7 +140,7 @@ def command(
     say(f"{folder.path}: {', '.join(files)}")
 
 
-def _show_winner(record: dict[str, Any], task: SearchTask, style: str) -> None:
+def _show_winner(record: ResultRecord, task: SearchTask, style: str) -> None:
     shown = {
         **record,
         "label": label(record["network"]),
@@ -162,7 +163,7 @@ def run_search(
     folder: SearchFolder,
     events: EventLog | None = None,
     start_worker: Callable[[SearchTask], Workers] = LocalWorkers,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[ResultRecord, list[str]]:
     """Searches and re-scores with progress displays; result.json's content and the files written."""
     events = events or EventLog(None)
     state = folder.read_state()

@@ -13,13 +13,14 @@ from ...zen.search.front import Axis, cost_along
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
 from ..charts.front_picture import write_picture
+from .result_record import ResultRecord
 from .results import write_csv
 from .run_folder import RESULT
 
 
 def write_front(
     folder: Path,
-    record: dict[str, Any],
+    record: ResultRecord,
     result: SearchResult,
     axis: Axis,
     budget: Budget,

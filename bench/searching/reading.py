@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
 from ...errors import NetworkError, TableError, UserError
 from ...zen.cost import cost
 from ...zen.network import Network
-from ...zen.proxies.base import READINGS, Reading
+from ...zen.proxies.base import Reading
 from ...zen.proxies.closed_form import zen_closed
 from ...zen.search.budget import Budget
 from ...zen.search.front import AXES
@@ -20,6 +19,7 @@ from ..csv_file import CsvFile, Record, read_csv
 from ..latency_files.latency_rows import LatencyRow
 from ..networks.reading import networks_only, spelled
 from ..networks.reading import read as read_network
+from .result_record import read_result
 from .run_folder import RESULT
 
 FRONT, BEST, HISTORY = "front.csv", "best.csv", "history.csv"
@@ -82,16 +82,16 @@ def read_search(folder: Path) -> Search | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = read_result(path)
         limits = record["task"]["budget"]["latencies"]
         latencies = tuple(
             LimitedLatency(
-                device=str(one["device"]),
-                setting=str(one["setting"]),
+                device=one["device"],
+                setting=one["setting"],
                 limit_ms=_above_zero(one["limit_ms"]),
                 latency_ms=_above_zero(one["latency_ms"]),
-                std_ms=_number(one["std_ms"]),
-                provenance=str(one["provenance"]),
+                std_ms=one["std_ms"],
+                provenance=one["provenance"],
             )
             for one in record["latencies"]
         )
@@ -105,10 +105,10 @@ def read_search(folder: Path) -> Search | None:
         (network,) = networks_only([read_network(str(path))], "reported")
         return Search(
             network=network,
-            reading=_known(record["reading"], READINGS),
-            score=_number(record["score"]),
-            score_forward=_number(record["score_forward"]),
-            score_forward_sem=_number(record["score_forward_sem"]),
+            reading=record["reading"],
+            score=record["score"],
+            score_forward=record["score_forward"],
+            score_forward_sem=record["score_forward_sem"],
             latencies=latencies,
             table_digests=tuple(str(one["table_sha256"]) for one in limits),
             axis=axis,
@@ -118,8 +118,8 @@ def read_search(folder: Path) -> Search | None:
             candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
             history=_history(folder / HISTORY),
             evaluated=_count(record["evaluated"]),
-            seconds=_number(record["seconds"]),
-            command=" ".join(map(str, record["command"])),
+            seconds=record["seconds"],
+            command=" ".join(record["command"]),
         )
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -148,25 +148,14 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[CandidateRecord,
     return tuple(found)
 
 
-def _number(value: object) -> float:
-    """A finite number: what is none cannot be drawn."""
-    if not isinstance(value, int | float | str):
-        raise TypeError(f"{value!r} is no number")
-    number = float(value)
-    if not isfinite(number):
-        raise ValueError(f"{value} is no finite number")
+def _above_zero(number: float) -> float:
+    if not 0 < number < inf:
+        raise ValueError(f"{number} is no finite number above zero")
     return number
 
 
-def _above_zero(value: object) -> float:
-    number = _number(value)
-    if number <= 0:
-        raise ValueError(f"{value} is not above zero")
-    return number
-
-
-def _count(value: object) -> int:
-    return ceil(_above_zero(value))
+def _count(number: float) -> int:
+    return ceil(_above_zero(number))
 
 
 def _known(value: Any, known: Sequence[Any]) -> Any:

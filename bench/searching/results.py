@@ -4,76 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...atomic import write_json, write_text
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
 from ...zen.search.task import SearchTask
 from ..charts.convergence import write_convergence
+from .result_record import ResultRecord
 from .run_folder import RESULT
-from .task_record import table_models, task_record
 
 KEPT = 20
 
 
-def result_record(
-    result: SearchResult,
-    task: SearchTask,
-    rescored: Sequence[Rescored],
-    rescore_seconds: float,
-    command: Sequence[str],
-) -> dict[str, Any]:
-    """What `result.json` holds: the winner, what it was judged by, and enough to repeat the search."""
-    winner, forward = result.best[0], rescored[0]
-    network = winner.network
-    return {
-        "network": str(network),
-        "digest": network.digest,
-        "resolution": network.resolution,
-        "classes": network.classes,
-        "score": winner.score,
-        "score_forward": forward.score_forward,
-        "score_forward_sem": forward.score_forward_sem,
-        "reading": task.reading,
-        "macs": winner.cost.macs,
-        "params": winner.cost.params,
-        "layers": winner.cost.layers,
-        "peak_activation_bytes": winner.cost.peak_activation_bytes,
-        "latencies": [
-            {
-                "device": model.device,
-                "setting": model.setting,
-                "limit_ms": limit.limit_ms,
-                "latency_ms": estimate.ms,
-                "latency_per_image_ms": estimate.ms / model.table.card.setting.batch,
-                "std_ms": estimate.std_ms,
-                "coverage": estimate.coverage,
-                "provenance": model.table.card.provenance,
-            }
-            for model, limit, estimate in zip(
-                table_models(task.budget), task.budget.latencies, winner.estimates, strict=True
-            )
-        ],
-        "evaluated": result.evaluated,
-        "rejected": dict(result.rejected),
-        "stopped": result.stopped,
-        "seconds": result.seconds,
-        "rescore_seconds": rescore_seconds,
-        "start": str(result.start),
-        "task": task_record(task),
-        "command": list(command),
-        "versions": {"zenbench": __version__, "python": platform.python_version()},
-    }
-
-
 def write_run(
-    folder: Path, record: dict[str, Any], result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
+    folder: Path, record: ResultRecord, result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
 ) -> list[str]:
     """Writes the files of a search, result.json last; their names."""
     write_json(folder / "network.json", result.best[0].network.to_json())
