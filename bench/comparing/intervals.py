@@ -1,4 +1,4 @@
-"""Confidence: how far figures over networks would move with other networks of the same kind."""
+"""Intervals: how far figures over networks would move with other networks of the same kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shares: where the milliseconds of the worst predicted networks go."""
+"""Worst networks: where the milliseconds of the worst predicted networks go."""
 
 from __future__ import annotations
 

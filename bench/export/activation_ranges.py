@@ -1,4 +1,4 @@
-"""Calibration: the range of every tensor of a graph, seen on a few images."""
+"""Activation ranges: the range of every tensor of a graph, seen on a few images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export: a network with its weights as an ONNX or TFLite file, checked against torch."""
+"""Checked export: a network with its weights as an ONNX or TFLite file, checked against torch."""
 
 from __future__ import annotations
 

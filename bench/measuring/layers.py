@@ -1,4 +1,4 @@
-"""Inspection: where the time of a whole network goes on its device, on request beside its latency."""
+"""Layers: where the time of a whole network goes on its device, on request beside its latency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipe, Timing and Measurement: how to repeat, what was read, and what it belongs to.
+"""Timing and Measurement: what was read, and what it belongs to.
 
 A measurement is one round of one subject: one untimed run to warm its caches, then several timed ones
 in a row (blocks timed hot add up to their network within a few per cent; timed cold they are a third

@@ -1,4 +1,4 @@
-"""Subjects: what can be timed (a workload, a network, a file), each with a key and an artifact."""
+"""Subjects: what can be timed (a workload, a network, or a file), each with a key and an artifact."""
 
 from __future__ import annotations
 

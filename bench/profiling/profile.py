@@ -1,4 +1,4 @@
-"""Profiling: from a device and a plan to a journal, and from a journal to a table."""
+"""Profiling: from a device and a plan to a journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A front: the points of it that are scored again and shown, and the files that it leaves."""
+"""A front: the files that a search along one leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searching: the re-scoring of a search's best by forward passes, and the files that it leaves."""
+"""Results: the files that a search leaves beside its result.json."""
 
 from __future__ import annotations
 
