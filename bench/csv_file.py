@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TableError
-from ..units import LONGEST_MS, SHORTEST_MS, parse_duration_ms
+from ..quantities import LONGEST_MS, SHORTEST_MS, parse_duration_ms
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LINE_END = re.compile(r"\r\n|\r|\n")

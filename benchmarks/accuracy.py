@@ -34,7 +34,7 @@ from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.table import LatencyTable
-from zenbench.units import parse_duration_ms
+from zenbench.quantities import parse_duration_ms
 from zenbench.zen.network import Network
 from zenbench.zen.space import spaces
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zenbench.units import format_count
+from zenbench.quantities import format_count
 from zenbench.zen.cost import cost
 from zenbench.zen.families import FAMILIES, Family, zoo
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ..atomic import json_text, write_text
 from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
-from ..units import LONGEST_MS, SHORTEST_MS
+from ..quantities import LONGEST_MS, SHORTEST_MS
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
 from .card import SCHEMA, TableCard

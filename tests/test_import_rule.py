@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-COMMON = ("__init__", "__version__", "errors", "units", "atomic", "home")
+COMMON = ("__init__", "__version__", "errors", "quantities", "atomic", "home")
 ALLOWED = {
     "zen": ("zen", *COMMON),
     "devices": ("devices", *COMMON),
@@ -90,7 +90,7 @@ def test_modules_import_only_what_they_may(name: str) -> None:
         ("devices.adb.phone", "def f():\n    import zenbench.zen.network"),
         ("latency_tables.table", "from ..devices.host import onnxruntime"),
         ("latency_tables.table", "from zenbench.devices.registry import find"),
-        ("units", "from .zen import network"),
+        ("quantities", "from .zen import network"),
         ("errors", "from zenbench import bench"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import log2
 
 from ..errors import UserError
-from ..units import format_count
+from ..quantities import format_count
 from .blocks import Block, round_to_8
 from .cost import cost
 from .network import Network

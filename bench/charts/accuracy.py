@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Any
 
-from ...units import format_ms
+from ...quantities import format_ms
 from ..comparing.agreement import Agreement, PredictedPair
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
 from .wording import signed_percent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...units import format_count, format_ms
+from ...quantities import format_count, format_ms
 from ...zen.search.budget import Budget
 from ...zen.search.front import Axis, axis_limit
 from .picture import save_score_picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...units import format_count, format_ms
+from ...quantities import format_count, format_ms
 from ..searching.reading import CandidateRecord, Search
 from ..tables.block_latencies import Blocks
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale

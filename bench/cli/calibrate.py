@@ -15,7 +15,7 @@ from ...latency_tables.modelled.record import ModelRecord
 from ...latency_tables.predictor import predictor
 from ...latency_tables.store import shipped, user_path
 from ...latency_tables.table import LatencyTable
-from ...units import format_ms
+from ...quantities import format_ms
 from ..measuring.journal import utc_now
 from ..tables.calibrating import read_measurements
 from ..tables.prediction import check_asked

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...errors import UserError
-from ...units import count_of, format_ms
+from ...quantities import count_of, format_ms
 from ..comparing.agreement import Agreement, agree
 from ..comparing.breakdown import Group
 from ..comparing.intervals import Interval

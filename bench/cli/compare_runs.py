@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from ...units import count_of, format_ms
+from ...quantities import count_of, format_ms
 from ..comparing.agreement import Agreement
 from ..comparing.runs import RunComparison
 from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, say, show_table

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ...units import format_count
+from ...quantities import format_count
 from ...zen.cost import cost
 from ..networks.reading import networks_only
 from .shared.options import chosen_networks, format_option, network_options

@@ -14,7 +14,7 @@ from ...devices.registry import device as find_device
 from ...errors import UserError
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.table import LatencyTable
-from ...units import format_ms
+from ...quantities import format_ms
 from ...zen.families import zoo
 from ...zen.network import Network
 from ...zen.proxies.closed_form import zen_closed

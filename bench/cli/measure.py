@@ -12,7 +12,7 @@ import click
 from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceError
-from ...units import format_ms
+from ...quantities import format_ms
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect

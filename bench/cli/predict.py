@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...latency_tables.predictor import Predictor
-from ...units import format_ms
+from ...quantities import format_ms
 from ...zen.network import Network
 from ..latency_files.latency_rows import write_rows
 from ..networks.reading import networks_only

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...units import count_of
+from ...quantities import count_of
 from ..report.writing import write_report
 from .shared.options import FOLDER
 from .shared.output import say

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ...errors import UserError
-from ...units import format_count, format_ms
+from ...quantities import format_count, format_ms
 from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.search.front import AXES, spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...units import format_count, format_ms
+from ...quantities import format_count, format_ms
 from ...zen.search.task import SearchTask
 from .shared.output import Column, answer, label
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from ...errors import UserError
-from ...units import count_of
+from ...quantities import count_of
 from ..latency_files.latency_rows import LatencyRow
 from . import signed_rank
 from .breakdown import kind_of

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...atomic import write_text
 from ...errors import TableError
-from ...units import LONGEST_MS
+from ...quantities import LONGEST_MS
 from ..csv_file import CsvFile, Record, read_csv
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...latency_tables.table import LatencyTable
-from ...units import count_of, format_ms
+from ...quantities import count_of, format_ms
 from ..charts.accuracy import WITHIN_5, WITHIN_10
 from ..charts.figure import Figure
 from ..charts.style import DARK, FONT, LIGHT, PAGE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...units import count_of, format_ms
+from ...quantities import count_of, format_ms
 from ..charts.wording import percent
 from ..comparing.agreement import Agreement
 from ..comparing.intervals import LEAST

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ...devices.base import SettingRequest
 from ...errors import UserError
-from ...units import parse_duration_ms
+from ...quantities import parse_duration_ms
 
 PRECISIONS = ("fp32", "fp16", "int8")
 

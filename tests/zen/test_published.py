@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from places import DATA, ROOT
-from zenbench.units import parse_count
+from zenbench.quantities import parse_count
 from zenbench.zen.cost import cost
 from zenbench.zen.families import FAMILIES, zennets, zoo, zoo_names
 from zenbench.zen.workload import Workload

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...errors import UserError
-from ...units import format_count, format_ms
+from ...quantities import format_count, format_ms
 from ..blocks import Block, round_to_8
 from ..space import Space, chain
 from .block_cache import Genome

@@ -13,7 +13,7 @@ from ....devices.base import Connection, Device, Setting, SettingRequest
 from ....devices.card import THIS_COMPUTER
 from ....devices.registry import device
 from ....errors import UserError
-from ....units import parse_count, parse_duration_ms, parse_share
+from ....quantities import parse_count, parse_duration_ms, parse_share
 from ....zen.proxies.base import READINGS
 from ...latency_files.columns import parse_columns
 from ...networks.reading import NetworkLike, read_all

@@ -12,7 +12,7 @@ from ....devices.base import Setting
 from ....errors import UserError
 from ....latency_tables.row import Row
 from ....latency_tables.table import LatencyTable
-from ....units import format_ms
+from ....quantities import format_ms
 from ....zen.graph import Function
 from ....zen.network import Network
 from ....zen.workload import Workload

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from zenbench.errors import UserError
-from zenbench.units import parse_count
+from zenbench.quantities import parse_count
 from zenbench.zen.cost import cost, workload_cost
 from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network

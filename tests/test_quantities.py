@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zenbench.errors import UserError
-from zenbench.units import count_of, format_count, format_ms, parse_count, parse_duration_ms, parse_share
+from zenbench.quantities import count_of, format_count, format_ms, parse_count, parse_duration_ms, parse_share
 
 
 @pytest.mark.parametrize(
