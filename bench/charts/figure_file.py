@@ -1,13 +1,16 @@
-"""A figure as a file of its own: an SVG with title, explanation and legend around the chart."""
+"""A figure as a file of its own: an SVG or PNG with title, explanation and legend around the chart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from textwrap import wrap
 
+from ...atomic import make_folder, write_bytes
+from ...errors import UserError
 from .figure import Figure, Key
-from .style import FONT, LIGHT, chart_svg
+from .style import FONT, LIGHT, Chart, chart_svg
 from .templates import render
 
 WIDTH, MARGIN = 720, 20
@@ -46,6 +49,37 @@ def figure_svg(figure: Figure) -> str:
         colours=asdict(LIGHT),
         font=FONT,
     )
+
+
+def figure_png(figure: Figure) -> bytes:
+    """The same as an image of two pixels a point."""
+    from vl_convert import svg_to_png
+
+    image: bytes = svg_to_png(figure_svg(figure), scale=2)
+    return image
+
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def check_suffix(path: Path) -> None:
+    """Raises UserError where a chart cannot be written under this name, before the long work begins."""
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"'{path}' names no picture; it must end in {', '.join(SUFFIXES)}")
+
+
+def write_chart(path: Path, drawn: Chart) -> None:
+    """A chart that needs no text around it, in the format of the file's suffix."""
+    from vl_convert import vegalite_to_pdf, vegalite_to_png, vegalite_to_svg
+
+    if path.suffix == ".svg":
+        data = vegalite_to_svg(drawn, allowed_base_urls=[]).encode()
+    elif path.suffix == ".pdf":
+        data = vegalite_to_pdf(drawn, allowed_base_urls=[])
+    else:
+        data = vegalite_to_png(drawn, scale=2, allowed_base_urls=[])
+    make_folder(path.parent)
+    write_bytes(path, data)
 
 
 def _placed(keys: Sequence[Key], inner: float, y: float) -> list[_Placed]:

@@ -67,6 +67,19 @@ def chart(palette: Palette, layers: Sequence[Chart], height: int, **more: Any) -
     }
 
 
+def panels(palette: Palette, drawn: Sequence[Chart], columns: int) -> Chart:
+    """Charts side by side, so many in a row; each has a size of its own, and a title."""
+    config = _config(palette)
+    title = {"color": palette.ink, "fontSize": 13, "fontWeight": "normal"}
+    return {
+        "$schema": SCHEMA,
+        "concat": list(drawn),
+        "columns": columns,
+        "spacing": 40,
+        "config": {**config, "background": palette.page, "padding": 12, "title": title},
+    }
+
+
 def chart_svg(drawn: Chart, width: int) -> tuple[str, float]:
     """A chart drawn at so many pixels, as SVG text, and its height."""
     from vl_convert import vegalite_to_svg

@@ -14,7 +14,8 @@ from ...errors import UserError
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
-from ..charts.ranking import check_plotting, write_scatter
+from ..charts.figure_file import check_suffix, write_chart
+from ..charts.ranking import proxies_against_column
 from ..comparing.ranking import Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
 from ..networks.reading import networks_only
 from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
@@ -64,7 +65,7 @@ def command(
     """
     names = _proxies(proxies)
     if plot:
-        check_plotting(plot)
+        check_suffix(plot)
     if out and out.resolve() == against.resolve():
         raise UserError(f"--out would overwrite {against}, which --against reads; choose another file")
     known, missing = read_known(against, column, network_column, options["resolution"], options["classes"])
@@ -85,7 +86,7 @@ def command(
         write_scores(out, column, known, rankings)
         say(f"{out}: scores of {len(known)} networks")
     if plot:
-        write_scatter(plot, column, known, rankings)
+        write_chart(plot, proxies_against_column(column, known, rankings))
         say(f"{plot}: {len(rankings)} proxies against {column}")
     answer([_record(ranking, missing, column, reading) for ranking in rankings], COLUMNS, style)
     for line in _reasons([*missing, *(one for ranking in rankings for one in ranking.missing)]):

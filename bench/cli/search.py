@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ...atomic import write_bytes
 from ...errors import UserError
 from ...quantities import format_count, format_ms
 from ...zen.proxies.base import READINGS
@@ -21,8 +22,11 @@ from ...zen.search.task import SearchTask
 from ...zen.search.workers.local import LocalWorkers, Workers
 from ...zen.search.workers.processes import ProcessWorkers
 from ...zen.search.workers.ray import RayWorkers
+from ..charts.figure_file import figure_png
+from ..charts.search_figures import search_figure
 from ..searching.events import EventLog
 from ..searching.front import write_front
+from ..searching.reading import read_search
 from ..searching.result_record import ResultRecord, result_record
 from ..searching.results import KEPT, write_run
 from ..searching.run_folder import SearchFolder, take_folder
@@ -209,11 +213,20 @@ def run_search(
         files = write_front(folder.path, record, result, axis, task.budget, rescored)
     else:
         files = write_run(folder.path, record, result, task, rescored)
+    files.append(_draw(folder.path))
     events.write(
         "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
     )
     folder.finished()
     return record, files
+
+
+def _draw(folder: Path) -> str:
+    """Draws what a search left in its folder; the file's name."""
+    found = read_search(folder)
+    name = "front.png" if found.is_front else "convergence.png"
+    write_bytes(folder / name, figure_png(search_figure(found)))
+    return name
 
 
 def _hiring(workers: int | None, ray: str | None) -> Callable[[SearchTask], Workers]:

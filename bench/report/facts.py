@@ -18,6 +18,7 @@ from ..latency_files.latency_rows import read_rows
 from ..measuring.drift import Drift, read_drift
 from ..measuring.journal import journal_path
 from ..searching.reading import CandidateRecord, LimitedLatency, Search, read_search, scored
+from ..searching.run_folder import RESULT
 from ..searching.task_record import table_digest
 from ..tables.block_latencies import Blocks, block_latencies
 
@@ -58,7 +59,7 @@ def gather(folder: Path) -> Facts:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; make one with zenbench search --out or zenbench demo")
     tables = [NamedTable(path.name, LatencyTable.load(path)) for path in _table_paths(folder)]
-    search = read_search(folder)
+    search = read_search(folder) if (folder / RESULT).exists() else None
     has_measured, has_predicted = ((folder / name).exists() for name in (MEASURED, PREDICTED))
     if not tables and search is None and not has_measured and not has_predicted:
         raise UserError(

@@ -8,7 +8,8 @@ from functools import partial
 from ..charts.accuracy import BEYOND_10, WITHIN_5, WITHIN_10, error_distribution, measured_against_predicted
 from ..charts.drift import drift_over_time, temperature_over_time
 from ..charts.figure import Figure, Key
-from ..charts.search import convergence, latency_by_block, score_against_cost
+from ..charts.search import latency_by_block
+from ..charts.search_figures import CHOSEN, convergence_figure, score_figure
 from ..charts.wording import signed_percent
 from ..measuring.drift import Drift
 from ..searching.reading import BEST, FRONT, HISTORY, Search
@@ -23,9 +24,6 @@ class MissingSection:
     title: str
     text: str
     command: str | None = None
-
-
-CHOSEN = Key("ink", "ring", "the chosen network")
 
 
 def sections(facts: Facts) -> list[Figure | MissingSection]:
@@ -108,28 +106,12 @@ def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | Mis
 
 
 def _scores(search: Search, facts: Facts) -> Figure | MissingSection:
-    cost = "latency" if search.axis == "latency" else "cost"
-    title = f"Score against {cost}"
     if not search.candidates:
+        title = f"Score against {'latency' if search.axis == 'latency' else 'cost'}"
         return MissingSection(
             title, f"the search's {FRONT if search.is_front else BEST} is not here, or empty."
         )
-    keys = [
-        Key("good", "circle", "kept, closed form"),
-        Key("poor", "diamond", "kept, forward passes ± standard error"),
-        CHOSEN,
-    ]
-    if facts.others:
-        keys.append(Key("quiet", "square", f"others in {PREDICTED} within the other limits"))
-    if search.limit is not None:
-        keys.append(Key("ink", "dash", "limit"))
-    return Figure(
-        f"score-against-{cost}",
-        title,
-        f"The {len(search.candidates)} networks that the search kept; the line is the front.",
-        tuple(keys),
-        partial(score_against_cost, search=search, others=facts.others),
-    )
+    return score_figure(search, facts.others, PREDICTED)
 
 
 def _convergence(search: Search) -> Figure | MissingSection:
@@ -140,16 +122,7 @@ def _convergence(search: Search) -> Figure | MissingSection:
         )
     if not search.history:
         return MissingSection(title, f"the search's {HISTORY} is not here, or empty.")
-    return Figure(
-        "convergence",
-        title,
-        f"{search.evaluated:,} candidates were scored in {search.seconds:.1f} s.",
-        (
-            Key("good", "line", "best so far, closed form"),
-            Key("poor", "diamond", "the winner by forward passes"),
-        ),
-        partial(convergence, search=search),
-    )
+    return convergence_figure(search)
 
 
 def _profile(drift: Drift, suffix: str) -> list[Figure | MissingSection]:

@@ -9,10 +9,9 @@ from typing import Any
 from ...atomic import write_json
 from ...zen.search.budget import Budget
 from ...zen.search.evaluator import Candidate
-from ...zen.search.front import Axis, cost_along
+from ...zen.search.front import Axis
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
-from ..charts.front_picture import write_picture
 from .result_record import ResultRecord
 from .results import write_csv
 from .run_folder import RESULT
@@ -30,14 +29,12 @@ def write_front(
     forward = {one.network: one for one in rescored}
     candidates = result.best[::-1]
     rows = [_row(candidate, budget, forward.get(candidate.network)) for candidate in candidates]
-    costs = [cost_along(axis, budget, candidate) for candidate in candidates]
     points = [row for row in rows if row["score_forward"] is not None]
     record["front"] = {"axis": axis, "points": points}
     write_json(folder / "network.json", result.best[0].network.to_json())
     write_csv(folder / "front.csv", list(rows[0]), [list(row.values()) for row in rows])
-    pictures = write_picture(folder / "front.png", rows, costs, axis, budget)
     write_json(folder / RESULT, record)
-    return [RESULT, "network.json", "front.csv", *pictures]
+    return [RESULT, "network.json", "front.csv"]
 
 
 def _row(candidate: Candidate, budget: Budget, forward: Rescored | None) -> dict[str, Any]:

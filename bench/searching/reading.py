@@ -76,11 +76,9 @@ class Search:
     command: str
 
 
-def read_search(folder: Path) -> Search | None:
-    """The search in a folder, None where it holds no result; raises UserError where its files are damaged."""
+def read_search(folder: Path) -> Search:
+    """The finished search in a folder; raises UserError where its files are missing or damaged."""
     path = folder / RESULT
-    if not path.exists():
-        return None
     try:
         record = read_result(path)
         limits = record["task"]["budget"]["latencies"]

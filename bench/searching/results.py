@@ -13,7 +13,6 @@ from ...atomic import write_json, write_text
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
 from ...zen.search.task import SearchTask
-from ..charts.convergence import write_convergence
 from .result_record import ResultRecord
 from .run_folder import RESULT
 
@@ -41,9 +40,8 @@ def write_run(
         ],
     )
     write_csv(folder / "history.csv", ("evaluated", "score"), result.history)
-    plots = write_convergence(folder / "convergence.png", result, rescored[0])
     write_json(folder / RESULT, record)
-    return [RESULT, "network.json", "best.csv", "history.csv", *plots]
+    return [RESULT, "network.json", "best.csv", "history.csv"]
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -2,11 +2,9 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from zenbench.bench.charts.ranking import write_scatter
 from zenbench.bench.cli.main import main
 from zenbench.bench.comparing.ranking import Known, choose, rank, read_known, write_scores
 from zenbench.bench.networks.reading import networks_only, read
@@ -120,13 +118,6 @@ def test_a_file_that_is_no_table_of_networks_is_refused(tmp_path: Path, text: st
         read_known(tmp_path / "none.csv", "top1")
 
 
-def test_a_picture_has_a_panel_a_proxy(tmp_path: Path) -> None:
-    known = known_networks([1, 2, 3])
-    write_scatter(tmp_path / "deep/plot.svg", "top1", known, [rank(known, f"p{i}", width) for i in range(5)])
-    drawn = (tmp_path / "deep/plot.svg").read_text()
-    assert all(f"<!-- p{i} -->" in drawn for i in range(5)) and "<!-- p5 -->" not in drawn
-
-
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as caught:
         main(["rank", *arguments])
@@ -192,15 +183,6 @@ def test_a_mistake_is_one_sentence(
     )
     assert (code, answer, len(talk.splitlines())) == (2, "", 1)
     assert fault in talk
-
-
-def test_without_matplotlib_a_plot_names_the_command_that_brings_it(
-    table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    arguments = ("--against", str(table), "--column", "top1", "--network-column", "arch", "--plot", "p.png")
-    code, _, talk = run(capsys, *arguments)
-    assert code == 2 and "install it with: pip install matplotlib" in talk
 
 
 def test_the_file_that_is_read_is_not_overwritten(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
