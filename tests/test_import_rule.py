@@ -1,9 +1,9 @@
-"""The four packages depend on each other one way only, and the light ones load nothing heavy."""
+"""The four packages and the stations of bench import one way only; light modules load nothing heavy."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,20 @@ ALLOWED = {
     "bench": ("bench", "latency_tables", "zen", "devices", *COMMON),
     **dict.fromkeys(COMMON, COMMON),
 }
+STATIONS = (
+    ("cli", "__init__"),
+    ("doctor",),
+    ("report",),
+    ("charts",),
+    ("profiling", "comparing"),
+    ("tables",),
+    ("measuring", "searching"),
+    ("latency_files",),
+    ("networks",),
+    ("csv_file",),
+    ("export",),
+)
+"""What lies in bench, from the command line down: each imports itself and what stands in later rows."""
 LIGHT = (
     "zen.graph",
     "zen.blocks",
@@ -109,6 +123,94 @@ def test_the_rule_sees_a_breach(name: str, source: str) -> None:
 )
 def test_the_rule_lets_the_rest_pass(name: str, source: str) -> None:
     assert broken(name, source) == []
+
+
+def modules_of(name: str, source: str, known: Collection[str]) -> set[str]:
+    """Modules of ours that a module imports from, by dotted names below the root package."""
+    found = set()
+    for target in imported(name, source):
+        path = target.removeprefix("zenbench").removeprefix(".")
+        if target.split(".", 1)[0] != "zenbench":
+            continue
+        # `from .package import name`: a module of that name, else the module or package that defines it.
+        parents = (path, path.rpartition(".")[0])
+        spelled = [f"{one}{end}" for one in parents for end in ("", ".__init__") if f"{one}{end}" in known]
+        found.update(spelled[:1])
+    return found
+
+
+def station_of(name: str) -> int:
+    """The row of STATIONS that a module of bench stands in."""
+    place = name.split(".")[1]
+    return next(number for number, row in enumerate(STATIONS) if place in row)
+
+
+def climbs(name: str, source: str, known: Collection[str]) -> list[str]:
+    """What a module of bench imports from its own row or from rows above it, its own station aside."""
+    return [
+        target
+        for target in sorted(modules_of(name, source, known))
+        if target.startswith("bench.")
+        and target.split(".")[1] != name.split(".")[1]
+        and station_of(target) <= station_of(name)
+    ]
+
+
+def cycles(sources: Mapping[str, str]) -> list[list[str]]:
+    """Groups of modules that import each other, directly or through others."""
+    graph = {name: modules_of(name, source, sources) - {name} for name, source in sources.items()}
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen, waiting = set[str](), [start]
+        while waiting:
+            for target in graph[waiting.pop()] - seen:
+                seen.add(target)
+                waiting.append(target)
+        reached[start] = seen
+    groups = {
+        tuple(sorted(other for other in reached[name] if name in reached[other]))
+        for name in graph
+        if name in reached[name]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+BENCH = [name for name in source_files() if name.startswith("bench.")]
+
+
+@pytest.mark.parametrize("name", BENCH)
+def test_stations_of_bench_import_only_those_below_them(name: str) -> None:
+    files = source_files()
+    assert climbs(name, files[name].read_text("utf-8"), files) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("bench.tables.prediction", "from ..charts import search"),
+        ("bench.measuring.meter", "def f():\n    from ..searching.results import write_run"),
+        ("bench.export.onnx", "from ..measuring.subjects import Subject"),
+        ("bench.networks.reading", "from zenbench.bench.cli.main import main"),
+    ],
+)
+def test_the_order_of_stations_sees_a_breach(name: str, source: str) -> None:
+    assert len(climbs(name, source, source_files())) == 1
+
+
+def test_no_modules_import_each_other() -> None:
+    assert cycles({name: path.read_text("utf-8") for name, path in source_files().items()}) == []
+
+
+def test_cycles_are_seen_through_functions_packages_and_other_modules() -> None:
+    sources = {
+        "zen.a": "from .b import x",
+        "zen.b": "if TYPE_CHECKING:\n    from . import c",
+        "zen.c": "def f():\n    from .a import y",
+        "zen.d": "from .p import z",
+        "zen.p.__init__": "from ..d import w",
+        "zen.e": "from .a import x",
+    }
+    assert cycles(sources) == [["zen.a", "zen.b", "zen.c"], ["zen.d", "zen.p.__init__"]]
 
 
 @pytest.mark.parametrize("name", [name for name in source_files() if name in LIGHT])
