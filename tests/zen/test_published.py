@@ -39,7 +39,10 @@ def test_every_known_network_has_a_published_size() -> None:
 def test_the_page_of_networks_is_what_its_script_writes() -> None:
 
     written = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "networks.py"], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "benchmarks" / "zen" / "networks.py"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (ROOT / "docs" / "networks.md").read_text() == written.stdout
 

@@ -14,7 +14,7 @@ implementation's search reads, a fresh batch norm's running variance after both 
 All maps lie channels last, which makes batch norm on a CPU four times and 1x1 convolutions up to twice as
 fast; batch norm and ReLU overwrite what they read; and the two passes go layer by layer through the same
 weights, each in a tensor of its own: one tensor for both falls out of the cache (see
-benchmarks/forward_passes.py).
+benchmarks/zen/forward_passes.py).
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def test_networks_left_out_are_predicted(publication: Publication, spearman: flo
 
 @pytest.mark.parametrize("publication", [T4_FP16, PIXEL2])
 def test_the_shipped_table_is_what_the_fit_gives(publication: Publication) -> None:
-    """The two that are fitted in a second; benchmarks/modelled.py writes them all."""
+    """The two that are fitted in a second; benchmarks/tables/modelled.py writes them all."""
     record, fit = model_of(publication).record, publication.fit()
     left_out, _ = fit.left_out()
     assert [one.predicted_ms for one in record.trained_on] == pytest.approx(list(fit.predicted_ms), rel=1e-3)
@@ -245,7 +245,7 @@ def test_a_card_says_what_its_numbers_rest_on(tmp_path: Path, entries: dict[str,
 def test_the_tables_are_refitted_with_a_date_and_not_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    script = ROOT / "benchmarks" / "modelled.py"
+    script = ROOT / "benchmarks" / "tables" / "modelled.py"
     spec = importlib.util.spec_from_file_location("modelled", script)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,6 @@
-"""Fronts held against separate searches and NSGA-II: `OMP_NUM_THREADS=1 python benchmarks/front.py AXIS`.
+"""Fronts held against separate searches and NSGA-II.
+
+OMP_NUM_THREADS=1 python benchmarks/search/front.py AXIS
 
 AXIS is params, macs, or a host table's .csv for a front along its latency; SEEDS may follow (5). CIFAR
 networks of at most 18 layers, up to 2M parameters, 600M MACs or 4 ms, 96,000 evaluations a method and seed;

@@ -1,4 +1,4 @@
-"""How fast a score and a prediction are: `OMP_NUM_THREADS=1 python benchmarks/speed.py TABLE`.
+"""How fast a score and a prediction are: `OMP_NUM_THREADS=1 python benchmarks/tables/speed.py TABLE`.
 
 TABLE is a table's .csv, as `zenbench profile` writes it. Prints one line a figure: median of 5
 repeats, and the first time where that is another.

@@ -1,4 +1,4 @@
-"""The Zen-Score on its golden networks as Markdown: `python benchmarks/zen_scores.py`.
+"""The Zen-Score on its golden networks as Markdown: `python benchmarks/zen/zen_scores.py`.
 
 By forward passes (4 repeats) and in closed form, a row a network and reading. Five minutes on one core.
 """
@@ -16,7 +16,7 @@ from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.proxies.zen_score import zen_samples
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "tests" / "data" / "zen_scores.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "tests" / "data" / "zen_scores.json").read_text("utf-8")
 )
 REPEATS = 4
 

@@ -1,12 +1,12 @@
-"""The search at full size: `OMP_NUM_THREADS=1 python benchmarks/search.py TABLE [PART ...]`.
+"""The search at full size: `OMP_NUM_THREADS=1 python benchmarks/search/search.py TABLE [PART ...]`.
 
 TABLE is a table's .csv, as `zenbench profile --device host` writes it. Parts, all without any named:
 speed    scored candidates a second from a cold cache under all budgets at once, where the time goes,
          and memory after a million evaluations
 scores   evaluations and seconds until given scores, beside the paper's algorithm, over seeds
 quality  what ten seeds find in the budgets of six published ZenNets, by forward passes (an hour)
-front    the front beside separate searches and NSGA-II (benchmarks/front.py)
-workers  two workers beside one, in processes and on a local Ray (benchmarks/workers.py)
+front    the front beside separate searches and NSGA-II (benchmarks/search/front.py)
+workers  two workers beside one, in processes and on a local Ray (benchmarks/search/workers.py)
 """
 
 import cProfile

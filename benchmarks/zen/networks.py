@@ -1,6 +1,6 @@
 """The page docs/networks.md: every known network, its sizes as counted here and as published.
 
-`python benchmarks/networks.py > docs/networks.md`
+`python benchmarks/zen/networks.py > docs/networks.md`
 """
 
 import csv
@@ -14,7 +14,7 @@ from zenbench.zen.families import FAMILIES, Family, zoo
 
 Row = dict[str, str]
 
-PUBLISHED = Path(__file__).parents[1] / "tests" / "data" / "published_networks.csv"
+PUBLISHED = Path(__file__).parents[2] / "tests" / "data" / "published_networks.csv"
 
 INTRODUCTION = """\
 # The known networks
@@ -25,7 +25,7 @@ layers are those with weights on the main path, of ZenNets the sum of their stru
 Published is parameters / MACs as printed there; figures agree within 1 % or their rounding unless a note
 below says why not. A source without an arXiv number is a GitHub repository or torchvision's documentation.
 
-`python benchmarks/networks.py > docs/networks.md` writes this page."""
+`python benchmarks/zen/networks.py > docs/networks.md` writes this page."""
 
 LEFT_OUT = """\
 ## Left out

@@ -1,4 +1,4 @@
-"""How much sooner two workers are done than one: `python benchmarks/workers.py [EVALUATIONS]`.
+"""How much sooner two workers are done than one: `python benchmarks/search/workers.py [EVALUATIONS]`.
 
 The search of the CIFAR task for 10 seeds, in this process, in two processes, and in two actors of a Ray of
 this machine. All find the same, so the same quality takes the same evaluations. Every search starts in a

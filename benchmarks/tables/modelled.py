@@ -1,6 +1,6 @@
 """Refits the modelled tables to the published figures and writes them, and the page docs/modelled.md.
 
-`python benchmarks/modelled.py 2026-11-25 > docs/modelled.md` (the date goes into the cards; half a minute)
+`python benchmarks/tables/modelled.py 2026-11-25 > docs/modelled.md` (the date goes into the cards; 30 s)
 """
 
 import argparse
@@ -23,7 +23,7 @@ from zenbench.latency_tables.modelled.roofline_fit import Fit
 from zenbench.latency_tables.op_features import Vector
 from zenbench.zen.cost import cost
 
-TABLES = Path(__file__).parents[1] / "latency_tables" / "data"
+TABLES = Path(__file__).parents[2] / "latency_tables" / "data"
 FORMS = {"added (power 1)": 1, "power 2": 2, "power 4": 4, "power 16, nearly the longest": 16}
 PAGE = Path(__file__).with_name("modelled.md")
 

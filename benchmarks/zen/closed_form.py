@@ -1,8 +1,8 @@
 """How near the closed form is to forward passes, and how fast.
 
-    python benchmarks/closed_form.py            holds it against tests/data/closed_form_networks.csv
-    python benchmarks/closed_form.py measure    first makes that file, or goes on where it stopped
-    python benchmarks/closed_form.py near       ranks the near-optimal ones by 128 repeats (20 minutes)
+    python benchmarks/zen/closed_form.py            holds it against tests/data/closed_form_networks.csv
+    python benchmarks/zen/closed_form.py measure    first makes that file, or goes on where it stopped
+    python benchmarks/zen/closed_form.py near       ranks the near-optimal ones by 128 repeats (20 minutes)
 
 Seeded networks of both spaces: random ones at 32, 64 and 224 pixels, and near-optimal ones, within 3 % of
 the best that ten searches found under one budget. Forward passes of all take half an hour on one core.
@@ -39,7 +39,7 @@ from zenbench.zen.search.run import search
 from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
 
-FILE = Path(__file__).parents[1] / "tests" / "data" / "closed_form_networks.csv"
+FILE = Path(__file__).parents[2] / "tests" / "data" / "closed_form_networks.csv"
 REPEATS, BATCH = 16, 16
 RANDOM_EACH = 34
 RESOLUTIONS = (32, 64, 224)

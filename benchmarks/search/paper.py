@@ -1,4 +1,4 @@
-"""What the Zen-NAS paper shows of its score, seen here: `python benchmarks/paper.py COMMAND [FIGURE]`.
+"""What the Zen-NAS paper shows of its score, seen here: `python benchmarks/search/paper.py COMMAND [FIGURE]`.
 
 depth    the Phi-Score overflows, log Delta behind batch norm saturates, the Zen-Score does neither (1 minute)
 width    the same against width (1 minute)
@@ -25,7 +25,7 @@ from zenbench.zen.proxies import score
 from zenbench.zen.proxies.phi import phi, phi_by_depth
 from zenbench.zen.proxies.zen_score import zen_samples
 
-FIGURES = Path(__file__).parents[1] / "docs" / "figures"
+FIGURES = Path(__file__).parents[2] / "docs" / "figures"
 COLOURS = ("#0072b2", "#d55e00", "#009e73")
 RESOLUTION, REPEATS = 16, 4
 DEPTHS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 80, 96)

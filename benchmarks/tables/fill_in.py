@@ -1,4 +1,4 @@
-"""How true the fill-in is: `OMP_NUM_THREADS=1 python benchmarks/fill_in.py TABLE...`.
+"""How true the fill-in is: `OMP_NUM_THREADS=1 python benchmarks/tables/fill_in.py TABLE...`.
 
 For each table: the error on workloads left out in fifths, and, of units that differ by 32 channels at the
 same alignment, how many have the wider one predicted faster by more than the noise.

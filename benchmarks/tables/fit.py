@@ -1,6 +1,6 @@
 """How well tables fitted to whole networks predict others, and how fast.
 
-`python benchmarks/fit.py [--seeds 20]`: NAS-Bench-201 as measured on three phones' processors (see
+`python benchmarks/tables/fit.py [--seeds 20]`: NAS-Bench-201 as measured on three phones' processors (see
 tests/data/README.md), with and without corrections; networks of super blocks with the latencies of two
 shipped modelled tables and 2 % of noise; and the time of a fit and of a prediction. About two minutes.
 """
@@ -35,7 +35,7 @@ from zenbench.zen.space import spaces
 from zenbench.zen.units.cell import CELL_OPS, CellUnit
 from zenbench.zen.workload import Workload
 
-DATA = Path(__file__).parent.parent / "tests" / "data" / "nasbench201_latency.csv"
+DATA = Path(__file__).parents[2] / "tests" / "data" / "nasbench201_latency.csv"
 DEVICES = ("cortex_a76_cpu_ms", "adreno_640_gpu_ms", "adreno_630_gpu_ms")
 COUNTS = (50, 100, 300, 900)
 KEPT_ASIDE = 100

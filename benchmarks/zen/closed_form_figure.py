@@ -1,4 +1,6 @@
-"""The figure of docs/closed_form.md: `python benchmarks/closed_form_figure.py docs/figures/closed_form.png`.
+"""The figure of docs/closed_form.md.
+
+python benchmarks/zen/closed_form_figure.py docs/figures/closed_form.png
 
 Left: the share of the squared mean that heavy tails leave, layer by layer, measured and from the state that
 the closed form carries. Right: the error of the score against forward passes, without and with tails and

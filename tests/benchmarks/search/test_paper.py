@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from places import ROOT
 
-PAPER = ROOT / "benchmarks" / "paper.py"
+PAPER = ROOT / "benchmarks" / "search" / "paper.py"
 
 
 @pytest.fixture(scope="module")

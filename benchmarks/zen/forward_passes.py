@@ -1,4 +1,4 @@
-"""Forward passes here against the straightforward way: `python benchmarks/forward_passes.py [REPEATS]`.
+"""Forward passes here against the straightforward way: `python benchmarks/zen/forward_passes.py [REPEATS]`.
 
 Straightforward: a torch.nn.Sequential in training mode with fresh weights, called on the images and again
 on the perturbed ones. Both run on one core, or on the GPU where there is one, in turn; prints medians and

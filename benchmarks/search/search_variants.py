@@ -1,4 +1,4 @@
-"""Ways to evolve, at equal evaluations: `python benchmarks/search_variants.py [EVALUATIONS [SEEDS]]`.
+"""Ways to evolve, at equal evaluations: `python benchmarks/search/search_variants.py [EVALUATIONS [SEEDS]]`.
 
 CIFAR networks under two budgets; the best closed-form score by way, over seeds.
 """

@@ -1,6 +1,6 @@
 """The training-free proxies on the golden networks: value, spread, seconds and agreement, as Markdown.
 
-`python benchmarks/proxies.py [--repeats 8] [--seed 0]`, from the repository root: the tables of
+`python benchmarks/zen/proxies.py [--repeats 8] [--seed 0]`, from the repository root: the tables of
 docs/proxies.md. It takes a minute on one core.
 """
 
@@ -28,7 +28,7 @@ from zenbench.zen.proxies.synflow import synflow
 from zenbench.zen.proxies.te import te
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "tests" / "data" / "proxies.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "tests" / "data" / "proxies.json").read_text("utf-8")
 )
 ROWS: list[tuple[str, Callable[..., Score], int, str]] = [
     ("naswot, batch 8", naswot, 8, "naswot_b8"),

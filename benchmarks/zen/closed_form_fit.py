@@ -1,8 +1,8 @@
-"""The three constants of the closed form, fitted: `python benchmarks/closed_form_fit.py`.
+"""The three constants of the closed form, fitted: `python benchmarks/zen/closed_form_fit.py`.
 
 Measures, layer by layer, the share of the squared mean that heavy tails leave (see docs/closed_form.md) in
-seeded networks that benchmarks/closed_form.py does not judge by, and finds the constants whose state follows
-it best. Takes about ten minutes on one core.
+seeded networks that benchmarks/zen/closed_form.py does not test by, and finds the constants whose state
+follows it best. Takes about ten minutes on one core.
 """
 
 import random
