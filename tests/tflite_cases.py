@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from toys import STRIDED
 from zenbench.zen.graph import GraphBuilder
 from zenbench.zen.network import parse_text
 
@@ -11,7 +12,7 @@ BLOCKS = [
     *(f"SuperResIDWE{e}K{k}(8,24,2,16,1)" for e in (1, 2, 4, 6) for k in (3, 5, 7)),
     *(f"SuperConvK{k}BNRELU(8,16,2,2)" for k in (1, 3, 5, 7)),
 ]
-TINY = parse_text("SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)", 16, 10)
+TINY = parse_text(STRIDED, 16, 10)
 
 
 def build(make: Callable[[GraphBuilder], str], size: int = 8, channels: int = 3) -> GraphBuilder:

@@ -2,9 +2,10 @@
 
 OMP_NUM_THREADS=1 python benchmarks/tables/active.py TABLE [--seeds 3] [--networks 60]
 
-TABLE is a table's .csv with some hundreds of rows and whole networks, as `make accuracy` leaves. Nothing is measured: both ways are
-replayed on its rows, from the same first ones, calibrated on the same networks. Errors are those of the
-hold-out networks the table (half of its networks where none do) and of the rows that a way has not taken.
+TABLE is a table's .csv with some hundreds of rows and whole networks, as `make accuracy` leaves. Nothing is
+measured: both ways are replayed on its rows, from the same first ones, calibrated on the same networks.
+Errors are those of the hold-out networks of the table (half of its networks where there are none) and of the
+rows that a way has not taken.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """How well a latency repeats itself, by how it is read off the rounds.
 
 `python benchmarks/tables/repeating.py JOURNAL...`. JOURNAL is a profile's .journal.jsonl with hold-out
-networks, as `make accuracy` leaves: each was loaded several times, minutes apart. Prints by how much any two of its visits
-differ, mean and median over all, for the way that rows are made and for others.
+networks, as `make accuracy` leaves: each was loaded several times, minutes apart. Prints by how much any two
+of its visits differ, mean and median over all, for the way that rows are made and for others.
 """
 
 import sys

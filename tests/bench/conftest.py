@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from toys import STEM
 from zenbench.bench.cli.main import main
 
 
@@ -35,7 +36,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return call
 
 
-STEM = "SuperConvK3BNRELU(3,8,1,1)"
 OTHERS = tuple(
     f"{STEM}SuperRes{kernels}(8,{width},2,8,1)SuperConvK1BNRELU({width},32,1,1)"
     for kernels in ("K3K3", "K1K3K1", "K5K5")

@@ -7,11 +7,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from zenbench.devices.base import Artifact, Setting
+from toys import SIMULATED
+from zenbench.devices.base import Artifact
 from zenbench.devices.simulated import true_ms
 from zenbench.errors import DeviceError
-
-SETTING = Setting("simulated", "simulated")
 
 
 def price_ms(
@@ -23,7 +22,7 @@ def price_ms(
     graph = helper.make_graph(list(nodes), "foreign", [x], [y], arrays)
     path = folder / "foreign.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
-    return true_ms(Artifact("onnx", path, "", (), 1, "fp32"), SETTING)
+    return true_ms(Artifact("onnx", path, "", (), 1, "fp32"), SIMULATED)
 
 
 def test_inputs_that_are_left_out_cost_nothing(tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import STEM
 from zenbench.errors import NetworkError
 from zenbench.zen.blocks import Block
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, from_json, parse_blocks, parse_text
 from zenbench.zen.units.plain import HeadUnit
-
-STEM = "SuperConvK3BNRELU(3,8,1,1)"
 
 
 @st.composite

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from report_charts import values
+from toys import PLAIN_WITH_END
 from zenbench.bench.charts.accuracy import error_distribution, measured_against_predicted
 from zenbench.bench.charts.search import latency_by_block
 from zenbench.bench.charts.style import LIGHT, chart_svg, spread_scale
@@ -17,8 +18,6 @@ from zenbench.bench.report.facts import gather
 from zenbench.bench.report.verdict import verdict
 from zenbench.bench.tables.block_latencies import BlockLatency, Blocks
 from zenbench.zen.network import parse_text
-
-TEXT = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 
 
 def rows_with(errors: list[float]) -> tuple[list[LatencyRow], list[LatencyRow]]:
@@ -105,7 +104,7 @@ def test_wide_spreads_are_drawn_on_logarithmic_axes(least: float, most: float, k
 
 
 def test_only_measured_blocks_look_measured() -> None:
-    workloads = parse_text(TEXT, 16, 10).workloads()
+    workloads = parse_text(PLAIN_WITH_END, 16, 10).workloads()
     sources = ("fitted", "measured", "learned")
     blocks = [
         BlockLatency(workload, 1, 1.0, 0.1, 0.3, one)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from toys import MOBILE
 from zenbench.bench.cli.main import COMMANDS
 from zenbench.bench.latency_files.latency_rows import read_rows
 from zenbench.bench.measuring.journal import read as read_journal
 from zenbench.zen.families import zoo_names
 
-TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
 PROFILE = ("profile", "--device", "simulated", "--space", "mobilenet", "--resolution", "32", "--blocks", "30")
 
 
@@ -58,11 +58,11 @@ def test_cost_in_all_formats(run) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_score_readings_and_proxies(run) -> None:  # type: ignore[no-untyped-def]
-    closed = run("score", TEXT, "--resolution", "32", "--format", "json").json()[0]
+    closed = run("score", MOBILE, "--resolution", "32", "--format", "json").json()[0]
     forward = run(
-        "score", TEXT, "--resolution", "32", "--proxy", "zen", "--repeats", "4", "--format", "json"
+        "score", MOBILE, "--resolution", "32", "--proxy", "zen", "--repeats", "4", "--format", "json"
     ).json()[0]
-    running = run("score", TEXT, "--resolution", "32", "--reading", "running", "--format", "json").json()[0]
+    running = run("score", MOBILE, "--resolution", "32", "--reading", "running", "--format", "json").json()[0]
     assert forward["value"] == pytest.approx(closed["value"], rel=0.03)
     assert float(str(forward["std"])) > 0 == closed["std"]
     assert float(str(running["value"])) < float(str(closed["value"]))
@@ -78,7 +78,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     assert run(*PROFILE).code == 0, "nothing is left to do"
     assert run("tables", "--format", "json").json() == [table, *shipped]
 
-    budget = run("predict", TEXT, "--resolution", "32", *device, "--format", "json").json()[0]["latency_ms"]
+    budget = run("predict", MOBILE, "--resolution", "32", *device, "--format", "json").json()[0]["latency_ms"]
     limit = f"{4 * float(str(budget))}ms"
     search = ("search", *device, "--latency", limit, "--layers", "8", "--space", "mobilenet")
     more = ("--resolution", "32", "--classes", "10", "--evaluations", "300", "--population", "32")
@@ -95,7 +95,7 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
     repeat = ("search", "--repeat", "found/result.json", "--out", "repeated", "--format", "json")
     assert {**run(*repeat).json()[0], **times} == {**result, **times}
 
-    networks = ("found/result.json", "found/network.json", "zoo:zennet-cifar-0.5m", TEXT)
+    networks = ("found/result.json", "found/network.json", "zoo:zennet-cifar-0.5m", MOBILE)
     (tmp_path / "list.txt").write_text("\n".join(networks[1:]))
     assert run("export", "found/result.json", "--onnx", "n.onnx").code == 0
     assert json.loads((tmp_path / "n.onnx.json").read_text())["relative_error"] < 1e-4
@@ -111,8 +111,8 @@ def test_the_whole_path(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
 
 def test_by_block_adds_up(run) -> None:  # type: ignore[no-untyped-def]
     run(*PROFILE)
-    records = run("predict", TEXT, "--device", "simulated", "--by-block", "--format", "json").json()
-    whole = run("predict", TEXT, "--device", "simulated", "--format", "json").json()[0]
+    records = run("predict", MOBILE, "--device", "simulated", "--by-block", "--format", "json").json()
+    whole = run("predict", MOBILE, "--device", "simulated", "--format", "json").json()[0]
     assert sum(float(str(r["ms"])) * int(str(r["times"])) for r in records) == pytest.approx(whole["sum_ms"])
     assert sum(float(str(r["share"])) for r in records) == pytest.approx(1.0)
 
@@ -120,7 +120,7 @@ def test_by_block_adds_up(run) -> None:  # type: ignore[no-untyped-def]
 def test_per_image(run) -> None:  # type: ignore[no-untyped-def]
     setting = ("--device", "simulated", "--batch", "4")
     run(*PROFILE, "--batch", "4")
-    record = run("predict", TEXT, *setting, "--format", "json").json()[0]
+    record = run("predict", MOBILE, *setting, "--format", "json").json()[0]
     assert record["latency_ms"] == pytest.approx(4 * float(str(record["latency_per_image_ms"])))
     limit = f"{0.6 * float(str(record['latency_ms']))}ms"
     space = ["--space", "mobilenet", "--resolution", "16", "--layers", "6", "--evaluations", "50"]
@@ -151,11 +151,11 @@ BAD = [
     (("cost", "zoo:nonsense"), "no network is called"),
     (("cost",), "name at least one network"),
     (("cost", "--networks", "none.txt"), "cannot be read"),
-    (("score", TEXT, "--proxy", "magic"), "magic"),
-    (("predict", TEXT, "--device", "toaster"), "no device is called"),
-    (("predict", TEXT), "zenbench profile --device host"),
-    (("predict", TEXT, "--table", "none.csv"), "there is no table"),
-    (("predict", TEXT, "--table", "t.json"), "ending in .csv"),
+    (("score", MOBILE, "--proxy", "magic"), "magic"),
+    (("predict", MOBILE, "--device", "toaster"), "no device is called"),
+    (("predict", MOBILE), "zenbench profile --device host"),
+    (("predict", MOBILE, "--table", "none.csv"), "there is no table"),
+    (("predict", MOBILE, "--table", "t.json"), "ending in .csv"),
     (("profile", "--device", "simulated", "--blocks", "3", "--table", "t.json"), "ending in .csv"),
     (("search", "--params", "1M", "--space", "vit"), "vit"),
     (("search",), "needs a budget"),
@@ -168,8 +168,8 @@ BAD = [
     (("profile", "--device", "simulated", "--blocks", "0"), "0"),
     (("profile", "--device", "host", "--threads", "9999", "--blocks", "1"), "9999"),
     (("profile", "--device", "host", "--precision", "int8", "--blocks", "1"), "int8"),
-    (("export", TEXT, "--onnx", "file.txt"), "should end in .onnx"),
-    (("export", TEXT, "--onnx", "n.onnx", "--weights", "none.pt"), "no weights file"),
+    (("export", MOBILE, "--onnx", "file.txt"), "should end in .onnx"),
+    (("export", MOBILE, "--onnx", "n.onnx", "--weights", "none.pt"), "no weights file"),
     (("compare", "a.csv", "b.csv"), "there is no file"),
 ]
 
@@ -194,7 +194,7 @@ def test_a_table_of_another_cpu_is_refused(run, tmp_path: Path) -> None:  # type
     card["setting"]["device"] = "host"
     card["identity"] = {"cpu": "another CPU"}
     (tmp_path / "t.json").write_text(json.dumps(card))
-    result = run("predict", TEXT, "--table", "t.csv")
+    result = run("predict", MOBILE, "--table", "t.csv")
     assert result.code == 2
     assert "belongs to another CPU" in result.err
 
@@ -203,7 +203,7 @@ def test_a_damaged_table_is_rebuilt_from_its_journal(run, tmp_path: Path) -> Non
     run(*PROFILE, "--table", "t.csv")
     good = (tmp_path / "t.csv").read_text()
     (tmp_path / "t.csv").write_text(good[:100])
-    assert run("predict", TEXT, "--device", "simulated", "--table", "t.csv").code == 2
+    assert run("predict", MOBILE, "--device", "simulated", "--table", "t.csv").code == 2
     assert run(*PROFILE, "--table", "t.csv").code == 0
     assert (tmp_path / "t.csv").read_text() == good
 
@@ -253,7 +253,7 @@ def test_kill_during_a_profile_loses_at_most_the_measurement_under_way(run, tmp_
 
 
 def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    measure = ("measure", TEXT, "--resolution", "16", "--device", "simulated", "--format", "json")
+    measure = ("measure", MOBILE, "--resolution", "16", "--device", "simulated", "--format", "json")
     assert run(*measure).json()[0]["setting"].endswith("b1/t1/free")  # type: ignore[attr-defined]
     assert run(*measure, "--batch", "2").json()[0]["setting"].endswith("b2/t1/free")  # type: ignore[attr-defined]
     settings = [
@@ -265,8 +265,8 @@ def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("export", TEXT, "--onnx", "file/x.onnx"),
-        ("measure", TEXT, "--device", "simulated", "--resolution", "32", "--out", "file/m.csv"),
+        ("export", MOBILE, "--onnx", "file/x.onnx"),
+        ("measure", MOBILE, "--device", "simulated", "--resolution", "32", "--out", "file/m.csv"),
         ("profile", "--device", "simulated", "--blocks", "3", "--table", "file/t.csv"),
         ("search", "--params", "1M", "--resolution", "16", "--evaluations", "10", "--out", "file/run"),
     ],
@@ -282,7 +282,7 @@ def test_a_file_in_the_way_of_a_folder_is_named(run, tmp_path: Path, arguments: 
 @pytest.mark.parametrize(
     "record, reason",
     [
-        ({"network": TEXT, "score": 1, "resolution": "32", "classes": 10}, "must be whole numbers"),
+        ({"network": MOBILE, "score": 1, "resolution": "32", "classes": 10}, "must be whole numbers"),
         ({"network": "r.json", "score": 1, "resolution": 32, "classes": 10}, "expected a block"),
         ({"network": 5, "score": 1}, "must be a JSON object"),
     ],
@@ -298,7 +298,7 @@ def test_a_card_with_a_batch_of_nothing_is_refused(run, tmp_path: Path) -> None:
     card = json.loads((tmp_path / "t.json").read_text())
     card["setting"]["batch"] = 0
     (tmp_path / "t.json").write_text(json.dumps(card))
-    result = run("predict", TEXT, "--table", "t.csv", "--device", "simulated")
+    result = run("predict", MOBILE, "--table", "t.csv", "--device", "simulated")
     assert result.code == 2 and "missing or unknown entries" in result.err
 
 
@@ -311,6 +311,6 @@ def test_a_card_s_impossible_recipe_is_refused(run, tmp_path: Path, entry: str, 
     start = "" if entry else "recipe = 5\n"
     (tmp_path / "home/cards").mkdir(parents=True)
     (tmp_path / "home/cards/own.toml").write_text(start + shipped.replace('"simulated"', '"own"', 1) + entry)
-    for command in (("profile", "--blocks", "1"), ("measure", TEXT)):
+    for command in (("profile", "--blocks", "1"), ("measure", MOBILE)):
         refused = run(*command, "--device", "own")
         assert refused.code == 2 and said in refused.err and len(refused.err.splitlines()) == 1

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from toys import measured_card, row
 from zenbench.devices.base import Setting
-from zenbench.latency_tables.card import TableCard
-from zenbench.latency_tables.row import Row
 from zenbench.latency_tables.store import shipped, user_path
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.families import zoo
@@ -145,9 +144,8 @@ def test_equal_latencies_calibrate_without_a_rank_correlation(run, tmp_path: Pat
 
 def test_a_measured_table_is_neither_calibrated_nor_overwritten(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     setting = Setting("t4", "tensorrt", "int8", 64)
-    card = TableCard(setting, "measured", {}, {}, {}, "reference", 1.0, "2026-01-01", "test")
-    row = Row(1.0, 1.0, 0.01, 5, 5, "quiet")
-    measured = LatencyTable(card, dict.fromkeys(zoo("resnet-18").workloads(), row))
+    card = measured_card(setting)
+    measured = LatencyTable(card, dict.fromkeys(zoo("resnet-18").workloads(), row(1.0)))
     measured.save(user_path(setting))
     (tmp_path / "m.csv").write_text("network,latency_ms\nzoo:resnet-18,5\nzoo:resnet-50,9\n")
     refused = run("calibrate", "m.csv", "--device", "t4")

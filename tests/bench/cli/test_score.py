@@ -8,6 +8,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
+from toys import STRIDED
 from zenbench.bench.cli.main import main
 from zenbench.bench.export.checked import export_onnx
 from zenbench.errors import NetworkError, UserError
@@ -15,8 +16,6 @@ from zenbench.zen.families import zoo
 from zenbench.zen.module import build_module
 from zenbench.zen.network import parse_text
 from zenbench.zen.proxies import PROXIES, score, score_module
-
-TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -28,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_a_network_without_a_score_leaves_the_others_theirs(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, TEXT, "zoo:densenet-121", "--format", "json")
+    code, out, err = run(capsys, STRIDED, "zoo:densenet-121", "--format", "json")
     scored, refused = json.loads(out)
     assert code == 1
     assert scored["value"] > 0 and "reason" not in scored
@@ -43,7 +42,7 @@ def test_where_none_has_a_score_the_reason_is_the_answer(capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_every_proxy_answers(proxy: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = f"{TEXT}SuperResK3K3(16,16,2,8,1)SuperResK3K3(16,16,2,8,1)SuperResK3K3(16,16,2,8,1)"
+    text = f"{STRIDED}SuperResK3K3(16,16,2,8,1)SuperResK3K3(16,16,2,8,1)SuperResK3K3(16,16,2,8,1)"
     code, out, _ = run(
         capsys, text, "--resolution", "64", "--proxy", proxy, "--format", "json", "--batch", "4"
     )
@@ -121,7 +120,7 @@ def test_a_foreign_file_is_scored_as_it_computes(tmp_path: Path, capsys: pytest.
 def test_a_file_that_zenbench_wrote_keeps_its_score_though_its_norms_are_folded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network = parse_text(TEXT, 32)
+    network = parse_text(STRIDED, 32)
     export_onnx(network, tmp_path / "n.onnx")
     _, out, _ = run(capsys, str(tmp_path / "n.onnx"), "--format", "json")
     assert json.loads(out)[0]["value"] == score(network, "zen-closed").value
@@ -130,7 +129,7 @@ def test_a_file_that_zenbench_wrote_keeps_its_score_though_its_norms_are_folded(
 def test_a_file_with_folded_norms_has_no_zen_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    export_onnx(parse_text(TEXT, 32), tmp_path / "n.onnx")
+    export_onnx(parse_text(STRIDED, 32), tmp_path / "n.onnx")
     model = onnx.load(tmp_path / "n.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "bare.onnx")
@@ -141,4 +140,4 @@ def test_a_file_with_folded_norms_has_no_zen_score(
 
 def test_an_unknown_proxy_is_refused() -> None:
     with pytest.raises(UserError, match="there is no proxy 'magic'"):
-        score(parse_text(TEXT, 32), "magic")
+        score(parse_text(STRIDED, 32), "magic")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from toys import MOBILE
 from zenbench.bench.latency_files.columns import Columns, parse_columns
 from zenbench.bench.latency_files.foreign_columns import completed, read_either
 from zenbench.bench.latency_files.latency_rows import LatencyRow, write_rows
@@ -10,7 +11,6 @@ from zenbench.errors import TableError, UserError
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.network import parse_text
 
-TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K3(8,16,2,16,1)SuperConvK1BNRELU(16,64,1,1)"
 CELL = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"
 SETTING = "onnxruntime/fp32/b1/t1/free"
 
@@ -43,12 +43,12 @@ def test_what_names_no_column_is_refused(text: str, reason: str) -> None:
 
 def test_a_foreign_file_is_read_by_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
-    path.write_bytes(f'\ufeffarch;lat_us\r\n"{TEXT}";1500,5\r\n{CELL};"20"\r\nmine;7\r\n'.encode())
+    path.write_bytes(f'\ufeffarch;lat_us\r\n"{MOBILE}";1500,5\r\n{CELL};"20"\r\nmine;7\r\n'.encode())
     rows = read_either(path, parse_columns("network=arch,latency=lat_us"))
-    assert [row.network for row in rows] == [TEXT, CELL, "mine"]
+    assert [row.network for row in rows] == [MOBILE, CELL, "mine"]
     assert [row.latency_ms for row in rows] == pytest.approx([1.5005, 0.02, 0.007])
     assert [row.digest for row in completed(rows, [])] == [
-        parse_text(TEXT).digest,
+        parse_text(MOBILE).digest,
         cell_network(CELL).digest,
         "mine",
     ]
@@ -90,15 +90,15 @@ def test_faults_have_file_line_and_reason(tmp_path: Path, text: str, reason: str
 
 
 def test_what_a_file_does_not_say_is_taken_over() -> None:
-    small = parse_text(TEXT, 32, 10)
-    ours = [LatencyRow(TEXT, small.digest, "host", SETTING, 32, 10, latency_ms=1.0)]
-    foreign = [LatencyRow(TEXT, "", "", "", latency_ms=2.0)]
+    small = parse_text(MOBILE, 32, 10)
+    ours = [LatencyRow(MOBILE, small.digest, "host", SETTING, 32, 10, latency_ms=1.0)]
+    foreign = [LatencyRow(MOBILE, "", "", "", latency_ms=2.0)]
     (row,) = completed(foreign, ours)
     assert (row.digest, row.device, row.setting, row.resolution) == (small.digest, "host", SETTING, 32)
     assert completed(ours, foreign) == ours
-    two = [*ours, LatencyRow(TEXT, "other", "host", "onnxruntime/fp32/b1/t2/free", 64, 10, latency_ms=1.0)]
+    two = [*ours, LatencyRow(MOBILE, "other", "host", "onnxruntime/fp32/b1/t2/free", 64, 10, latency_ms=1.0)]
     (row,) = completed(foreign, two)
-    assert (row.digest, row.setting) == (parse_text(TEXT).digest, ""), "which of two is not known"
+    assert (row.digest, row.setting) == (parse_text(MOBILE).digest, ""), "which of two is not known"
     elsewhere = [LatencyRow("n", "n", "pixel2", "", latency_ms=2.0)]
     assert completed(elsewhere, ours) == elsewhere, "another device is another setting"
 
@@ -112,14 +112,14 @@ def test_a_digest_that_a_file_names_stays() -> None:
 
 
 def test_sizes_that_one_file_names_hold_for_both() -> None:
-    given = [LatencyRow(TEXT, "", "", "", 32, 10, latency_ms=1.0)]
-    without = [LatencyRow(TEXT, "", "", "", latency_ms=2.0)]
-    partly = [LatencyRow(TEXT, "", "", "", 32, latency_ms=2.0)]
-    other = [LatencyRow(TEXT, "", "", "", 64, latency_ms=2.0)]
-    small = parse_text(TEXT, 32, 10).digest
+    given = [LatencyRow(MOBILE, "", "", "", 32, 10, latency_ms=1.0)]
+    without = [LatencyRow(MOBILE, "", "", "", latency_ms=2.0)]
+    partly = [LatencyRow(MOBILE, "", "", "", 32, latency_ms=2.0)]
+    other = [LatencyRow(MOBILE, "", "", "", 64, latency_ms=2.0)]
+    small = parse_text(MOBILE, 32, 10).digest
     assert completed(given, without)[0].digest == small
     assert completed(without, given)[0].digest == completed(partly, given)[0].digest == small
-    assert completed(other, given)[0].digest == parse_text(TEXT, 64, 1000).digest
+    assert completed(other, given)[0].digest == parse_text(MOBILE, 64, 1000).digest
 
 
 def test_the_unit_named_is_that_of_the_latency_alone(tmp_path: Path) -> None:

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 import pytest
+from toys import SIMULATED
 from zenbench.bench.measuring.aggregation import rows_of
 from zenbench.bench.measuring.journal import History, MeasuringSession
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import REFERENCE, Recipe
-from zenbench.devices.base import DeviceState, Sample, Setting
+from zenbench.devices.base import DeviceState, Sample
 
-SETTING = Setting("simulated", "simulated", "fp32", 1, 1, "free")
 STATE = DeviceState()
 
 
 def session(*measurements: Measurement, history: History | None = None) -> History:
     history = history or History()
-    history.begin(MeasuringSession(SETTING, {}, {}, Recipe(), REFERENCE, "2026-01-01T00:00:00+00:00"))
+    history.begin(MeasuringSession(SIMULATED, {}, {}, Recipe(), REFERENCE, "2026-01-01T00:00:00+00:00"))
     history.measurements.extend(measurements)
     return history
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toys import PLAIN
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.networks.model_file import FileSubject
 from zenbench.bench.networks.reading import networks_only, read, read_all
@@ -12,18 +13,16 @@ from zenbench.errors import NetworkError, UserError
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network, parse_text
 
-TEXT = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)"
-
 
 def test_text_file_json_result_and_name_agree(tmp_path: Path) -> None:
-    network = parse_text(TEXT, 32, 10)
-    (tmp_path / "plain.txt").write_text(f"{TEXT}\n")
+    network = parse_text(PLAIN, 32, 10)
+    (tmp_path / "plain.txt").write_text(f"{PLAIN}\n")
     (tmp_path / "network.json").write_text(json.dumps(network.to_json()))
-    result = {"network": TEXT, "resolution": 32, "classes": 10, "score": 1.0}
+    result = {"network": PLAIN, "resolution": 32, "classes": 10, "score": 1.0}
     (tmp_path / "result.json").write_text(json.dumps(result))
-    assert read(TEXT, 32, 10) == read(str(tmp_path / "plain.txt"), 32, 10) == network
+    assert read(PLAIN, 32, 10) == read(str(tmp_path / "plain.txt"), 32, 10) == network
     assert read(str(tmp_path / "network.json")) == read(str(tmp_path / "result.json")) == network
-    assert read(TEXT) == parse_text(TEXT, 224, 1000)
+    assert read(PLAIN) == parse_text(PLAIN, 224, 1000)
 
 
 def test_zoo_brings_its_resolution_unless_another_is_asked_for() -> None:
@@ -54,8 +53,8 @@ def test_squeeze_excite_survives_a_result_file(tmp_path: Path) -> None:
 
 
 def test_lists(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(f"# two networks\n{TEXT}\n\nzoo:zennet-0.1ms\n")
-    assert read_all([], tmp_path / "list.txt", None, None) == [parse_text(TEXT), zoo("zennet-0.1ms")]
+    (tmp_path / "list.txt").write_text(f"# two networks\n{PLAIN}\n\nzoo:zennet-0.1ms\n")
+    assert read_all([], tmp_path / "list.txt", None, None) == [parse_text(PLAIN), zoo("zennet-0.1ms")]
     assert len(read_all(["zoo:all"], None, None, None)) == len(zoo_names())
     with pytest.raises(UserError, match="name at least one network"):
         read_all([], None, None, None)
@@ -63,14 +62,14 @@ def test_lists(tmp_path: Path) -> None:
 
 def test_a_csv_file_lists_networks_with_their_sizes(tmp_path: Path) -> None:
     file = tmp_path / "front.csv"
-    file.write_text(f'score,network,resolution,classes\n1.5,"{TEXT}",16,10\n2.5,zoo:zennet-0.1ms,,\n')
-    assert read_all([], file, None, None) == [parse_text(TEXT, 16, 10), zoo("zennet-0.1ms")]
-    assert read_all([TEXT], file, 32, None)[:2] == [parse_text(TEXT, 32), parse_text(TEXT, 32, 10)]
+    file.write_text(f'score,network,resolution,classes\n1.5,"{PLAIN}",16,10\n2.5,zoo:zennet-0.1ms,,\n')
+    assert read_all([], file, None, None) == [parse_text(PLAIN, 16, 10), zoo("zennet-0.1ms")]
+    assert read_all([PLAIN], file, 32, None)[:2] == [parse_text(PLAIN, 32), parse_text(PLAIN, 32, 10)]
     for text in (
         "",
         "score\n1\n",
         "network,resolution\n,16\n",
-        f'network,classes\n"{TEXT}",ten\n',
+        f'network,classes\n"{PLAIN}",ten\n',
         "network\n",
     ):
         file.write_text(text)
@@ -79,7 +78,7 @@ def test_a_csv_file_lists_networks_with_their_sizes(tmp_path: Path) -> None:
 
 
 def test_an_exported_file_knows_its_network_and_a_foreign_one_does_not(tmp_path: Path) -> None:
-    network = parse_text(TEXT, 16, 10)
+    network = parse_text(PLAIN, 16, 10)
     export_onnx(network, tmp_path / "ours.onnx")
     ours = read(str(tmp_path / "ours.onnx"))
     assert isinstance(ours, FileSubject)

@@ -4,7 +4,7 @@ from itertools import chain, islice
 from pathlib import Path
 from statistics import mean
 
-from tiny_space import TINY
+from toys import TINY_SPACE
 from zenbench.bench.measuring.journal import History, Journal
 from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.subjects import subject_of
@@ -80,7 +80,7 @@ def test_another_seed_adds_networks_only_as_it_adds_workloads(tmp_path: Path) ->
 
 
 def test_a_space_that_has_no_more_ends_its_plan(tmp_path: Path) -> None:
-    space = parse_space(TINY, "tiny.toml")
+    space = parse_space(TINY_SPACE, "tiny.toml")
     first = list(plan([space], [32], 0, History()))
     workloads = [item for item in first if isinstance(item, Workload)]
     assert 3 <= len(workloads) == len(set(workloads)) < 24 and len(workloads) < len(first)

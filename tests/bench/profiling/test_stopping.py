@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_space import TINY
+from toys import TINY_SPACE
 from zenbench.bench.measuring.subjects import NetworkSubject
 from zenbench.bench.profiling.stopping import LEAST_HOLD_OUT, upper_bound, verdict
 from zenbench.errors import DeviceError
@@ -49,7 +49,7 @@ def test_judges_that_all_fail_are_told_and_take_nothing_from_the_blocks(  # type
 
 
 def test_a_space_without_more_to_measure_ends_the_profile(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "tiny.toml").write_text(TINY)
+    (tmp_path / "tiny.toml").write_text(TINY_SPACE)
     for _ in range(2):
         done = run(*SMALL, "--space", "tiny.toml", "--target-error", "0.001%")
         assert done.code == 1 and "there is no more to measure here" in done.err

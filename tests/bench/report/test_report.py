@@ -17,7 +17,6 @@ from zenbench.bench.report.verdict import verdict
 from zenbench.latency_tables.store import all_paths
 from zenbench.latency_tables.table_files import card_path
 
-TEXT = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 FIGURES = [
     "measured-against-predicted",
     "error-distribution",

@@ -13,6 +13,7 @@ from typing import Any
 
 import onnx
 import pytest
+from toys import SMALL_CONV
 from zenbench.bench.cli.main import main
 from zenbench.bench.measuring.journal import Journal, read
 from zenbench.bench.measuring.recipe import Recipe
@@ -27,7 +28,6 @@ from zenbench.devices.registry import device
 from zenbench.errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from zenbench.zen.workload import Workload
 
-SMALL = Workload.parse("conv(kernel=3,in_channels=3,out_channels=8,stride=2)@16")
 BLOCK = Workload.parse(
     "residual(style=bottleneck,kernel=3,in_channels=16,hidden_channels=8,out_channels=16,"
     "stride=1,projection=0,squeeze_excite=1)@7"
@@ -39,12 +39,12 @@ def t4(runtime: str = "tensorrt") -> Device:
     return device("t4", runtime)
 
 
-def artifact(folder: Path, setting: Setting, workload: Workload = SMALL) -> Artifact:
+def artifact(folder: Path, setting: Setting, workload: Workload = SMALL_CONV) -> Artifact:
     return WorkloadSubject(workload).artifact(folder, setting, "onnx")
 
 
 def times(
-    found: Device, folder: Path, asked: SettingRequest, runs: int = 4, workload: Workload = SMALL
+    found: Device, folder: Path, asked: SettingRequest, runs: int = 4, workload: Workload = SMALL_CONV
 ) -> list[float]:
     setting = found.setting(asked)
     with closing(found.open(artifact(folder, setting, workload), setting)) as session:
@@ -303,7 +303,7 @@ def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
     found = t4()
     setting = found.setting(SettingRequest(batch=1))
     real = TensorRtSession.time
-    breaking = artifact(tmp_path, setting, SMALL).path.name
+    breaking = artifact(tmp_path, setting, SMALL_CONV).path.name
 
     def time(session: TensorRtSession, runs: int) -> Any:
         if session._name == breaking:
@@ -314,9 +314,9 @@ def test_a_block_that_breaks_the_gpu_is_recorded_and_the_next_sitting_goes_on(
     path, recipe = tmp_path / "j.jsonl", Recipe(rounds=2, round_ms=1, max_runs=3)
     for session in (1, 2):
         with Journal(path) as journal, pytest.raises(DeviceBrokenError) if session == 1 else nullcontext():
-            profile(found, setting, [SMALL, BLOCK], journal, recipe, Limits())
+            profile(found, setting, [SMALL_CONV, BLOCK], journal, recipe, Limits())
     errors = {one.subject: one.error for one in read(path).measurements}
-    assert "cudaErrorIllegalAddress" in str(errors[str(SMALL)]) and errors[str(BLOCK)] is None
+    assert "cudaErrorIllegalAddress" in str(errors[str(SMALL_CONV)]) and errors[str(BLOCK)] is None
 
 
 def test_a_gpu_that_is_not_reached_blames_no_block(nvidia: SimpleNamespace, tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_a_profile_goes_on_after_a_block_that_crashes_the_build(
     found = t4()
     setting = found.setting(SettingRequest(batch=1))
     real = tensorrt_build.build
-    crashing = artifact(tmp_path, setting, SMALL).path.name
+    crashing = artifact(tmp_path, setting, SMALL_CONV).path.name
 
     def build(request: Any) -> None:
         with monkeypatch.context() as patch:
@@ -366,9 +366,9 @@ def test_a_profile_goes_on_after_a_block_that_crashes_the_build(
     path = tmp_path / "j.jsonl"
     with Journal(path) as journal:
         recipe = Recipe(rounds=2, round_ms=0.1, min_runs=2, max_runs=3, window=2)
-        profile(found, setting, [SMALL, BLOCK], journal, recipe, Limits(workloads=2))
+        profile(found, setting, [SMALL_CONV, BLOCK], journal, recipe, Limits(workloads=2))
     found_errors = {one.subject: one.error for one in read(path).measurements}
-    assert "crashed" in str(found_errors[str(SMALL)]) and found_errors[str(BLOCK)] is None
+    assert "crashed" in str(found_errors[str(SMALL_CONV)]) and found_errors[str(BLOCK)] is None
     states = [one.before for one in read(path).measurements if one.timing is not None]
     assert states and all(state.cores_mhz == {"sm": 1590, "memory": 5001} for state in states)
 

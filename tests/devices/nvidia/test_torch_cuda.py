@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 import torch
 from fake_torch import DEFAULT, LAUNCH_MS, FakeTorch, Gpu
+from toys import SMALL_CONV
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Artifact, Device, Setting, SettingRequest
 from zenbench.devices.nvidia import torch_cuda
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError, DeviceUnavailableError
-from zenbench.zen.workload import Workload
-
-SMALL = Workload.parse("conv(kernel=3,in_channels=3,out_channels=8,stride=2)@16")
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +28,7 @@ def v100(runtime: str = "torch") -> Device:
 
 
 def artifact(folder: Path, setting: Setting) -> Artifact:
-    return WorkloadSubject(SMALL).artifact(folder, setting, "torch-export")
+    return WorkloadSubject(SMALL_CONV).artifact(folder, setting, "torch-export")
 
 
 def times(found: Device, folder: Path, asked: SettingRequest, runs: int = 3) -> list[float]:

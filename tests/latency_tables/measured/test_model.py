@@ -7,14 +7,12 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from zenbench.devices.base import Setting
+from toys import measured_card, row
 from zenbench.errors import NetworkError, TableError
-from zenbench.latency_tables.card import TableCard
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
 from zenbench.latency_tables.op_features import KINDS, workload_features
-from zenbench.latency_tables.row import Row
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo, zoo_names
@@ -24,7 +22,7 @@ from zenbench.zen.units.dense import DenseUnit, NormUnit
 from zenbench.zen.units.resnet import ResNetUnit
 from zenbench.zen.workload import Workload
 
-CARD = TableCard(Setting("simulated", "simulated"), "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
+CARD = measured_card()
 RATES = dict(zip(KINDS, (0.1, 0.05, 0.03, 0.2, 0.1, 0.0), strict=True))
 
 
@@ -55,10 +53,6 @@ def network_truth_ms(network: Network) -> float:
     """What cutting costs is not there in a whole network."""
     workloads = network.workloads()
     return 1.1 * sum(map(truth_ms, workloads)) - sum(0.004 + 0.02 * cut_terms(w)[1] for w in workloads)
-
-
-def row(ms: float) -> Row:
-    return Row(ms, ms, 0.02, 5, 50, "quiet")
 
 
 def make_model(rows: int = 150, networks: int = 0) -> TableModel:

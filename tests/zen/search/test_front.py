@@ -3,14 +3,13 @@
 import json
 import random
 from bisect import bisect_left
-from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
 import pytest
+from toys import MacsModel
 from zenbench.errors import UserError
-from zenbench.zen.cost import cost, workload_cost
-from zenbench.zen.latency import Estimate, Part
+from zenbench.zen.cost import cost
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search.budget import Budget, LatencyLimit
@@ -22,18 +21,6 @@ from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.start import fitting_start
 from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
-from zenbench.zen.workload import Workload
-
-
-class MacsModel:
-    device, setting = "toy", "toy/fp32/b1/t1/free"
-
-    def block(self, workload: Workload) -> Part:
-        return Part(workload_cost(workload).macs / 1e7)
-
-    def total(self, whole: Part, network: Callable[[], Network]) -> Estimate:
-        return Estimate(1.1 * whole.ms, 0.1 * whole.ms, 0.0, whole.ms)
-
 
 SPACE = spaces()["resnet"]
 BUDGETS = {

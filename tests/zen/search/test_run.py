@@ -3,13 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
+from toys import MacsModel
 from zenbench.errors import UserError
 from zenbench.quantities import parse_count
-from zenbench.zen.cost import cost, workload_cost
-from zenbench.zen.latency import Estimate, Part
+from zenbench.zen.cost import cost
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
 from zenbench.zen.search.budget import Budget, LatencyLimit
@@ -17,19 +16,6 @@ from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.shape_limits import narrowest, stage_share
 from zenbench.zen.search.task import SearchTask
 from zenbench.zen.space import spaces
-from zenbench.zen.workload import Workload
-
-
-class MacsModel:
-    """A latency model as a user would write one: so many MACs a millisecond, 10 % more for the whole."""
-
-    device, setting = "toy", "toy/fp32/b1/t1/free"
-
-    def block(self, workload: Workload) -> Part:
-        return Part(workload_cost(workload).macs / 1e7)
-
-    def total(self, whole: Part, network: Callable[[], Network]) -> Estimate:
-        return Estimate(1.1 * whole.ms, 0.1 * whole.ms, 0.0, whole.ms)
 
 
 def small_task(budget: Budget, **options: object) -> SearchTask:
