@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import ceil, prod, sqrt
 from pathlib import Path
 from pickle import UnpicklingError
@@ -30,6 +29,7 @@ from .graph import (
     Pool,
     Slice,
 )
+from .threads import few_threads
 
 # The batch that batch norm takes its statistics from: so many images, and more where a map is so small
 # that a channel would see fewer values. The error of a variance over few values never averages out:
@@ -160,6 +160,7 @@ def build_module(graph: Graph) -> GraphModule:
 
 
 @torch.no_grad()
+@few_threads()
 def initialise(target: Graph | GraphModule, seed: int = 0) -> GraphModule:
     """The module with seeded He-normal weights, in eval mode; a module given is changed in place.
 
@@ -188,17 +189,6 @@ def initialise(target: Graph | GraphModule, seed: int = 0) -> GraphModule:
     for hook in hooks:
         hook.remove()
     return module
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small graphs gain little from several threads, and beside one busy program lose a factor of seven."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 # Weight of a residual branch's last batch norm. With 1, the published CIFAR networks amplify the rounding

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...zen.graph import INPUT, Graph
+from ...zen.threads import few_threads
 from .tflite_quantise import gaussian_batches
 from .weights import Array
 
@@ -22,7 +23,7 @@ def ranges(graph: Graph, state: Mapping[str, Array], batches: Sequence[Array] = 
     or, without any, on Gaussian images; always above 0."""
     import torch
 
-    from ...zen.module import build_module, one_thread
+    from ...zen.module import build_module
 
     module = build_module(graph)
     module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
@@ -37,7 +38,7 @@ def ranges(graph: Graph, state: Mapping[str, Array], batches: Sequence[Array] = 
         module.get_submodule(op.name).register_forward_hook(
             lambda layer, inputs, output, name=op.name: see(name, output)
         )
-    with torch.no_grad(), one_thread():
+    with torch.no_grad(), few_threads():
         for batch in batches or gaussian_batches((_IMAGES, *graph.input_shape), 1):
             x = torch.from_numpy(batch)
             see(INPUT, x)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...devices.base import Artifact
 from ...devices.host.litert import interpreter, silenced
+from ...zen.threads import few_threads
 from .weights import Array
 
 _SEED = 1
@@ -63,6 +64,7 @@ def run_onnx(artifact: Artifact, x: Array) -> Array:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(artifact.path), options, providers=["CPUExecutionProvider"])
     (given,), (result,) = session.get_inputs(), session.get_outputs()
     answers = []
@@ -118,7 +120,7 @@ def gaussian(shape: tuple[int, ...]) -> Array:
 def compare(run: Callable[[Array], Array], module: Any, x: Array, precision: str = "fp32") -> Parity:
     import torch
 
-    with torch.no_grad():
+    with torch.no_grad(), few_threads():
         reference = module(torch.from_numpy(x)).numpy()
         exact = deepcopy(module).double()(torch.from_numpy(x).double()).numpy()
     y = run(x)

@@ -18,7 +18,8 @@ import torch
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
 from ...zen.graph import INPUT, Graph
-from ...zen.module import build_module, one_thread
+from ...zen.module import build_module
+from ...zen.threads import few_threads
 from .weights import Array
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -34,7 +35,7 @@ def write_torch_export(
     module = module.to(dtype)
     shape = (batch, *graph.input_shape)
     example = torch.empty(shape, dtype=dtype).to(memory_format=torch.channels_last)
-    with one_thread():
+    with few_threads():
         program = torch.export.export(module, (example,))
     program.example_inputs = None  # as large as the batch, and nobody reads them
     file = BytesIO()

@@ -97,11 +97,10 @@ WEIGHT_SEED = 0
 
 def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
     """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
-    from ...zen.module import build_module, initialise, one_thread
+    from ...zen.module import build_module, initialise
 
     module = build_module(graph)
-    with one_thread():
-        initialise(module, seed)
+    initialise(module, seed)
     return state_arrays(module)
 
 

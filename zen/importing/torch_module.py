@@ -15,11 +15,13 @@ from torch.nn import functional
 
 from ...errors import NetworkError
 from ..graph import INPUT, Function, Graph, Shape
+from ..threads import few_threads
 from .assembler import Assembler, Window
 
 _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 
 
+@few_threads()
 def graph_of_module(module: nn.Module, input_shape: Shape) -> Graph:
     """The graph that a module computes in eval mode on images of `input_shape` (channels, height, width).
 

@@ -17,11 +17,13 @@ from torch.nn import functional
 from ...errors import UserError
 from ..graph import Graph
 from ..module import build_module
+from ..threads import few_threads
 from .base import Score
 from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled
 
 
+@few_threads()
 @torch.inference_mode(False)
 @torch.enable_grad()
 def grad_norm(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:

@@ -15,11 +15,13 @@ from torch import Tensor
 from ...errors import UserError
 from ..graph import Activation, Graph
 from ..module import build_module
+from ..threads import few_threads
 from .base import Score
 from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled, watch
 
 
+@few_threads()
 @torch.inference_mode()
 def naswot(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:
     """The NASWOT score of a network's trunk; it grows with the batch, so compare at one batch only.

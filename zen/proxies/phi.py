@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from ...errors import UserError
 from ..graph import Conv, GlobalAveragePool, Graph
 from ..module import GraphModule, build_module
+from ..threads import few_threads
 from .base import GAMMA, Score
 from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, draw_normal, sampled, watch
 
 
+@few_threads()
 @torch.inference_mode()
 def phi(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:
     """The Phi-Score of a network's trunk.
@@ -51,6 +53,7 @@ def phi(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score
     return sampled("phi", one_repeat, repeats, seed)
 
 
+@few_threads()
 @torch.inference_mode()
 def phi_by_depth(graph: Graph, batch: int = 16, seed: int = 0) -> list[float]:
     """log Delta after each layer (convolution) up to the last that fp32 holds; the end is phi's value."""

@@ -20,11 +20,13 @@ from torch import Tensor
 
 from ..graph import Activation, Graph
 from ..module import build_module, initialise
+from ..threads import few_threads
 from .base import Score
 from .memory import check_memory, pass_bytes, weight_bytes
 from .sampling import check_batch, sampled, watch
 
 
+@few_threads()
 @torch.inference_mode()
 def regions(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:
     """The linear regions of a network's trunk along a line of `batch` points; one line a repeat."""

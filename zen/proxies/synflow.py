@@ -24,11 +24,13 @@ from torch import Tensor
 from ...errors import UserError
 from ..graph import BatchNorm, Graph
 from ..module import GraphModule, build_module
+from ..threads import few_threads
 from .base import Score
 from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import draw_normal, sampled, weighted_layers
 
 
+@few_threads()
 @torch.inference_mode(False)
 @torch.enable_grad()
 def synflow(

@@ -19,11 +19,13 @@ from torch import Tensor
 from ...errors import UserError
 from ..graph import Graph
 from ..module import build_module
+from ..threads import few_threads
 from .base import Score
 from .memory import check_memory, gradient_bytes, weight_bytes
 from .sampling import check_batch, sampled, weighted_layers
 
 
+@few_threads()
 @torch.inference_mode(False)
 @torch.enable_grad()
 def te(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> Score:

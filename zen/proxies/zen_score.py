@@ -33,6 +33,7 @@ from ...errors import UserError
 from ..cost import BYTES_PER_VALUE
 from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
 from ..module import EPSILON, make_layer
+from ..threads import few_threads
 from .base import GAMMA, Reading, Score
 from .memory import check_memory, pass_bytes
 from .sampling import check_batch, check_repeats
@@ -60,6 +61,7 @@ def zen_score(
     return zen_samples(graph, batch, repeats, seed).score(reading)
 
 
+@few_threads()
 @torch.inference_mode()
 def zen_samples(graph: Graph, batch: int = 16, repeats: int = 1, seed: int = 0) -> ZenSamples:
     """Every repeat's values, in fp32, on the GPU where torch finds one.
