@@ -10,7 +10,7 @@ from textwrap import wrap
 from ...atomic import make_folder, write_bytes
 from ...errors import UserError
 from .figure import Figure, Key
-from .style import FONT, LIGHT, Chart, chart_svg
+from .style import FONT, LIGHT, Chart, chart_svg, without_control_characters
 from .templates import render
 
 WIDTH, MARGIN = 720, 20
@@ -73,7 +73,7 @@ def write_chart(path: Path, drawn: Chart) -> None:
     from vl_convert import vegalite_to_pdf, vegalite_to_png, vegalite_to_svg
 
     if path.suffix == ".svg":
-        data = vegalite_to_svg(drawn, allowed_base_urls=[]).encode()
+        data = without_control_characters(vegalite_to_svg(drawn, allowed_base_urls=[])).encode()
     elif path.suffix == ".pdf":
         data = vegalite_to_pdf(drawn, allowed_base_urls=[])
     else:

@@ -84,12 +84,16 @@ def chart_svg(drawn: Chart, width: int) -> tuple[str, float]:
     """A chart drawn at so many pixels, as SVG text, and its height."""
     from vl_convert import vegalite_to_svg
 
-    svg = vegalite_to_svg({**drawn, "width": width}, allowed_base_urls=[])
-    svg = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", svg)  # a network's name may hold it
+    svg = without_control_characters(vegalite_to_svg({**drawn, "width": width}, allowed_base_urls=[]))
     # The library numbers its clip paths over all charts of a process: a file would depend on those before it.
     names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)), 1)}
     svg = _CLIP.sub(lambda match: names[match[0]], svg)
     return svg, float(svg.partition('height="')[2].partition('"')[0])
+
+
+def without_control_characters(svg: str) -> str:
+    """What XML allows of it: names of networks and columns may hold anything."""
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", svg)
 
 
 def rows(values: Sequence[Mapping[str, Any]]) -> Chart:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ...atomic import write_bytes
+from ...atomic import write_bytes, write_json
 from ...errors import UserError
 from ...quantities import format_count, format_ms
 from ...zen.proxies.base import READINGS
@@ -26,10 +26,10 @@ from ..charts.figure_file import figure_png
 from ..charts.search_figures import search_figure
 from ..searching.events import EventLog
 from ..searching.front import write_front
-from ..searching.reading import read_search
+from ..searching.reading import search_of
 from ..searching.result_record import ResultRecord, result_record
 from ..searching.results import KEPT, write_run
-from ..searching.run_folder import SearchFolder, take_folder
+from ..searching.run_folder import RESULT, SearchFolder, take_folder
 from ..searching.task_record import MOST_ISLANDS, task_record
 from .search_front import show_front
 from .search_options import asked_task, repeated_task
@@ -212,8 +212,9 @@ def run_search(
     if axis:
         files = write_front(folder.path, record, result, axis, task.budget, rescored)
     else:
-        files = write_run(folder.path, record, result, task, rescored)
-    files.append(_draw(folder.path))
+        files = write_run(folder.path, result, task, rescored)
+    files = [RESULT, *files, _draw(record, folder.path)]
+    write_json(folder.path / RESULT, record)  # last: until it is there, running this again goes on
     events.write(
         "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
     )
@@ -221,11 +222,10 @@ def run_search(
     return record, files
 
 
-def _draw(folder: Path) -> str:
-    """Draws what a search left in its folder; the file's name."""
-    found = read_search(folder)
-    name = "front.png" if found.is_front else "convergence.png"
-    write_bytes(folder / name, figure_png(search_figure(found)))
+def _draw(record: ResultRecord, folder: Path) -> str:
+    """Draws what a search found; the file's name."""
+    name = "front.png" if "front" in record else "convergence.png"
+    write_bytes(folder / name, figure_png(search_figure(search_of(record, folder))))
     return name
 
 

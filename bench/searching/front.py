@@ -14,7 +14,6 @@ from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
 from .result_record import ResultRecord
 from .results import write_csv
-from .run_folder import RESULT
 
 
 def write_front(
@@ -25,7 +24,7 @@ def write_front(
     budget: Budget,
     rescored: Sequence[Rescored],
 ) -> list[str]:
-    """Writes the files of a front, result.json last, and puts the points scored again into the record."""
+    """Writes the files of a front but result.json, which comes last, and puts the points into the record."""
     forward = {one.network: one for one in rescored}
     candidates = result.best[::-1]
     rows = [_row(candidate, budget, forward.get(candidate.network)) for candidate in candidates]
@@ -33,8 +32,7 @@ def write_front(
     record["front"] = {"axis": axis, "points": points}
     write_json(folder / "network.json", result.best[0].network.to_json())
     write_csv(folder / "front.csv", list(rows[0]), [list(row.values()) for row in rows])
-    write_json(folder / RESULT, record)
-    return [RESULT, "network.json", "front.csv"]
+    return ["network.json", "front.csv"]
 
 
 def _row(candidate: Candidate, budget: Budget, forward: Rescored | None) -> dict[str, Any]:

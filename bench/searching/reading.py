@@ -17,9 +17,8 @@ from ...zen.search.budget import Budget
 from ...zen.search.front import AXES
 from ..csv_file import CsvFile, Record, read_csv
 from ..latency_files.latency_rows import LatencyRow
-from ..networks.reading import networks_only, spelled
-from ..networks.reading import read as read_network
-from .result_record import read_result
+from ..networks.reading import spelled
+from .result_record import ResultRecord, read_result
 from .run_folder import RESULT
 
 FRONT, BEST, HISTORY = "front.csv", "best.csv", "history.csv"
@@ -78,50 +77,55 @@ class Search:
 
 def read_search(folder: Path) -> Search:
     """The finished search in a folder; raises UserError where its files are missing or damaged."""
-    path = folder / RESULT
     try:
-        record = read_result(path)
-        limits = record["task"]["budget"]["latencies"]
-        latencies = tuple(
-            LimitedLatency(
-                device=one["device"],
-                setting=one["setting"],
-                limit_ms=_above_zero(one["limit_ms"]),
-                latency_ms=_above_zero(one["latency_ms"]),
-                std_ms=one["std_ms"],
-                provenance=one["provenance"],
-            )
-            for one in record["latencies"]
-        )
-        is_front = bool(record["task"]["front"])
-        axis = _known(record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
-        limited = record["task"]["budget"]
-        budget: dict[str, Any] = {
-            name: None if limited[name] is None else _count(limited[name]) for name in COSTS
-        }
-        limit = latencies[0].limit_ms if axis == "latency" else budget[axis]
-        (network,) = networks_only([read_network(str(path))], "reported")
-        return Search(
-            network=network,
-            reading=record["reading"],
-            score=record["score"],
-            score_forward=record["score_forward"],
-            score_forward_sem=record["score_forward_sem"],
-            latencies=latencies,
-            table_digests=tuple(str(one["table_sha256"]) for one in limits),
-            axis=axis,
-            limit=limit,
-            budget=Budget(**budget),
-            is_front=is_front,
-            candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
-            history=_history(folder / HISTORY),
-            evaluated=_count(record["evaluated"]),
-            seconds=record["seconds"],
-            command=" ".join(record["command"]),
-        )
+        return search_of(read_result(folder / RESULT), folder)
+    except NetworkError as error:
+        raise NetworkError(f"{folder / RESULT}: {error}") from None
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{folder} holds no whole result of zenbench search: {reason}") from None
+
+
+def search_of(record: ResultRecord, folder: Path) -> Search:
+    """The search of a record, with the networks and the history that lie in its folder."""
+    limits = record["task"]["budget"]["latencies"]
+    latencies = tuple(
+        LimitedLatency(
+            device=one["device"],
+            setting=one["setting"],
+            limit_ms=_above_zero(one["limit_ms"]),
+            latency_ms=_above_zero(one["latency_ms"]),
+            std_ms=one["std_ms"],
+            provenance=one["provenance"],
+        )
+        for one in record["latencies"]
+    )
+    is_front = bool(record["task"]["front"])
+    axis = _known(record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
+    limited = record["task"]["budget"]
+    budget: dict[str, Any] = {
+        name: None if limited[name] is None else _count(limited[name]) for name in COSTS
+    }
+    limit = latencies[0].limit_ms if axis == "latency" else budget[axis]
+    network = replace(spelled(record["network"]), resolution=record["resolution"], classes=record["classes"])
+    return Search(
+        network=network,
+        reading=record["reading"],
+        score=record["score"],
+        score_forward=record["score_forward"],
+        score_forward_sem=record["score_forward_sem"],
+        latencies=latencies,
+        table_digests=tuple(str(one["table_sha256"]) for one in limits),
+        axis=axis,
+        limit=limit,
+        budget=Budget(**budget),
+        is_front=is_front,
+        candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
+        history=_history(folder / HISTORY),
+        evaluated=_count(record["evaluated"]),
+        seconds=record["seconds"],
+        command=" ".join(record["command"]),
+    )
 
 
 def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[CandidateRecord, ...]:

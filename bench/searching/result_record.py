@@ -137,8 +137,8 @@ def _checked(given: Any, kind: Any) -> Any:
     if get_origin(kind) is Literal and given not in get_args(kind):
         raise ValueError(f"'{given}' is none of {', '.join(get_args(kind))}")
     if kind is float or kind is int:
-        if not isinstance(given, int | float) or isinstance(given, bool):
-            raise TypeError(f"{given!r} is no number")
+        if type(given) not in (int, kind):
+            raise TypeError(f"{given!r} is no {'whole ' * (kind is int)}number")
         if not isfinite(given):
             raise ValueError(f"{given} is no finite number")
     elif kind is str and not isinstance(given, str):

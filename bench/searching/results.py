@@ -13,16 +13,14 @@ from ...atomic import write_json, write_text
 from ...zen.search.rescoring import Rescored
 from ...zen.search.run import SearchResult
 from ...zen.search.task import SearchTask
-from .result_record import ResultRecord
-from .run_folder import RESULT
 
 KEPT = 20
 
 
 def write_run(
-    folder: Path, record: ResultRecord, result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
+    folder: Path, result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
 ) -> list[str]:
-    """Writes the files of a search, result.json last; their names."""
+    """Writes the files of a search but result.json, which comes last; their names."""
     write_json(folder / "network.json", result.best[0].network.to_json())
     labels = [limit.name.removeprefix("latency on ") for limit in task.budget.latencies]
     header = ("network", "digest", "score", "score_forward", "score_forward_sem", "macs", "params", "layers")
@@ -40,8 +38,7 @@ def write_run(
         ],
     )
     write_csv(folder / "history.csv", ("evaluated", "score"), result.history)
-    write_json(folder / RESULT, record)
-    return [RESULT, "network.json", "best.csv", "history.csv"]
+    return ["network.json", "best.csv", "history.csv"]
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

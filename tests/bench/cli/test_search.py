@@ -291,3 +291,29 @@ def test_a_damaged_state_is_refused(  # type: ignore[no-untyped-def]
     (tmp_path / "part" / STATE).write_text(json.dumps(state))
     answer = run(*SEARCH, "--evaluations", "20", "--out", "part")
     assert answer.code == 2 and "holds no search that could go on" in answer.err
+
+
+def test_a_figure_that_fails_costs_no_search(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    small = (
+        "--layers",
+        "8",
+        "--resolution",
+        "16",
+        "--classes",
+        "10",
+        "--evaluations",
+        "400",
+        "--macs",
+        "20M",
+    )
+
+    def full_disk(figure: object) -> bytes:
+        raise UserError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zenbench.bench.cli.search.figure_png", full_disk)
+        assert run("search", *small, "--out", "r").code == 2
+    assert not (tmp_path / "r/result.json").exists()
+    again = run("search", *small, "--out", "r")
+    assert again.code == 0 and "going on in r after 400" in again.err
+    assert {"result.json", "convergence.png"} <= {path.name for path in (tmp_path / "r").iterdir()}
