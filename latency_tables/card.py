@@ -19,8 +19,9 @@ class TableCard:
     """What makes a table's numbers mean something.
 
     `reference`, `reference_ms`: the workload timed beside every round; None where none was, as in what
-    other tools measured. `recipe` is empty where it is not known. A `modelled` or `fitted` table has
-    neither, and no rows but a `model`: see `ModelRecord` and `FittedRecord`.
+    other tools measured. `recipe` is empty where it is not known. `imported`: what files of other tools
+    state beside their latencies, by file, such as the share of nodes `delegated`. A `modelled` or `fitted`
+    table has neither, and no rows but a `model`: see `ModelRecord` and `FittedRecord`.
     """
 
     setting: Setting
@@ -32,4 +33,5 @@ class TableCard:
     reference_ms: float | None
     created: str
     source: str
+    imported: Mapping[str, Mapping[str, float]] | None = None
     model: Mapping[str, Any] | None = None

@@ -49,8 +49,9 @@ def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
         (((*_network_cells(network), role), row) for role, group in groups for network, row in group.items()),
     )
     record = {"schema": SCHEMA, **asdict(card), "sha256": _digests(workloads_text, networks_text)}
-    if record["model"] is None:
-        del record["model"]
+    for optional in ("imported", "model"):
+        if record[optional] is None:
+            del record[optional]
     card_text = json_text(record)  # before anything is written: what JSON cannot hold costs no table
     write_text(path, workloads_text)
     write_text(networks_path(path), networks_text)
@@ -202,7 +203,7 @@ def _card(data: dict[str, Any], path: Path) -> TableCard:
 def _has_types(card: TableCard) -> bool:
     """Whether a card's entries are of their types, as far as anything relies on it."""
     texts = (card.setting.device, card.created, card.source)
-    groups = (card.identity, card.versions, card.recipe)
+    groups = (card.identity, card.versions, card.recipe, card.imported or {})
     return all(isinstance(one, str) for one in texts) and all(isinstance(one, dict) for one in groups)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import hypot
 from statistics import median, quantiles
 
 from ...latency_tables.row import Row, Verdict
@@ -88,8 +89,11 @@ def row_of(rounds: Sequence[TimedRound], reference_ms: float | None) -> Row:
 
     Its latency is the fastest run of a visit, over several visits their median: what loading it anew changes
     is luck, and the luckiest load is no more true than the others. Without a reference (what another tool
-    measured) it is the median of the rounds, for the fastest may be one of a faster clock.
+    measured) it is the median of the rounds, for the fastest may be one of a faster clock. Of rounds that say
+    only how their runs lay it is the median of their means: see `_summed_up`.
     """
+    if all(one.timing.summary is not None for one in rounds):
+        return _summed_up(rounds)
     drifts = [_drift(one, reference_ms) for one in rounds]
     steady = [_steady_ms(one, reference_ms) for one in rounds]
     fastest = [min(_steady_ms(one, reference_ms) for one in visit) for visit in by_visit(rounds)]
@@ -108,6 +112,21 @@ def row_of(rounds: Sequence[TimedRound], reference_ms: float | None) -> Row:
         runs=sum(one.timing.runs for one in rounds),
         verdict=verdict,
     )
+
+
+def _summed_up(rounds: Sequence[TimedRound]) -> Row:
+    """A row from what another tool says of its runs, each of which counts as a round.
+
+    The latency is the mean, which is what such tools are quoted by. A mean that a few slow runs have drawn up
+    shows in its distance to `median_ms` and in the spread: runs about their mean, and means about each other.
+    """
+    told = [(one.timing, one.timing.summary) for one in rounds if one.timing.summary is not None]
+    means = [median(sample.ms for sample in timing.samples) for timing, _ in told]
+    within = median(summary.std_ms / mean for (_, summary), mean in zip(told, means, strict=True))
+    spread = hypot(within, _relative_deviation(means))
+    runs = sum(timing.runs for timing, _ in told)
+    verdict: Verdict = "noisy" if spread > NOISY_SPREAD else "quiet"
+    return Row(median(means), median(summary.median_ms for _, summary in told), spread, runs, runs, verdict)
 
 
 def by_visit(rounds: Iterable[TimedRound]) -> list[list[TimedRound]]:

@@ -19,12 +19,24 @@ from ...errors import TableError
 
 
 @dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How single runs lay about their mean, where another tool keeps them to itself and says only this."""
+
+    median_ms: float
+    std_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
-    """Raw readings in ms: warm-ups apart, and the reference's median in the same round, where one ran."""
+    """Raw readings in ms: warm-ups apart, and the reference's median in the same round, where one ran.
+
+    With a `summary` the one sample is the mean of all runs.
+    """
 
     warmup_ms: tuple[float, ...]
     samples: tuple[Sample, ...]
     reference_ms: float | None
+    summary: RunSummary | None = None
 
     @property
     def readings(self) -> tuple[float, ...]:
@@ -78,6 +90,8 @@ class Measurement:
                 "samples": [[sample.ms, sample.inner_runs] for sample in self.timing.samples],
                 "reference_ms": self.timing.reference_ms,
             }
+            if self.timing.summary is not None:
+                data["timing"]["summary"] = asdict(self.timing.summary)
         else:
             data["error"] = self.error
         if self.disturbed:
@@ -99,6 +113,7 @@ class Measurement:
                     tuple(map(float, raw["warmup_ms"])),
                     samples,
                     None if reference is None else float(reference),
+                    RunSummary(**raw["summary"]) if "summary" in raw else None,
                 )
             before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
             found = Measurement(
@@ -116,6 +131,9 @@ class Measurement:
             raise TableError("a measurement without readings, or with an error beside them")
         if timing is not None and not all(0 < ms < inf for ms in timing.readings):
             raise TableError("a reading that is no time above zero")
+        summary = timing.summary if timing is not None else None
+        if summary is not None and not (0 < summary.median_ms < inf and 0 <= summary.std_ms < inf):
+            raise TableError("a summary of runs that is impossible")
         states = (value for name in ("before", "after") for value in data[name].values())
         if not all(isfinite(value) for value in states if isinstance(value, float)):
             raise TableError("a state that is no finite number")

@@ -24,12 +24,12 @@ MOST_S = 30.0
 
 _COUNT = re.compile(
     r"count=(?P<count>\d+) (?:first=\d+ )?curr=(?P<newest>\d+)(?P<same>\(all same\))?"
-    r"(?: min=(?P<min>\d+) max=(?P<max>\d+) avg=(?P<avg>[\d.e+]+) std=\d+)?"
-    r"(?: p5=\d+ median=\d+ p95=\d+)?"
+    r"(?: min=(?P<min>\d+) max=(?P<max>\d+) avg=(?P<avg>[\d.e+]+) std=(?P<std>[\d.e+]+))?"
+    r"(?: p5=\d+ median=(?P<median>\d+) p95=\d+)?"
 )
 _SUMMARY = re.compile(
     r"Inference timings in us: Init: \d+, First inference: (\d+), "
-    r"Warmup \(avg\): ([\d.e+]+), Inference \(avg\): ([\d.e+]+)"
+    r"Warmup \(avg\): ([\d.e+]+|-?nan), Inference \(avg\): ([\d.e+]+)"
 )
 _PHASE = re.compile(
     r"Running benchmark for at least \d+ iterations? and at least [\d.e+-]+ seconds? "
@@ -63,6 +63,17 @@ class Report:
 
     warmup: Sample
     measured: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a log of anyone's call says of the runs: `std_ms` None where it does not say, as of one run; of a
+    call without warm-up `warmup` is None."""
+
+    warmup: Sample | None
+    measured: Sample
+    median_ms: float | None
+    std_ms: float | None
 
 
 def arguments(
@@ -130,6 +141,28 @@ def _report(statements: Sequence[str], delegate: Delegate) -> Report:
         if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
             raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
     return report
+
+
+def figures(lines: Sequence[str]) -> Figures:
+    """The runs behind the lines of counts and the summary; raises DeviceError for what is not whole."""
+    *counts, last = lines
+    matches = [_COUNT.fullmatch(line) for line in counts]
+    summary = _SUMMARY.fullmatch(last)
+    if summary is None or not 1 <= len(counts) <= 2 or not all(matches):
+        wrong = next((line for line, match in zip(counts, matches, strict=True) if match is None), last)
+        raise DeviceError(f"benchmark_model's figures are not whole: '{_shown(wrong)}'")
+    found = [match for match in matches if match]
+    samples = [_sample(match) for match in found]
+    for sample, printed in zip(samples[::-1], (summary[3], summary[2]), strict=False):
+        if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
+            raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
+    median, std = found[-1]["median"], found[-1]["std"]
+    return Figures(
+        warmup=samples[0] if len(samples) > 1 else None,
+        measured=samples[-1],
+        median_ms=int(median) / 1e3 if median else None,
+        std_ms=_number(std, found[-1]) / 1e3 if std else None,
+    )
 
 
 def _sample(match: re.Match[str]) -> Sample:

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from ....devices.base import Setting
 from ....errors import UserError
-from ....latency_tables.row import Row
-from ....latency_tables.table import LatencyTable
 from ....quantities import format_ms
 from ....zen.graph import Function
-from ....zen.network import Network
-from ....zen.workload import Workload
 from ...tables.importing.fields import read_text
 from ...tables.importing.formats import FORMATS, Format, format_of
 from ...tables.importing.importing import (
-    ImportedFile,
-    check_named,
-    check_new,
     import_blocks,
-    import_timings,
-    timing_of_log,
-    timings_of_trace,
 )
 from ...tables.importing.subjects_file import all_with, read_subjects
-from ...tables.importing.trtexec import WARMUP_MS, Trace, read_profile, read_times
+from ...tables.importing.trtexec import read_profile
 from ..shared.options import DURATION_OR_NONE, FILE, TABLE, format_option
-from ..shared.output import Column, OutputRecord, answer, label, say
+from ..shared.output import Column, OutputRecord, answer, say
+from .timings import asked_out, asked_setting, import_logs, import_summaries, import_traces, show_rows
 
 UNITS_MS = {"ms": 1.0, "us": 1e-3, "s": 1e3}
-PINNING = "unknown"
-ROWS = (
-    Column("label", "subject", right=False),
-    Column("latency_ms", "latency", format_ms),
-    Column("spread", "spread", lambda v: f"{v:.1%}"),
-    Column("rounds", "rounds"),
-    Column("runs", "runs"),
-    Column("verdict", "verdict", right=False),
-)
 LAYERS = (
     Column("layer", "layer", right=False),
     Column("unit", "unit"),
@@ -50,16 +30,16 @@ LAYERS = (
     Column("share", "share", lambda v: f"{v:.1%}"),
 )
 _USED_BY: dict[str, tuple[Format, ...]] = {
-    "subject": ("trtexec", "benchmark-model"),
-    "subjects": ("trtexec", "benchmark-model"),
-    "resolution": ("trtexec", "benchmark-model"),
-    "classes": ("trtexec", "benchmark-model"),
+    "subject": ("trtexec", "trtexec-summary", "benchmark-model"),
+    "subjects": ("trtexec", "trtexec-summary", "benchmark-model"),
+    "resolution": ("trtexec", "trtexec-summary", "benchmark-model"),
+    "classes": ("trtexec", "trtexec-summary", "benchmark-model"),
     "warmup": ("trtexec",),
     "activation": ("ofa-yaml",),
     "unit": ("ofa-yaml",),
     **dict.fromkeys(
         ("device", "runtime", "precision", "batch", "threads", "out"),
-        ("trtexec", "benchmark-model", "ofa-yaml"),
+        ("trtexec", "trtexec-summary", "benchmark-model", "ofa-yaml"),
     ),
 }
 
@@ -107,7 +87,6 @@ def command(files: tuple[Path, ...], kind: Format | None, style: str, **options:
         else:
             _import_yaml(texts[paths[0]], paths[0], options, style)
         return
-    setting, out = _setting(options), _out(options)
     if given is None:
         if not options["subject"]:
             raise UserError(
@@ -115,7 +94,12 @@ def command(files: tuple[Path, ...], kind: Format | None, style: str, **options:
                 "or several with --subjects"
             )
         given = all_with(paths, options["subject"], options["resolution"], options["classes"])
-    _import_timings(kind, given, texts, setting, out, options["warmup"], style)
+    if kind == "benchmark-model":
+        import_logs(given, texts, options, style)
+    elif kind == "trtexec-summary":
+        import_summaries(given, texts, options, style)
+    else:
+        import_traces(given, texts, options, style)
 
 
 def _check_used(kind: Format, options: dict[str, Any]) -> None:
@@ -127,30 +111,6 @@ def _check_used(kind: Format, options: dict[str, Any]) -> None:
         )
     if idle:
         raise UserError(f"--{idle[0]} has no use for {kind}; leave it out")
-
-
-def _setting(options: dict[str, Any]) -> Setting:
-    missing = [f"--{name}" for name in ("device", "runtime", "precision", "batch") if options[name] is None]
-    if missing:
-        raise UserError(f"the files do not say their whole setting; give {', '.join(missing)}")
-    setting = Setting(
-        options["device"],
-        options["runtime"],
-        options["precision"],
-        options["batch"],
-        options["threads"] or 1,
-        PINNING,
-    )
-    check_named(setting)
-    return setting
-
-
-def _out(options: dict[str, Any]) -> Path:
-    out: Path | None = options["out"]
-    if out is None:
-        raise UserError("name the table to write with --out TABLE.csv")
-    check_new(out)
-    return out
 
 
 def _show_layers(text: str, path: Path, style: str) -> None:
@@ -176,68 +136,12 @@ def _show_layers(text: str, path: Path, style: str) -> None:
 def _import_yaml(text: str, path: Path, options: dict[str, Any], style: str) -> None:
     from ...tables.importing.block_yaml import read_blocks
 
-    setting, out = _setting(options), _out(options)
+    setting, out = asked_setting(options), asked_out(options)
     blocks = read_blocks(text, path, options["activation"], UNITS_MS[options["unit"] or "ms"])
     table = import_blocks(blocks, path, setting, out)
     for one in blocks.left_out:
         say(f"{path} line {one.line}: {one.key}: left out: {one.reason}")
     say(f"{blocks.activation} is taken where a key does not say its activation (--activation)")
     if blocks.unknown_spreads:
-        say(f"{blocks.unknown_spreads} entries lack count or std; their spread is not known and stands as 0")
-    _show_rows(table, out, style)
-
-
-def _import_timings(
-    kind: Format,
-    given: Sequence[ImportedFile],
-    texts: dict[Path, str],
-    setting: Setting,
-    out: Path,
-    warmup_ms: float | None,
-    style: str,
-) -> None:
-    files = []
-    for one in given:
-        if kind == "trtexec":
-            trace = read_times(texts[one.path], one.path, WARMUP_MS if warmup_ms is None else warmup_ms)
-            files.append((one, timings_of_trace(trace)))
-            say(_about(one.path, trace))
-        else:
-            files.append((one, [timing_of_log(texts[one.path], one.path, setting)]))
-    table = import_timings(files, setting, out)
-    if any(row.rounds == 1 for row in (*table.rows.values(), *table.networks.values())):
-        say("one round says nothing of the spread between rounds, which stands as 0; import several logs")
-    _show_rows(table, out, style)
-
-
-def _about(path: Path, trace: Trace) -> str:
-    copies = [
-        f"{format_ms(ms)} {way}"
-        for ms, way in zip(trace.copies_ms, ("to the GPU", "from it"), strict=True)
-        if ms is not None
-    ]
-    apart = f"; copies, apart: {', '.join(copies)}" if copies else ""
-    warmup = f", {len(trace.warmup_ms)} of the warm-up apart" if trace.warmup_ms else ""
-    return f"{path}: GPU compute time of {len(trace.runs_ms)} runs{warmup}{apart}"
-
-
-def _show_rows(table: LatencyTable, out: Path, style: str) -> None:
-    items: list[tuple[Network | Workload, Row]] = [*table.networks.items(), *table.rows.items()]
-    answer(
-        [
-            {
-                "label": label(item) if isinstance(item, Network) else item.label,
-                "subject": str(item),
-                "latency_ms": row.latency_ms,
-                "spread": row.spread,
-                "rounds": row.rounds,
-                "runs": row.runs,
-                "verdict": row.verdict,
-            }
-            for item, row in items
-        ],
-        ROWS,
-        style,
-    )
-    setting = table.card.setting
-    say(f"{out}: {len(table.rows)} workloads, {len(table.networks)} networks of {setting.device} {setting}")
+        say(f"{blocks.unknown_spreads} entries lack count, or std and var; their unknown spread stands as 0")
+    show_rows(table, out, style)

@@ -1,13 +1,15 @@
 """Block tables in YAML, as Once-for-All and ProxylessNAS keep them: a key a block, `count`, `mean`, `std`.
 
 The files name no unit of time; their authors' are in milliseconds. `mean` and `std` are over `count` runs;
-where a table leaves `count` or `std` out, a row is one round whose spread is not known.
+ProxylessNAS's published tables have `var`, the square of `std`. Where a table has none of them, or no
+`count`, a row is one round whose spread is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from ....zen.workload import Workload
 from ...measuring.aggregation import NOISY_SPREAD
 from .block_keys import ACTIVATIONS, Dialect, dialect_of, is_key, key_of, workload_of
 from .fields import finite, time_above_zero
+
+_DIGITS = 1e-3
+"""Relative rounding of a printed number, at the most."""
 
 
 @dataclass(frozen=True)
@@ -138,23 +143,28 @@ def _row(node: Any, place: str, unit_ms: float) -> tuple[Row, bool]:
     import yaml
 
     if not isinstance(node, yaml.MappingNode):
-        raise TableError(f"{place} should have mean, and count and std where they are known")
+        raise TableError(f"{place} should have mean, and count and std (or var) where they are known")
     values: dict[str, float] = {}
     for key, value in node.value:
         name, inner = str(key.value), f"{place}, line {key.start_mark.line + 1}: {key.value}"
         if name in values:
             raise TableError(f"{inner} stands twice")
-        if name in ("count", "mean", "std"):
+        if name in ("count", "mean", "std", "var"):
             values[name] = finite(value.value if isinstance(value, yaml.ScalarNode) else None, inner)
     if "mean" not in values:
         raise TableError(f"{place} has no mean")
     mean_ms = time_above_zero(values["mean"] * unit_ms, f"{place}: mean")
-    count, std_ms = values.get("count", 1.0), values.get("std", 0.0) * unit_ms
+    count = values.get("count", 1.0)
     if count < 1 or count != int(count):
         raise TableError(f"{place}: count is {count:g}; it must be a whole number above zero")
-    if std_ms < 0:
-        raise TableError(f"{place}: std is {values['std']:g}; it must not be negative")
-    known = {"count", "std"} <= set(values)
+    for name in ("std", "var"):
+        if values.get(name, 0.0) < 0:
+            raise TableError(f"{place}: {name} is {values[name]:g}; it must not be negative")
+    std = values.get("std", sqrt(values.get("var", 0.0)))
+    if "var" in values and abs(std**2 - values["var"]) > _DIGITS * values["var"] + _DIGITS * std**2:
+        raise TableError(f"{place}: std is {std:g}, but var is {values['var']:g}, not its square")
+    std_ms = std * unit_ms
+    known = "count" in values and ("std" in values or "var" in values)
     rounds, spread = (int(count), std_ms / mean_ms) if known else (1, 0.0)
     verdict: Verdict = "noisy" if spread > NOISY_SPREAD else "quiet"
     return Row(mean_ms, mean_ms, spread, rounds, int(count), verdict), known

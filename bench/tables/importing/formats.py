@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 from ....errors import UserError
+from .benchmark_log import is_log
 from .trtexec import is_profile
+from .trtexec_summary import is_summary
 
-Format = Literal["trtexec", "trtexec-profile", "benchmark-model", "ofa-yaml"]
-FORMATS: tuple[Format, ...] = ("trtexec", "trtexec-profile", "benchmark-model", "ofa-yaml")
+Format = Literal["trtexec", "trtexec-summary", "trtexec-profile", "benchmark-model", "ofa-yaml"]
+FORMATS: tuple[Format, ...] = ("trtexec", "trtexec-summary", "trtexec-profile", "benchmark-model", "ofa-yaml")
 
-_LOG = re.compile(r"^([A-Z]+: )?(STARTING!|count=\d+ .*curr=|Inference timings in us:)", re.MULTILINE)
 _KEY = re.compile(r"^\W{0,3}\w+-input:\d", re.MULTILINE)
 
 
 def format_of(text: str, path: Path) -> Format:
     """Raises UserError where no format that can be imported begins like this."""
+    if is_summary(text):
+        return "trtexec-summary"
     if text.lstrip().startswith("["):
         return "trtexec-profile" if is_profile(text) else "trtexec"
-    if _LOG.search(text):
+    if is_log(text):
         return "benchmark-model"
     if _KEY.search(text):
         return "ofa-yaml"

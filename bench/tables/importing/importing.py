@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from ....devices.base import DeviceState, Sample, Setting
-from ....errors import DeviceError, TableError, UserError
+from ....errors import UserError
 from ....latency_tables.card import TableCard
 from ....latency_tables.table import LatencyTable
 from ....latency_tables.table_files import card_path, networks_path
@@ -56,36 +55,13 @@ def timings_of_trace(trace: Trace) -> list[Timing]:
     ]
 
 
-def timing_of_log(text: str, path: Path, setting: Setting) -> Timing:
-    """A log of benchmark_model as one round: it prints means, never single runs."""
-    from ....devices.android import benchmark_model
-    from ....devices.android.phone import DELEGATES
-
-    if setting.runtime not in DELEGATES:
-        raise UserError(
-            f"benchmark_model runs by {', '.join(DELEGATES)}, not '{setting.runtime}'; "
-            "give the --runtime of the log"
-        )
-    delegate = DELEGATES[setting.runtime]
-    try:
-        report = benchmark_model.read(text, 0, delegate)
-    except DeviceError as error:
-        raise TableError(f"{path}: {error}") from None
-    applied = re.search(r"Explicitly applied (\w+) delegate", text)
-    if delegate == "none" and applied:
-        raise UserError(
-            f"{path} ran with the {applied[1]} delegate, so its --runtime is not {setting.runtime}"
-        )
-    threads = re.search(r"Num threads: \[(\d+)\]", text)
-    if threads and int(threads[1]) != setting.threads:
-        raise UserError(f"{path} ran with {threads[1]} threads; give --threads {threads[1]}")
-    return Timing((report.warmup.ms,), (report.measured,), reference_ms=None)
-
-
 def import_timings(
-    files: Sequence[tuple[ImportedFile, Sequence[Timing]]], setting: Setting, out: Path
+    files: Sequence[tuple[ImportedFile, Sequence[Timing]]],
+    setting: Setting,
+    out: Path,
+    facts: Mapping[str, Mapping[str, float]] | None = None,
 ) -> LatencyTable:
-    """Writes the journal and its table."""
+    """Writes the journal and its table; `facts`: what else each file states, by its name, for the card."""
     check_new(out)
     paths = [given.path for given, _ in files]
     session = MeasuringSession(setting, {}, {}, None, None, utc_now(), source_of(paths))
@@ -97,6 +73,8 @@ def import_timings(
                 measurement = Measurement(given.subject, timing, None, _EMPTY, _EMPTY, session.started)
                 journal.append(measurement, network)
         table = build_table(journal.history)
+    if facts:
+        table = replace(table, card=replace(table.card, imported=facts))
     table.save(out)
     return table
 

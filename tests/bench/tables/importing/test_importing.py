@@ -275,3 +275,20 @@ INNER = "expand:6-kernel:3-stride:2-idskip:0"
 def test_keys_that_are_no_block_of_ours_say_why(key: str, reason: str) -> None:
     with pytest.raises(NetworkError, match=reason):
         workload_of(key, "relu6")
+
+
+def test_a_spread_may_be_a_variance() -> None:
+    path = IMPORTS / "proxyless_var.yaml"
+    rows = list(read_blocks(path.read_text(), path).rows.values())
+    assert [row.spread for row in rows] == [pytest.approx(0.03), pytest.approx(0.08387, rel=1e-3)]
+    assert {row.rounds for row in rows} == {154}
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [("  var: -1", "var is -1; it must not be negative"), ("  std: 1\n  var: 3", "not its square")],
+)
+def test_a_variance_that_cannot_be_is_refused(more: str, fault: str) -> None:
+    text = f"Conv-input:224x224x3-output:112x112x32:\n  count: 9\n  mean: 5\n{more}\n"
+    with pytest.raises(TableError, match=fault):
+        read_blocks(text, Path("a.yaml"))

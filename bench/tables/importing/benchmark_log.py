@@ -1,0 +1,164 @@
+"""Logs of Google's `benchmark_model` as people keep them: what ran, on which delegate, how its runs spread.
+
+Read are the lines of figures, wherever they stand: behind the prefix of `adb logcat` (date, time, two ids,
+level, tag) or of the tool's own levels, between shell prompts, and beside the tables of
+`--enable_op_profiling`, which hold no figures of whole runs. What decides about the runtime is which delegate
+replaced how many nodes: XNNPACK is applied by default, and then no "Explicitly applied" is printed.
+
+Source of the format: benchmark_model.cc and benchmark_tflite_model.cc of google-ai-edge/LiteRT
+(tflite/tools/benchmark), and subgraph.cc for "Replacing N out of M node(s)".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....devices.base import Sample
+from ....errors import DeviceError, TableError, UserError
+from ...measuring.measurement import RunSummary, Timing
+
+_FIGURES = re.compile(r"(?:^|[\]:] +)((?:count=\d+ (?:first|curr)=|Inference timings in us:).*)$")
+"""A line of figures behind whatever prefix."""
+_PROFILED = "Timings (microseconds):"
+"""Begins what the profiler of operations says of the same runs, with its own overhead."""
+_STARTING = re.compile(r"(?:^|[\]:] +)STARTING!$")
+_REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\) node")
+_APPLIED = re.compile(
+    r"Explicitly applied (\w+) delegate, and the model graph will be (completely|partially) executed"
+)
+_CREATED = re.compile(r"Created TensorFlow Lite (XNNPACK) delegate")
+_NOT_EXECUTED = "delegate is explicitly applied, the model graph will not be executed by the delegate"
+_XNNPACK_OFF = re.compile(r"Use xnnpack: \[(?:0|false)\]", re.IGNORECASE)
+_THREADS = re.compile(r"(?:Num threads: \[|--?num_threads=)(\d+)")
+_SUMMARY = "Inference timings in us:"
+_MEMORY = re.compile(r"emory footprint[^:]*\(MB\): init=([\d.e+-]+) overall=([\d.e+-]+)")
+_INIT = re.compile(r"Inference timings in us: Init: ([\d.e+]+), First inference: ([\d.e+]+)")
+
+RUNTIMES = {"xnnpack": "litert", "gpu": "litert-gpu", "nnapi": "litert-nnapi", "hexagon": "litert-hexagon"}
+"""Delegate -> the runtime of a setting; without a delegate it is BUILTIN."""
+BUILTIN = "litert-builtin"
+
+
+@dataclass(frozen=True)
+class BenchmarkLog:
+    """One run of the tool.
+
+    `runtime`: None where lines are missing that would say it. `threads`: None where they are the runtime's
+    choice. `facts`: what else it states, by names with their unit, with the share of the graph's nodes that
+    the delegate runs as `delegated`.
+    """
+
+    runtime: str | None
+    threads: int | None
+    timing: Timing
+    facts: dict[str, float]
+
+    @property
+    def delegated(self) -> float | None:
+        return self.facts.get("delegated")
+
+
+def is_log(text: str) -> bool:
+    """Whether a text looks like a log of the tool, whole or not."""
+    lines = map(str.strip, text.split("\n"))
+    return any(_FIGURES.search(line) or _STARTING.search(line) for line in lines)
+
+
+def read_log(text: str, path: Path) -> BenchmarkLog:
+    """Raises TableError with the line for figures that are not whole or contradict each other."""
+    from ....devices.android import benchmark_model
+
+    lines = [line.strip() for line in text.split("\n")]
+    figures = [
+        (number, found[1])
+        for number, line in enumerate(lines, 1)
+        if _PROFILED not in line and (found := _FIGURES.search(line))
+    ]
+    ends = [number for number, line in figures if line.startswith(_SUMMARY)]
+    if not ends:
+        raise TableError(f"{path} has no line '{_SUMMARY} ...': the run did not end; give a whole log")
+    if len(ends) > 1:
+        places = " and ".join(map(str, ends[:2]))
+        raise TableError(f"{path} holds {len(ends)} runs (lines {places}); give a file for each")
+    try:
+        report = benchmark_model.figures([line for _, line in figures])
+    except DeviceError as error:
+        raise TableError(f"{path}, line {figures[-1][0]}: {error}") from None
+    runtime, delegated = _runtime(lines)
+    threads = next((int(found[1]) for line in lines if (found := _THREADS.search(line))), None)
+    summary = None
+    if report.std_ms is not None:
+        # Logs of before 2023 say no median: their mean is the best guess of it.
+        summary = RunSummary(report.median_ms or report.measured.ms, report.std_ms)
+    warmup = () if report.warmup is None else (report.warmup.ms,)
+    return BenchmarkLog(
+        runtime=runtime,
+        threads=threads or None,
+        timing=Timing(warmup, (report.measured,), None, summary),
+        facts=_facts(lines, report.warmup) | ({} if delegated is None else {"delegated": delegated}),
+    )
+
+
+def check_log(log: BenchmarkLog, path: Path, runtime: str | None, threads: int | None) -> None:
+    """Raises UserError where a log contradicts the runtime or the threads that were given beside it."""
+    if None not in (runtime, log.runtime) and runtime != log.runtime:
+        share = "" if log.delegated is None else f", which ran {log.delegated:.0%} of its nodes"
+        ran = "without a delegate" if log.runtime == BUILTIN else f"with a delegate{share}"
+        raise UserError(
+            f"{path} was measured {ran}: its runtime is {log.runtime}, not {runtime}; "
+            f"give --runtime {log.runtime}, or leave it out"
+        )
+    if threads is not None and log.threads is not None and threads != log.threads:
+        raise UserError(
+            f"{path} was measured with {log.threads} threads, not {threads}; "
+            f"give --threads {log.threads}, or leave it out"
+        )
+
+
+def _runtime(lines: Sequence[str]) -> tuple[str | None, float | None]:
+    """The runtime of the delegate that runs most of the graph, and its share of the nodes.
+
+    XNNPACK is that only where no other delegate takes nodes: what another leaves over is XNNPACK's.
+    """
+    taken: Counter[str] = Counter()
+    nodes: Counter[str] = Counter()
+    for line in lines:
+        if found := _REPLACED.search(line):
+            name = found[3].removeprefix("TfLite").partition("Delegate")[0].lower()
+            taken[name] += int(found[1])
+            nodes[name] += int(found[2])
+    others = [name for name, count in taken.most_common() if count and name != "xnnpack"]
+    chosen = others[0] if others else "xnnpack" if taken["xnnpack"] else None
+    if chosen is not None:
+        return _named(chosen), taken[chosen] / nodes[chosen]
+    if taken or any(_NOT_EXECUTED in line for line in lines):
+        return BUILTIN, None
+    if applied := next((found for line in lines if (found := _APPLIED.search(line))), None):
+        return _named(applied[1].lower()), 1.0 if applied[2] == "completely" else None
+    if any(_XNNPACK_OFF.search(line) for line in lines):
+        return BUILTIN, None
+    if any(_CREATED.search(line) for line in lines):
+        return RUNTIMES["xnnpack"], None
+    # A delegate says that it was created; a whole log without that ran without one.
+    return (BUILTIN, None) if any(map(_STARTING.search, lines)) else (None, None)
+
+
+def _named(delegate: str) -> str:
+    return RUNTIMES.get(delegate, f"litert-{delegate}")
+
+
+def _facts(lines: Sequence[str], warmup: Sample | None) -> dict[str, float]:
+    """Load time, first run, warm-up and memory, as far as they are stated."""
+    found: dict[str, float] = {}
+    for line in lines:
+        if times := _INIT.search(line):
+            found |= {"load_ms": float(times[1]) / 1e3, "first_inference_ms": float(times[2]) / 1e3}
+        if memory := _MEMORY.search(line):
+            found |= {"memory_after_load_mb": float(memory[1]), "memory_mb": float(memory[2])}
+    if warmup is not None:
+        found["warmup_ms"] = warmup.ms
+    return found

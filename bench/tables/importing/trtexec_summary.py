@@ -1,0 +1,130 @@
+"""The performance summary that trtexec prints, which is what people keep where no times were exported.
+
+Of it we take the GPU compute time: mean, median, and a standard deviation from the first percentile that is
+printed, as of a normal distribution. The number of runs is the total GPU compute time over the mean.
+
+Source of the format: samples/common/sampleReporting.cpp of NVIDIA/TensorRT. Since 8 it is one line, `GPU
+Compute Time: min = ...`; in 7 it is `GPU Compute` with a line for each figure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+from ....devices.base import Sample
+from ....errors import TableError, UserError
+from ...measuring.measurement import RunSummary, Timing
+
+_PREFIX = re.compile(r"^(?:\[[\d/:-]+\] )?(?:\[[A-Z]\] )?")
+_NUMBER = r"([\d.]+(?:e[+-]?\d+)?)"
+_FIGURE = re.compile(rf"\b(min|max|mean|median)(?: =|:) {_NUMBER} ms")
+_PERCENTILE = re.compile(rf"\bpercentile(?:\((\d+)%\) =|:) {_NUMBER} ms(?: at (\d+)%)?")
+_SECTION = re.compile(
+    r"^(GPU Compute(?: Time)?|H2D Latency|D2H Latency|Host Latency|Latency|Enqueue Time|End-to-End)\b"
+)
+_TOTAL = re.compile(
+    rf"^(?:Total GPU Compute Time|total compute time): {_NUMBER} s", re.MULTILINE | re.IGNORECASE
+)
+_COMMAND = re.compile(r"&&&& (RUNNING|PASSED|FAILED) TensorRT\.trtexec.*?# (.*)$", re.MULTILINE)
+_SHAPE = re.compile(r"--(?:shapes|optShapes)=[^:\s]*:(\d+)x")
+_FEWEST_RUNS = 1
+
+
+@dataclass(frozen=True)
+class TrtexecSummary:
+    """GPU compute time of all runs; `copies_ms`: medians to the GPU and from it, None where not printed."""
+
+    timing: Timing
+    copies_ms: tuple[float | None, float | None]
+
+
+def is_summary(text: str) -> bool:
+    """Whether a text holds the figures of a run."""
+    return re.search(r"\bGPU Compute(?: Time)?\b", text) is not None and "ms" in text
+
+
+def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSummary:
+    """Raises TableError for a run that failed or figures that are missing, UserError for a log that
+    contradicts the precision or batch given beside it."""
+    lines = [_PREFIX.sub("", line.strip(), count=1) for line in text.split("\n")]
+    commands = _COMMAND.findall(text)
+    if any(state == "FAILED" for state, _ in commands):
+        raise TableError(f"{path} is of a run of trtexec that failed; give one that ends with PASSED")
+    if (
+        sum(
+            line.startswith(("GPU Compute Time: min", "GPU Compute")) and "Total" not in line
+            for line in lines
+        )
+        > 1
+    ):
+        raise TableError(f"{path} holds the summaries of several runs; give a file for each")
+    _check_options(commands[0][1] if commands else "", path, precision, batch)
+    sections = _sections(lines)
+    compute = sections.get("GPU Compute Time") or sections.get("GPU Compute")
+    if not compute or not {"mean", "median"} <= set(compute.figures):
+        raise TableError(f"{path} has no mean and median of the GPU compute time; give the whole summary")
+    mean_ms, median_ms = compute.figures["mean"], compute.figures["median"]
+    if not 0 < compute.figures.get("min", mean_ms) <= mean_ms <= compute.figures.get("max", mean_ms):
+        raise TableError(f"{path}: the mean of the GPU compute time, {mean_ms:g} ms, lies outside its range")
+    total = _TOTAL.search("\n".join(lines))
+    runs = max(_FEWEST_RUNS, round(float(total[1]) * 1e3 / mean_ms)) if total else _FEWEST_RUNS
+    summary = None
+    if compute.percentile is not None:
+        share, value = compute.percentile
+        summary = RunSummary(median_ms, max(0.0, value - median_ms) / NormalDist().inv_cdf(share))
+    copies = [sections[name].figures.get("median") if name in sections else None for name in _COPIES]
+    timing = Timing((), (Sample(mean_ms, runs),), None, summary)
+    return TrtexecSummary(timing, (copies[0], copies[1]))
+
+
+_COPIES = ("H2D Latency", "D2H Latency")
+
+
+@dataclass(frozen=True)
+class _Section:
+    figures: dict[str, float]
+    percentile: tuple[float, float] | None
+    """Share and ms of the first one printed."""
+
+
+def _sections(lines: Sequence[str]) -> dict[str, _Section]:
+    """Figures by the heading that they stand behind or below."""
+    texts: dict[str, list[str]] = {}
+    name = None
+    for line in lines:
+        if heading := _SECTION.match(line):
+            name = heading[1]
+        elif not (_FIGURE.match(line) or _PERCENTILE.match(line)):
+            name = None
+        if name is not None:
+            texts.setdefault(name, []).append(line)
+    return {name: _section(" ".join(found)) for name, found in texts.items()}
+
+
+def _section(text: str) -> _Section:
+    figures = {match[1]: float(match[2]) for match in _FIGURE.finditer(text)}
+    percentile = _PERCENTILE.search(text)
+    if percentile is None:
+        return _Section(figures, None)
+    share = int(percentile[1] or percentile[3] or 0) / 100
+    return _Section(figures, (share, float(percentile[2])) if 0.5 < share < 1 else None)
+
+
+def _check_options(command: str, path: Path, precision: str, batch: int) -> None:
+    """What trtexec was told; an engine or a file may bring another precision without an option."""
+    words = command.split()
+    asked = [name for name in ("fp16", "int8") if f"--{name}" in words]
+    if asked and "--best" not in words and precision not in asked:
+        raise UserError(f"{path} ran with --{asked[0]}, so its --precision is {asked[-1]}, not {precision}")
+    given = [int(match[1]) for match in re.finditer(r"--batch=(\d+)", command)]
+    given += [int(match[1]) for match in _SHAPE.finditer(command)]
+    if given and given[0] != batch:
+        raise UserError(f"{path} ran with batch {given[0]}, not {batch}; give --batch {given[0]}")
+    if re.search(r"--(?:infStreams|streams)=(?!1\b)\d+", command):
+        raise UserError(
+            f"{path} ran several streams at once; a latency is measured with one: leave --infStreams out"
+        )

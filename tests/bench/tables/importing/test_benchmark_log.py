@@ -1,0 +1,145 @@
+"""Logs of benchmark_model as people keep them: figures, the delegate that ran, contradicted options."""
+
+from pathlib import Path
+
+import pytest
+from places import DATA
+from zenbench.bench.measuring.measurement import RunSummary
+from zenbench.bench.tables.importing.benchmark_log import check_log, is_log, read_log
+from zenbench.devices.base import Sample
+from zenbench.errors import TableError, UserError
+
+IMPORTS = DATA / "imports"
+PATH = Path("a.log")
+DEFAULT, SPREAD, PROFILED, LOGCAT = (
+    (IMPORTS / f"{name}.log").read_text()
+    for name in ("default_xnnpack", "spread_in_log", "with_op_profile", "logcat")
+)
+XNNPACK = "Replacing 66 out of 66 node(s) with delegate (TfLiteXNNPackDelegate) node"
+
+
+def replaced(name: str, nodes: int, of: int = 66) -> str:
+    return f"Replacing {nodes} out of {of} node(s) with delegate ({name}) node"
+
+
+def test_the_figures_are_those_of_the_log() -> None:
+    log = read_log(SPREAD, PATH)
+    assert log.timing.samples == (Sample(pytest.approx(63.7432), 1000),)
+    assert log.timing.summary == RunSummary(median_ms=51.891, std_ms=60.716)
+    assert log.timing.warmup_ms == pytest.approx((58.1474,))
+    assert log.threads == 1
+    stated = {"load_ms": 119.515, "first_inference_ms": 87.112, "memory_mb": 55.5, "warmup_ms": 58.1474}
+    assert {name: log.facts[name] for name in stated} == pytest.approx(stated)
+
+
+@pytest.mark.parametrize(
+    ("text", "runtime"),
+    [(DEFAULT, "litert"), (SPREAD, "litert"), (PROFILED, "litert-builtin"), (LOGCAT, "litert-builtin")],
+)
+def test_what_ran_decides_about_the_runtime(text: str, runtime: str) -> None:
+    assert is_log(text)
+    assert read_log(text, PATH).runtime == runtime
+
+
+@pytest.mark.parametrize(
+    ("lines", "runtime", "delegated"),
+    [
+        ([replaced("TfLiteXNNPackDelegate", 60)], "litert", 60 / 66),
+        ([replaced("TfLiteXNNPackDelegate", 0)], "litert-builtin", None),
+        (
+            [replaced("TfLiteGpuDelegateV2", 60), replaced("TfLiteXNNPackDelegate", 6, 7)],
+            "litert-gpu",
+            60 / 66,
+        ),
+        ([replaced("TfLiteNnapiDelegate", 66)], "litert-nnapi", 1.0),
+        ([replaced("TfLiteXNNPackDelegate", 40), replaced("TfLiteXNNPackDelegate", 20, 34)], "litert", 0.6),
+    ],
+)
+def test_the_delegate_that_took_nodes_is_the_runtime(
+    lines: list[str], runtime: str, delegated: float | None
+) -> None:
+    log = read_log(DEFAULT.replace(XNNPACK, "\nVERBOSE: ".join(lines)), PATH)
+    assert (log.runtime, log.delegated) == (runtime, pytest.approx(delegated))
+
+
+def without(text: str, *words: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not any(word in line for word in words))
+
+
+@pytest.mark.parametrize(
+    ("text", "runtime"),
+    [
+        (without(DEFAULT, "Replacing"), "litert"),
+        (without(DEFAULT, "Replacing", "Created"), "litert-builtin"),
+        (without(DEFAULT, "Replacing", "Created", "STARTING"), None),
+        (without(SPREAD, "Replacing", "Created", "XNNPACK delegate created"), "litert"),
+        (
+            SPREAD.replace("Explicitly applied XNNPACK", "Explicitly applied GPU").replace(XNNPACK, ""),
+            "litert-gpu",
+        ),
+    ],
+)
+def test_other_lines_tell_where_nodes_are_not_counted(text: str, runtime: str | None) -> None:
+    assert read_log(text, PATH).runtime == runtime
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "06-18 10:11:07.000  4320  4320 I tflite  : ",
+        "2024-06-18 10:11:07.000  4320  4320 I native: ",
+        "I/tflite  ( 4320): ",
+        "2023-05-01 12:00:00.1: I tensorflow/lite/tools/benchmark/benchmark_model.cc:471] ",
+        "  ",
+    ],
+)
+def test_prefixes_prompts_and_line_ends_do_not_matter(prefix: str) -> None:
+    lines = [f"{prefix}{line.removeprefix('INFO: ')}" for line in SPREAD.splitlines()]
+    text = "\r\n".join(["phone:/data/local/tmp $ ./benchmark_model --graph=net.tflite", *lines, "phone:/ $ "])
+    assert is_log(text)
+    assert read_log(text, PATH) == read_log(SPREAD, PATH)
+
+
+def test_tables_of_operations_are_no_runs() -> None:
+    assert read_log(PROFILED, PATH).timing.samples == (Sample(pytest.approx(42.3948), 1000),)
+
+
+def test_a_log_without_spread_says_so() -> None:
+    text = SPREAD.replace("min=49088 max=686105 avg=63743.2 std=60716 p5=49620 median=51891 p95=68628", "")
+    text = text.replace("count=1000 first=52162 curr=49785", "count=1 curr=63743").replace("63743.2", "63743")
+    assert read_log(text, PATH).timing.summary is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (SPREAD[:1100], "a.log has no line 'Inference timings"),
+        (SPREAD + SPREAD, r"a.log holds 2 runs \(lines 22 and 46\)"),
+        (SPREAD.replace("count=1000 first", "count=1000 curr=x first"), "a.log, line 22: .* not whole"),
+        (SPREAD.replace("Inference (avg): 63743.2", "Inference (avg): 51743.2"), "contradicts itself"),
+        (SPREAD.replace("avg=63743.2", "avg=0"), "measured nothing"),
+    ],
+)
+def test_figures_that_are_not_whole_are_refused(text: str, fault: str) -> None:
+    with pytest.raises(TableError, match=fault):
+        read_log(text, PATH)
+
+
+@pytest.mark.parametrize(
+    ("text", "runtime", "threads", "fault"),
+    [
+        (DEFAULT, "litert-builtin", None, "ran 100% of its nodes: its runtime is litert, not litert-builtin"),
+        (PROFILED, "litert", None, "without a delegate: its runtime is litert-builtin, not litert"),
+        (DEFAULT, "litert", 4, "with 1 threads, not 4; give --threads 1"),
+    ],
+)
+def test_what_contradicts_an_option_is_refused(
+    text: str, runtime: str, threads: int | None, fault: str
+) -> None:
+    with pytest.raises(UserError, match=fault):
+        check_log(read_log(text, PATH), PATH, runtime, threads)
+
+
+def test_what_a_log_leaves_open_an_option_may_say() -> None:
+    part = without(DEFAULT, "Replacing", "Created", "STARTING", "Num threads")
+    check_log(read_log(part, PATH), PATH, "litert-builtin", 4)

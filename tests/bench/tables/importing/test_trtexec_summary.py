@@ -1,0 +1,78 @@
+"""trtexec's printed performance summary: GPU compute time, its spread, the copies, contradicted options."""
+
+from pathlib import Path
+
+import pytest
+from places import DATA
+from zenbench.bench.measuring.measurement import RunSummary
+from zenbench.bench.tables.importing.formats import format_of
+from zenbench.bench.tables.importing.trtexec_summary import read_summary
+from zenbench.devices.base import Sample
+from zenbench.errors import TableError, UserError
+
+PATH = Path("a.log")
+NEW = (DATA / "imports/trtexec_stdout.log").read_text()
+# As TensorRT 7 prints it, with other figures.
+OLD = """[I] Host Latency
+[I] min: 1.90 ms (end to end 3.1 ms)
+[I] max: 2.50 ms (end to end 4.0 ms)
+[I] mean: 2.00 ms (end to end 3.6 ms)
+[I] median: 1.99 ms (end to end 3.6 ms)
+[I] percentile: 2.20 ms at 99% (end to end 3.9 ms at 99%)
+[I] throughput: 500 qps
+[I] GPU Compute
+[I] min: 1.80 ms
+[I] max: 2.40 ms
+[I] mean: 1.91 ms
+[I] median: 1.90 ms
+[I] percentile: 2.10 ms at 99%
+[I] total compute time: 2.865 s
+"""
+
+
+def test_the_figures_are_those_of_the_summary() -> None:
+    found = read_summary(NEW, PATH, "fp16", 1)
+    assert found.timing.samples == (Sample(4.24378, 705),)  # 2.99186 s in all
+    assert found.copies_ms == (0.0513916, 0.0041)
+    assert found.timing.summary == RunSummary(4.24156, pytest.approx((4.25122 - 4.24156) / 1.2816, rel=1e-3))
+
+
+def test_the_older_form_is_read() -> None:
+    found = read_summary(OLD, PATH, "fp16", 1)
+    assert found.timing.samples == (Sample(1.91, 1500),) and found.copies_ms == (None, None)
+    assert found.timing.summary == RunSummary(1.90, pytest.approx((2.10 - 1.90) / 2.3263, rel=1e-3))
+
+
+@pytest.mark.parametrize("text", [NEW, OLD, NEW.partition("\n")[2], NEW.replace("\n", "\r\n")])
+def test_a_summary_is_recognised_with_and_without_its_command(text: str) -> None:
+    assert format_of(text, PATH) == "trtexec-summary"
+    assert read_summary(text, PATH, "fp16", 1).timing.runs > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "fault"),
+    [
+        (NEW.replace("--fp16", "--int8"), UserError, "--precision is int8, not fp16"),
+        (NEW.replace("--fp16", "--fp16 --shapes=input:8x3x224x224"), UserError, "batch 8, not 1"),
+        (NEW.replace("--fp16", "--batch=4"), UserError, "batch 4, not 1; give --batch 4"),
+        (NEW.replace("--fp16", "--fp16 --infStreams=2"), UserError, "several streams"),
+        (NEW.replace("&&&& PASSED", "&&&& FAILED"), TableError, "failed"),
+        (NEW + NEW, TableError, "several runs"),
+        (
+            NEW.replace("GPU Compute Time: min = 4.22144 ms", "GPU Compute Time: min = 4.9 ms"),
+            TableError,
+            "range",
+        ),
+        (NEW.replace("median = 4.24156 ms", ""), TableError, "no mean and median"),
+    ],
+)
+def test_what_does_not_hold_is_refused(text: str, error: type[Exception], fault: str) -> None:
+    with pytest.raises(error, match=fault):
+        read_summary(text, PATH, "fp16", 1)
+
+
+@pytest.mark.parametrize(
+    "options", ["", "--int8 --fp16", "--best", "--loadEngine=x.plan", "--fp16 --infStreams=1"]
+)
+def test_options_that_leave_it_open_are_accepted(options: str) -> None:
+    assert read_summary(NEW.replace("--fp16", options), PATH, "fp16", 1)
