@@ -12,14 +12,19 @@ from .base import TensorSpec
 
 
 def random_inputs(specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:
-    """Fixed numbers for every input: N(0,1), and for integers the same spread over their range."""
+    """Fixed numbers for every input: N(0,1), for bytes the same spread over their range.
+
+    Wider integers are the sizes of such numbers, for they are indices more often than quantities.
+    """
     random = np.random.default_rng(0)
     return [_fitted(random.standard_normal(spec.shape, np.float32), np.dtype(spec.dtype)) for spec in specs]
 
 
 def _fitted(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind in "iu" and dtype.itemsize > 1:
+        values = np.abs(values)
     if dtype.kind not in "iu" or dtype.itemsize > 1:
-        return values.astype(dtype)
+        return np.asarray(values).astype(dtype)
     # A byte stands for a number by a scale: three deviations fill the range as a calibrated input does.
     limits = np.iinfo(dtype)
     middle, reach = (limits.min + limits.max) / 2, (limits.max - limits.min) / 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ import click
 
 from ...devices.base import Device, Setting
 from ...devices.card import card
-from ...errors import DeviceError
+from ...errors import DeviceError, UserError
 from ...quantities import format_ms
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect
 from ..measuring.whole_networks import RECIPE, measure
+from ..networks.model_file import FileSubject
 from ..networks.reading import NetworkLike
 from .shared.options import (
     FILE,
+    SHAPE,
     chosen_device,
     chosen_networks,
     format_option,
@@ -60,14 +62,34 @@ LAYER_COLUMNS = (
     is_flag=True,
     help="Also what each layer takes, and the transfers, which no latency contains (TensorRT).",
 )
+@click.option(
+    "--shape",
+    "shapes",
+    type=SHAPE,
+    multiple=True,
+    help="The shape of an input that an ONNX file leaves free, as in ids=1x128; once for each input.",
+)
 @click.option("--out", type=FILE, default="measured.csv", show_default=True, help="Where the rows go.")
 @format_option
-def command(device: str, per_image: bool, layers: bool, out: Path, style: str, **options: Any) -> int:
+def command(
+    device: str,
+    per_image: bool,
+    layers: bool,
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    out: Path,
+    style: str,
+    **options: Any,
+) -> int:
     """Latency of whole networks, measured on a device in interleaved rounds.
 
-    All raw samples are kept in OUT's journal. Exit code 3 where a network could not be measured.
+    An ONNX or TFLite file is measured in the precision that it holds. All raw samples are kept in OUT's
+    journal. Exit code 3 where a network could not be measured.
     """
-    given = chosen_networks(options)
+    given = _with_shapes(chosen_networks(options), dict(shapes))
+    files = [item for item in given if isinstance(item, FileSubject)]
+    held = {item.precision for item in files}
+    if options["precision"] is None and len(files) == len(given) and len(held) == 1:
+        (options["precision"],) = held
     driver, setting = chosen_device(device, options)
     items = list(dict.fromkeys(given))
     # First, so that a runtime that cannot tell says so before anything is measured.
@@ -80,6 +102,16 @@ def command(device: str, per_image: bool, layers: bool, out: Path, style: str, *
     if inspected is not None and style == "table":
         show_table([layer for record in records for layer in _layers(record)], LAYER_COLUMNS)
     return 3 if any(record.get("error") for record in records) else 0
+
+
+def _with_shapes(given: list[NetworkLike], shapes: Mapping[str, tuple[int, ...]]) -> list[NetworkLike]:
+    """The networks, the files among them with these shapes of their inputs."""
+    names = {one.name for item in given if isinstance(item, FileSubject) for one in item.inputs}
+    for name in shapes:
+        if name not in names:
+            known = f"they have {', '.join(sorted(names))}" if names else "none is given"
+            raise UserError(f"no file has an input '{name}' for --shape; {known}")
+    return [item.shaped(shapes) if isinstance(item, FileSubject) else item for item in given]
 
 
 def _with_inspection(record: OutputRecord, found: Inspection | DeviceError) -> OutputRecord:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
+from typing import Any
 
-from ...devices.base import Artifact, Setting, TensorSpec
+from ...devices.base import Artifact, Setting
 from ...errors import NetworkError, UserError
 from ...zen.graph import Graph
 from ...zen.network import Network, from_json
 from ..export import NETWORK_KEY, PRECISION_KEY
+from .file_inputs import FileInput, leading, shaped, sized, specs
 
 
 @dataclass(frozen=True)
@@ -21,9 +28,9 @@ class FileSubject:
     path: Path
     format: str
     sha256: str
-    inputs: tuple[TensorSpec, ...]
+    inputs: tuple[FileInput, ...]
     network: Network | None
-    precision: str | None
+    precision: str
 
     @property
     def key(self) -> str:
@@ -41,14 +48,23 @@ class FileSubject:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
         read = _read_tflite if path.suffix == ".tflite" else _read_onnx
         inputs, text, precision = read(data, path)
-        for spec in inputs:
-            if not spec.shape or not all(extent > 0 for extent in spec.shape):
-                raise NetworkError(
-                    f"input '{spec.name}' of {path} has no fixed shape; export it with fixed extents"
-                )
         network = _network(text, path) if text else None
         digest = hashlib.sha256(data).hexdigest()
         return FileSubject(path, path.suffix[1:], digest, inputs, network, precision)
+
+    def sized(self, resolution: int) -> FileSubject:
+        """With the height and width that the file leaves free; UserError where it has others."""
+        return self._with(sized, resolution)
+
+    def shaped(self, shapes: Mapping[str, tuple[int, ...]]) -> FileSubject:
+        """With whole shapes of inputs by name; UserError where the file does not take one."""
+        return self._with(shaped, shapes)
+
+    def _with(
+        self, change: Callable[[tuple[FileInput, ...], Any], tuple[FileInput, ...]], value: Any
+    ) -> FileSubject:
+        with _named(self.path):
+            return replace(self, inputs=change(self.inputs, value))
 
     @property
     def digest(self) -> str:
@@ -65,25 +81,28 @@ class FileSubject:
             )
         from .onnx_graph import graph_of_onnx
 
+        with _named(self.path):
+            images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
         try:
-            return graph_of_onnx(self.path)
+            return graph_of_onnx(self.path, images[0].shape[1:] if images else None)
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 
+    @property
+    def _own_batch(self) -> int:
+        first = leading(self.inputs)
+        return first.extents[0] if first and isinstance(first.extents[0], int) else 1
+
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         """The file as it is, whatever form is asked for."""
-        batches = {spec.shape[0] for spec in self.inputs if spec.shape}
-        if batches != {setting.batch}:
-            raise UserError(
-                f"{self.path} is written for batch {', '.join(map(str, sorted(batches)))}, "
-                f"the setting asks for {setting.batch}; give --batch accordingly"
-            )
-        if self.precision not in (None, setting.precision):
+        with _named(self.path):
+            inputs = specs(self.inputs, setting.batch)
+        if self.precision != setting.precision:
             raise UserError(
                 f"{self.path} is {self.precision}, the setting asks for {setting.precision}; "
-                "give --precision accordingly"
+                f"give --precision {self.precision}"
             )
-        return Artifact(self.format, self.path, self.sha256, self.inputs, setting.batch, setting.precision)
+        return Artifact(self.format, self.path, self.sha256, inputs, setting.batch, setting.precision)
 
 
 def _network(text: str, path: Path) -> Network:
@@ -93,7 +112,16 @@ def _network(text: str, path: Path) -> Network:
         raise NetworkError(f"{path} holds a damaged network: {error}") from None
 
 
-_FileText = tuple[tuple[TensorSpec, ...], str | None, str | None]
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Puts the file's name before what is wrong with its inputs."""
+    try:
+        yield
+    except (UserError, NetworkError) as error:
+        raise type(error)(f"{path} {error}") from None
+
+
+_FileText = tuple[tuple[FileInput, ...], str | None, str]
 """A file's inputs, the network in its metadata, and its precision."""
 
 
@@ -106,14 +134,36 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
     except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
         raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
     constants = {tensor.name for tensor in model.graph.initializer}
-    specs = []
+    found = []
     for value in model.graph.input:
         if value.name not in constants:
             tensor = value.type.tensor_type
-            shape = tuple(extent.dim_value for extent in tensor.shape.dim)
-            specs.append(TensorSpec(value.name, shape, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
+            extents = tuple(
+                extent.dim_value if extent.dim_value > 0 else extent.dim_param for extent in tensor.shape.dim
+            )
+            found.append(FileInput(value.name, extents, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    return tuple(specs), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY)
+    return tuple(found), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY) or _precision(model)
+
+
+def _precision(model: Any) -> str:
+    """What an ONNX file computes in: int8 where it quantises, by whatever form, else that of its weights."""
+    import onnx
+
+    nodes = list(model.graph.node) + [node for function in model.functions for node in function.node]
+    if any(_QUANTISES.search(node.op_type) for node in nodes):
+        return "int8"
+    bytes_of = Counter[int]()
+    for tensor in model.graph.initializer:
+        bytes_of[tensor.data_type] += prod(tensor.dims)
+    half = bytes_of[onnx.TensorProto.FLOAT16]
+    return "fp16" if half > bytes_of[onnx.TensorProto.FLOAT] else "fp32"
+
+
+_QUANTISES = re.compile(
+    r"^(?:QuantizeLinear|DequantizeLinear|DynamicQuantize\w*|QLinear\w+|QGemm|\w+Integer\w*)$"
+)
+"""Q/DQ pairs, QOperator, and dynamic quantisation (onnxruntime's quantisation formats)."""
 
 
 def _read_tflite(data: bytes, path: Path) -> _FileText:
@@ -123,7 +173,7 @@ def _read_tflite(data: bytes, path: Path) -> _FileText:
         contents = read_contents(data)
     except NetworkError as error:
         raise NetworkError(f"{path} is {error}") from None
-    specs = [TensorSpec(name, tensor.shape, tensor.dtype) for name, tensor in contents.inputs]
+    found = [FileInput(name, tensor.shape, tensor.dtype) for name, tensor in contents.inputs]
     narrow = {"int8": "int8", "float16": "fp16"}
     precisions = [name for dtype, name in narrow.items() if dtype in contents.dtypes]
-    return tuple(specs), contents.metadata.get(NETWORK_KEY), precisions[0] if precisions else "fp32"
+    return tuple(found), contents.metadata.get(NETWORK_KEY), precisions[0] if precisions else "fp32"

@@ -19,18 +19,19 @@ from ...zen.importing.assembler import Assembler, Window
 _HARD_SIGMOID = (1 / 6, 0.5)  # slope and offset of the function as networks use it
 
 
-def graph_of_onnx(source: Path | onnx.ModelProto) -> Graph:
+def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = None) -> Graph:
     """The graph that a file or model computes, for one image; its weights are left behind.
 
-    Batch norm that was folded into a convolution stays folded. Raises NetworkError where an operation
-    has no counterpart or a shape is not fixed.
+    `shape`: channels, height and width where the file leaves some of them free. Batch norm that was folded
+    into a convolution stays folded. Raises NetworkError where an operation has no counterpart or a shape is
+    not fixed.
     """
     model = source if isinstance(source, onnx.ModelProto) else _load(source)
     try:
         onnx.checker.check_model(model if model is source else str(source))
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is damaged: {str(error).splitlines()[0]}") from None
-    return _Reader(model.graph).graph()
+    return _Reader(model.graph, shape).graph()
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -46,7 +47,7 @@ def _load(path: Path) -> onnx.ModelProto:
 class _Reader:
     """Reads a file node by node, in the topological order that the format prescribes."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
+    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None) -> None:
         self.source = graph
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         images = [value for value in graph.input if value.name not in self.constants]
@@ -54,7 +55,8 @@ class _Reader:
             raise NetworkError(
                 f"the file has {len(images)} inputs and {len(graph.output)} outputs; it must have one of each"
             )
-        self.assembler = Assembler(_image_shape(images[0]))
+        given = shape if shape is not None and len(shape) == 3 else None
+        self.assembler = Assembler(given or _image_shape(images[0]))
         self.tensors = {images[0].name: INPUT}
         self.flat: set[str] = set()
         self.halves: dict[str, tuple[str, str]] = {}
@@ -130,7 +132,7 @@ class _Reader:
         return self.assembler.conv(x, out_channels, window, groups, len(self.node.input) > 2, self.where)
 
     def batch_norm(self) -> str:
-        return self.assembler.batch_norm(self._tensor(self.node.input[0]), self.where)
+        return self._kept(self.assembler.batch_norm(self._tensor(self.node.input[0]), self.where))
 
     def activation(self, function: Function) -> str:
         return self._kept(self.assembler.activation(self._tensor(self.node.input[0]), function))
@@ -179,7 +181,7 @@ class _Reader:
                     )
                 self.halves[self.node.output[0]] = "scale", ours
                 return None
-        return self.assembler.multiply(self._tensor(x), self._tensor(y), self.where)
+        return self._kept(self.assembler.multiply(self._tensor(x), self._tensor(y), self.where))
 
     def concat(self) -> str:
         if self.attributes["axis"] not in (1, -3):

@@ -40,12 +40,13 @@ def read_all(
 
 
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> NetworkLike:
-    """One network, its resolution and classes replaced where given; an ONNX or TFLite file stays as it is."""
+    """One network, its resolution and classes replaced where given; of an ONNX or TFLite
+    file only what it leaves free."""
     text = text.strip()
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
     found = spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):
-        return found
+        return found.sized(resolution) if resolution else found
     sizes = (resolution or found.resolution, classes or found.classes)
     if sizes == (found.resolution, found.classes):
         return found

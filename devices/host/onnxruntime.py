@@ -21,7 +21,7 @@ class OnnxRuntimeHost(HostDevice):
     accepts = ("onnx",)
 
     def __init__(self, card: DeviceCard) -> None:
-        super().__init__(card, "onnxruntime", ("fp32",))
+        super().__init__(card, "onnxruntime", ("fp32", "fp16", "int8"))
 
     def requirements(self) -> Sequence[Requirement]:
         return [Requirement("onnxruntime", True, onnxruntime.__version__)]

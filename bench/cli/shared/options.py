@@ -64,6 +64,23 @@ def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class _Shape(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """An input's name and whole shape: `ids=1x128`."""
+
+    name = "name=shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        name, _, text = str(value).rpartition("=")
+        extents = text.split("x")
+        if not name or not all(extent.isascii() and extent.isdecimal() and int(extent) for extent in extents):
+            self.fail(f"'{value}' is no shape; write one as NAME=1x3x224x224")
+        return name, tuple(map(int, extents))
+
+
+SHAPE = _Shape()
+
 network_options = _stack(
     click.argument("networks", nargs=-1, metavar="NETWORK..."),
     click.option("--networks", "networks_file", type=FILE, help="A file with one network a line."),

@@ -167,7 +167,7 @@ BAD = [
     (("profile", "--device", "simulated", "--time", "3"), "no unit"),
     (("profile", "--device", "simulated", "--blocks", "0"), "0"),
     (("profile", "--device", "host", "--threads", "9999", "--blocks", "1"), "9999"),
-    (("profile", "--device", "host", "--precision", "int8", "--blocks", "1"), "int8"),
+    (("profile", "--device", "host", "--precision", "int4", "--blocks", "1"), "int4"),
     (("export", MOBILE, "--onnx", "file.txt"), "should end in .onnx"),
     (("export", MOBILE, "--onnx", "n.onnx", "--weights", "none.pt"), "no weights file"),
     (("compare", "a.csv", "b.csv"), "there is no file"),

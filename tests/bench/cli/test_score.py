@@ -105,14 +105,14 @@ def test_a_foreign_file_is_scored_as_it_computes(tmp_path: Path, capsys: pytest.
     graph = helper.make_graph(
         nodes,
         "own",
-        [value("x", onnx.TensorProto.FLOAT, [1, 3, 16, 16])],
+        [value("x", onnx.TensorProto.FLOAT, [1, 3, 32, 32])],
         [value("y", onnx.TensorProto.FLOAT, [1, 8, 1, 1])],
         [numpy_helper.from_array(tensor.numpy(), name) for name, tensor in state.items()],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     code, out, _ = run(capsys, str(path), "--format", "json")
     (record,) = json.loads(out)
-    network = parse_text("SuperConvK3BNRELU(3,8,1,1)", 16)
+    network = parse_text("SuperConvK3BNRELU(3,8,1,1)", 32)
     assert code == 0 and record["value"] == pytest.approx(score(network, "zen-closed").value)
     assert record["network"] == str(path) and len(record["digest"]) == 16
 

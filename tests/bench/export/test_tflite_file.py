@@ -33,7 +33,7 @@ def test_a_foreign_file_is_no_network(tmp_path: Path, run: Callable[..., Any]) -
     graph = TINY.graph()
     write_tflite(graph, seeded_weights(graph), tmp_path / "f.tflite")
     subject = FileSubject.read(tmp_path / "f.tflite")
-    assert subject.network is None and subject.inputs[0].shape == (1, 16, 16, 3)
+    assert subject.network is None and subject.inputs[0].extents == (1, 16, 16, 3)
     for command in ("cost", "score"):
         refused = run(command, "f.tflite")
         assert refused.code == 2 and "was not written by zenbench" in refused.err

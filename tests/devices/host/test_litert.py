@@ -55,9 +55,11 @@ def test_every_precision_runs(tmp_path: Path, runtime: str, precision: str) -> N
         assert len(session.time(3)) == 3
 
 
-def test_onnxruntime_still_runs_fp32_alone() -> None:
-    with pytest.raises(UserError, match="host through onnxruntime runs fp32, not 'int8'"):
-        device("host").setting(SettingRequest(precision="int8"))
+def test_onnxruntime_runs_what_its_files_hold() -> None:
+    for precision in ("fp32", "fp16", "int8"):
+        assert device("host").setting(SettingRequest(precision=precision)).precision == precision
+    with pytest.raises(UserError, match="host through onnxruntime runs fp32, fp16, int8, not 'int4'"):
+        device("host").setting(SettingRequest(precision="int4"))
 
 
 def test_workers_have_the_cores_and_the_priority_of_the_setting(tmp_path: Path) -> None:

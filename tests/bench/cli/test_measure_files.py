@@ -1,0 +1,72 @@
+"""`zenbench measure` and `score` of ONNX files of other tools: free axes, states, precisions, sizes."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from places import DATA
+
+
+@pytest.fixture
+def files(run: Any, tmp_path: Path) -> Any:
+    """The command, in a folder with the files."""
+    for path in (DATA / "onnx").glob("*.onnx"):
+        shutil.copy(path, tmp_path)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting"),
+    [
+        (("dynamic_batch.onnx",), "onnxruntime/fp32/b1/"),
+        (("dynamic_batch.onnx", "--batch", "4"), "onnxruntime/fp32/b4/"),
+        (("dynamic_height_width.onnx", "--resolution", "64"), "onnxruntime/fp32/b1/"),
+        (("recurrent_state.onnx",), "onnxruntime/fp32/b1/"),
+        (("int8_qdq.onnx",), "onnxruntime/int8/b1/"),
+        (("plain_64.onnx", "--resolution", "64"), "onnxruntime/fp32/b1/"),
+    ],
+)
+def test_files_are_measured_at_the_shapes_that_fit(
+    files: Any, arguments: tuple[str, ...], setting: str
+) -> None:
+    done = files("measure", *arguments, "--format", "json")
+    assert done.code == 0, done.err
+    (record,) = done.json()
+    assert record["setting"].startswith(setting) and record["latency_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "macs"),
+    [
+        (("two_linear_silu.onnx",), 443_200),
+        (("dynamic_batch.onnx",), 442_528),
+        (("dynamic_height_width.onnx", "--resolution", "64"), 442_528),
+        (("dynamic_height_width.onnx", "--resolution", "128"), 16 * 27 * 128 * 128 // 4 + 160),
+    ],
+)
+def test_files_are_counted_at_the_shapes_that_fit(files: Any, arguments: tuple[str, ...], macs: int) -> None:
+    (record,) = files("score", *arguments, "--proxy", "flops", "--format", "json").json()
+    assert record["value"] == macs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("measure", "dynamic_height_width.onnx"), "give --resolution, as in 224"),
+        (("score", "dynamic_height_width.onnx"), "give --resolution, as in 224"),
+        (("measure", "plain_64.onnx", "--resolution", "128"), "a fixed size of 64 x 64, not 128"),
+        (("score", "plain_64.onnx", "--resolution", "128"), "a fixed size of 64 x 64, not 128"),
+        (("measure", "plain_64.onnx", "--batch", "2"), "written for batch 1, the setting asks for 2"),
+        (("measure", "int8_qdq.onnx", "--precision", "fp32"), "is int8, the setting asks for fp32"),
+        (("measure", "recurrent_state.onnx", "--shape", "state=3x1x32"), "as 2x1x32, not 3x1x32"),
+        (
+            ("measure", "plain_64.onnx", "--shape", "y=1x3"),
+            "no file has an input 'y' for --shape; they have x",
+        ),
+        (("measure", "plain_64.onnx", "--shape", "x=1xthree"), "write one as NAME=1x3x224x224"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(files: Any, arguments: tuple[str, ...], fault: str) -> None:
+    refused = files(*arguments)
+    assert refused.code == 2 and fault in refused.err

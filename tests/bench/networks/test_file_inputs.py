@@ -1,0 +1,106 @@
+"""Files whose axes are free: what batch, resolution and shapes make of them, and what they hold."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from zenbench.bench.networks.file_inputs import FileInput, shaped, sized, specs
+from zenbench.bench.networks.model_file import FileSubject
+from zenbench.devices.base import Setting, TensorSpec
+from zenbench.errors import NetworkError, UserError
+
+IMAGE = FileInput("x", ("batch", 3, "height", "width"), "float32")
+STATE = FileInput("state", (2, 1, 32), "float32")
+IDS = FileInput("ids", ("batch", "length"), "int64")
+SCALAR = FileInput("scale", (), "float32")
+
+
+def shapes(inputs: tuple[FileInput, ...], batch: int = 1) -> list[tuple[int, ...]]:
+    return [spec.shape for spec in specs(inputs, batch)]
+
+
+def test_a_free_batch_is_that_of_the_setting() -> None:
+    assert shapes(sized((IMAGE,), 64), 4) == [(4, 3, 64, 64)]
+
+
+def test_axes_named_as_the_batch_follow_it_and_states_keep_theirs() -> None:
+    named = FileInput("h", (2, "batch", 32), "float32")
+    assert shapes((*sized((IMAGE,), 8), STATE, named, SCALAR), 3)[1:] == [(2, 1, 32), (2, 3, 32), ()]
+    fixed = FileInput("x", (1, 3, 8, 8), "float32")
+    assert specs((STATE, fixed), 1) == (TensorSpec("state", (2, 1, 32)), TensorSpec("x", (1, 3, 8, 8)))
+
+
+def test_height_and_width_stand_before_channels_too() -> None:
+    last = FileInput("x", (1, "h", "w", 3), "float32")
+    assert shapes(sized((last,), 32)) == [(1, 32, 32, 3)]
+
+
+def test_given_shapes_fill_other_axes() -> None:
+    assert shapes(shaped((IDS,), {"ids": (1, 128)})) == [(1, 128)]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda: specs((IMAGE,), 1), "free height and width at its input 'x'; give --resolution"),
+        (lambda: specs((IDS,), 1), "free axis 'length' at its input 'ids'; give --shape ids=1x1"),
+        (lambda: specs((FileInput("x", (1, ""), "float32"),), 1), "free axis 1 at its input 'x'"),
+        (
+            lambda: specs((FileInput("x", (2, 3, 8, 8), "float32"),), 1),
+            "written for batch 2, the setting asks for 1",
+        ),
+        (lambda: sized((FileInput("x", (1, 3, 8, 8), "float32"),), 16), "fixed size of 8 x 8, not 16"),
+        (lambda: sized((IDS,), 16), "no image as its input"),
+        (lambda: shaped((STATE,), {"state": (3, 1, 32)}), "'state' as 2x1x32, not 3x1x32"),
+        (lambda: shaped((STATE,), {"state": (2, 1)}), "'state' as 2x1x32, not 2x1"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(change, fault: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises((UserError, NetworkError), match=fault):
+        change()
+
+
+def written(path: Path, nodes: list[onnx.NodeProto], **weights: onnx.TensorProto) -> Path:
+    value = helper.make_tensor_value_info
+    x, y = value("x", TensorProto.FLOAT, ["n", 4]), value("y", TensorProto.FLOAT, None)
+    for name, tensor in weights.items():
+        tensor.name = name
+    graph = helper.make_graph(nodes, "g", [x], [y], list(weights.values()))
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("op", "precision"),
+    [
+        ("QuantizeLinear", "int8"),
+        ("DequantizeLinear", "int8"),
+        ("QLinearConv", "int8"),
+        ("QLinearMatMul", "int8"),
+        ("QGemm", "int8"),
+        ("DynamicQuantizeLinear", "int8"),
+        ("DynamicQuantizeMatMul", "int8"),
+        ("MatMulInteger", "int8"),
+        ("ConvInteger", "int8"),
+        ("Relu", "fp32"),
+    ],
+)
+def test_what_a_file_computes_in_is_its_precision(tmp_path: Path, op: str, precision: str) -> None:
+    path = written(tmp_path / "f.onnx", [helper.make_node(op, ["x"], ["y"])])
+    assert FileSubject.read(path).precision == precision
+
+
+def test_half_weights_are_fp16(tmp_path: Path) -> None:
+    import numpy as np
+
+    half = numpy_helper.from_array(np.ones((4, 4), np.float16))
+    path = written(tmp_path / "f.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], w=half)
+    assert FileSubject.read(path).precision == "fp16"
+
+
+def test_a_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
+    path = written(tmp_path / "f.onnx", [helper.make_node("QuantizeLinear", ["x"], ["y"])])
+    with pytest.raises(UserError, match=r"f.onnx is int8, the setting asks for fp32; give --precision int8"):
+        FileSubject.read(path).artifact(tmp_path, Setting("host", "onnxruntime"), "onnx")
