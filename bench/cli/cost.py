@@ -37,7 +37,7 @@ def command(style: str, **options: Any) -> None:
         records.append(
             {
                 "label": label(network),
-                "network": str(network),
+                "network": network.name or str(network),
                 "digest": network.digest,
                 "resolution": network.resolution,
                 "classes": network.classes,

@@ -10,17 +10,21 @@ from typing import Any
 
 import click
 
-from ...errors import UserError
+from ...errors import NetworkError, UserError
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
 from ..charts.figure_file import check_suffix, write_chart
 from ..charts.ranking import proxies_against_column
-from ..comparing.ranking import Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
+from ..comparing.ranking import Known, Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
 from ..networks.reading import networks_only
 from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
 from .shared.output import Column, OutputRecord, answer, label, say
 from .shared.progress import progress
+
+DEFAULT = "zen-closed"
+FEW = 5
+"""So many networks without a closed form tell that others of the file have none."""
 
 COLUMNS = (
     Column("proxy", "proxy", right=False),
@@ -35,7 +39,10 @@ COLUMNS = (
 
 @click.command("rank")
 @network_options
-@click.option("--proxies", default="zen-closed", show_default=True, help="Names, with commas between.")
+@click.option(
+    "--proxies",
+    help="Names, with commas between; default zen-closed, or zen where the networks have no closed form.",
+)
 @click.option("--against", type=FILE, required=True, help="A CSV file with a network and its value a line.")
 @click.option("--column", required=True, help="The column of values, as in top1.")
 @click.option("--network-column", default="network", show_default=True, help="The column of networks.")
@@ -44,26 +51,26 @@ COLUMNS = (
 @click.option("--plot", type=FILE, help="Also draw every proxy against the column, as a .png, .svg or .pdf.")
 @format_option
 def command(
-    proxies: str,
+    proxies: str | None,
     against: Path,
     column: str,
     network_column: str,
     reading: Reading,
-    batch: int,
+    batch: int | None,
     repeats: int,
     seed: int,
     out: Path | None,
     plot: Path | None,
     style: str,
     **options: Any,
-) -> None:
+) -> int:
     """How well proxies order networks of known accuracy.
 
     Scores every network that the CSV file names, or of them those given, and holds the order against a
     column of accuracies by Spearman's and Kendall's (tau-b) rank correlation. What has no score or no
-    value is left out, with the reason.
+    value is left out, with the reason. Exit code 1 where a proxy scores none of them.
     """
-    names = _proxies(proxies)
+    names = _proxies(proxies or DEFAULT)
     if plot:
         check_suffix(plot)
     if out and out.resolve() == against.resolve():
@@ -74,6 +81,9 @@ def command(
         known, missing = choose(known, wanted, against)
     if not known:
         raise UserError(f"{against} leaves no network to rank: {missing[0].network}: {missing[0].reason}")
+    if proxies is None and (reason := _without_closed_form(known, reading)):
+        say(f"these networks have no closed form ({reason}); ranking by zen, which runs forward passes")
+        names = ["zen"]
     done = count(1)
     with progress("rank", len(names) * len(known)) as meter:
 
@@ -91,6 +101,20 @@ def command(
     answer([_record(ranking, missing, column, reading) for ranking in rankings], COLUMNS, style)
     for line in _reasons([*missing, *(one for ranking in rankings for one in ranking.missing)]):
         say(line)
+    return int(any(ranking.used == 0 for ranking in rankings))
+
+
+def _without_closed_form(known: Sequence[Known], reading: Reading) -> str | None:
+    """Why the first few networks have no score in closed form; None where one of them has."""
+    reason = None
+    for one in known[:FEW]:
+        try:
+            score(one.network, DEFAULT, reading)
+        except NetworkError as error:
+            reason = str(error).partition(";")[0]
+        else:
+            return None
+    return reason
 
 
 def _proxies(text: str) -> list[str]:

@@ -60,9 +60,12 @@ def read_known(
 ) -> tuple[list[Known], list[UnscoredNetwork]]:
     """The networks of a CSV file with their values, and those that cannot be read or have no number.
 
+    Columns `resolution` and `classes` count where the file has them and no other is asked for.
+
     Raises TableError where the file or a column is missing, or a network stands there twice.
     """
     known: dict[tuple[str, str], Known] = {}
+    names: dict[tuple[str, str], str] = {}
     missing = []
     file = read_csv(path)
     file.need(network_column, column)
@@ -71,14 +74,19 @@ def read_known(
     for record in file.records:
         text = file.text(record, network_column)
         try:
-            (network,) = networks_only([read(text, resolution, classes)], "ranked")
+            sizes = (resolution or file.whole(record, "resolution"), classes or file.whole(record, "classes"))
+            (network,) = networks_only([read(text, *sizes)], "ranked")
             value = _value(file, record, column)
         except UserError as error:
             missing.append(UnscoredNetwork(text, str(error)))
             continue
-        if _key(network) in known:
+        key = _key(network)
+        if names.get(key) == text:
             raise TableError(f"{file.place(record)} holds {text} twice; keep one of its rows")
-        known[_key(network)] = Known(network, value)
+        if key in known:
+            missing.append(UnscoredNetwork(text, f"it is the same network as {names[key]}"))
+            continue
+        known[key], names[key] = Known(network, value), text
     return list(known.values()), missing
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import NetworkError, UserError
 from ...zen.families import PREFIX, zoo, zoo_names
+from ...zen.families.aliases import known_as
 from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
@@ -43,6 +44,9 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     """One network, its resolution and classes replaced where given; of an ONNX or TFLite
     file only what it leaves free."""
     text = text.strip()
+    alias = known_as(text)
+    if alias is not None and not Path(text).is_file():
+        text = PREFIX + alias
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
     found = spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proxy:
-    """Where a proxy's function stands, and one line on what it measures.
+    """Where a proxy's function stands, one line on what it measures, and its images a forward pass.
 
     The function takes graph, batch, repeats and seed; its module, which may need torch, is loaded when
     it is first called.
@@ -31,6 +31,7 @@ class Proxy:
     module: str
     summary: str
     function: str | None = None
+    batch: int = 16
     options: tuple[tuple[str, Any], ...] = ()
 
     def load(self) -> Callable[..., Score]:
@@ -42,7 +43,8 @@ PROXIES: dict[str, Proxy] = {
     "zen": Proxy("zen_score", "Zen-Score by forward passes"),
     "zen-closed": Proxy("closed_form", "Zen-Score in closed form, from layer shapes alone"),
     "phi": Proxy("phi", "Phi-Score: the Zen-Score without batch norm; overflows in deep networks"),
-    "naswot": Proxy("naswot", "how differently images switch the rectifiers"),
+    # Its kernel is one of images: at 16 of them it orders networks worse (docs/proxies.md).
+    "naswot": Proxy("naswot", "how differently images switch the rectifiers", batch=64),
     "synflow": Proxy("synflow", "flow from input to output through absolute weights"),
     "synflow-reference": Proxy(
         "synflow",
@@ -67,11 +69,11 @@ def score(
     target: Network | Graph,
     proxy: str = "zen",
     reading: Reading = "paper",
-    batch: int = 16,
+    batch: int | None = None,
     repeats: int = 1,
     seed: int = 0,
 ) -> Score:
-    """The score of a network or graph by the proxy of that name.
+    """The score of a network or graph by the proxy of that name; `batch` is the proxy's own by default.
 
     Raises UserError where there is none, or where the network has no such score, with the reason.
     """
@@ -87,6 +89,7 @@ def score(
     function = PROXIES[proxy].load()
     if proxy == "zen":
         function = partial(function, reading=reading)
+    batch = PROXIES[proxy].batch if batch is None else batch
     return replace(function(graph, batch=batch, repeats=repeats, seed=seed), proxy=proxy)
 
 
@@ -95,7 +98,7 @@ def score_module(
     input_shape: Shape,
     proxy: str = "zen",
     reading: Reading = "paper",
-    batch: int = 16,
+    batch: int | None = None,
     repeats: int = 1,
     seed: int = 0,
 ) -> Score:

@@ -14,6 +14,7 @@ from ....devices.card import THIS_COMPUTER
 from ....devices.registry import device
 from ....errors import UserError
 from ....quantities import parse_count, parse_duration_ms, parse_share
+from ....zen.proxies import PROXIES
 from ....zen.proxies.base import READINGS
 from ...latency_files.columns import parse_columns
 from ...networks.reading import NetworkLike, read_all
@@ -136,7 +137,10 @@ seed_option = click.option("--seed", type=click.IntRange(0, MOST_SEED), default=
 scoring_options = _stack(
     click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True),
     click.option(
-        "--batch", type=click.IntRange(2), default=16, show_default=True, help="Images a forward pass."
+        "--batch",
+        type=click.IntRange(2),
+        help=f"Images a forward pass; default {PROXIES['naswot'].batch} for naswot, else "
+        f"{PROXIES['zen'].batch}.",
     ),
     click.option("--repeats", type=click.IntRange(1), default=1, show_default=True),
     seed_option,

@@ -2,16 +2,19 @@
 
 import csv
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toys import PLAIN
 from zenbench.bench.cli.main import main
 from zenbench.bench.comparing.ranking import Known, choose, rank, read_known, write_scores
 from zenbench.bench.networks.reading import networks_only, read
 from zenbench.errors import TableError, UserError
 from zenbench.zen.graph import Graph
-from zenbench.zen.network import Network
-from zenbench.zen.proxies import PROXIES, Proxy, counts
+from zenbench.zen.network import Network, parse_text
+from zenbench.zen.proxies import PROXIES, Proxy, counts, score
 from zenbench.zen.proxies.base import Score
 
 CELLS = [
@@ -191,3 +194,40 @@ def test_the_file_that_is_read_is_not_overwritten(table: Path, capsys: pytest.Ca
     code, _, talk = run(capsys, *arguments)
     assert code == 2 and "would overwrite" in talk
     assert table.read_text() == before
+
+
+def accuracies(folder: Path, cells: Sequence[str]) -> Path:
+    path = folder / "acc.csv"
+    path.write_text("network,top1\n" + "".join(f"{cell},{number}\n" for number, cell in enumerate(cells)))
+    return path
+
+
+def test_networks_without_a_closed_form_are_ranked_by_forward_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = accuracies(tmp_path, CELLS[:3])
+    common = ("--against", str(path), "--column", "top1", "--resolution", "8", "--format", "json")
+    code, answer, talk = run(capsys, *common)
+    (ranking,) = json.loads(answer)
+    assert (code, ranking["proxy"], ranking["used"]) == (0, "zen", 3)
+    assert "no closed form (the Zen-Score has no closed form here" in talk and "ranking by zen" in talk
+    code, answer, _ = run(capsys, *common, "--proxies", "zen-closed")
+    assert code == 1 and json.loads(answer)[0]["used"] == 0
+
+
+def test_a_proxy_has_a_batch_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = []
+
+    def seen(graph: Graph, batch: int, repeats: int, seed: int) -> Score:
+        batches.append(batch)
+        return Score("seen", 1.0, None, repeats, 0.0)
+
+    monkeypatch.setattr(counts, "seen", seen, raising=False)
+    as_seen = {"module": "counts", "function": "seen", "options": ()}
+    for name in ("naswot", "synflow"):
+        monkeypatch.setitem(
+            PROXIES, name, replace(PROXIES[name], **as_seen)
+        )
+        score(parse_text(PLAIN, 8), name)
+        score(parse_text(PLAIN, 8), name, batch=8)
+    assert batches == [64, 8, 16, 8]
