@@ -52,6 +52,7 @@ PROXIES: dict[str, Proxy] = {
         options=(("reference_sign", True),),
     ),
     "grad-norm": Proxy("grad_norm", "length of the loss gradient"),
+    "zico": Proxy("zico", "how large and how steady gradients are from batch to batch"),
     "te": Proxy("te", "minus the condition number of the tangent kernel"),
     "regions": Proxy("regions", "linear regions along a line through the inputs"),
     "entropy": Proxy("entropy", "multi-scale entropy of a detection backbone, in closed form"),

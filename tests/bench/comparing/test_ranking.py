@@ -225,9 +225,7 @@ def test_a_proxy_has_a_batch_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(counts, "seen", seen, raising=False)
     as_seen = {"module": "counts", "function": "seen", "options": ()}
     for name in ("naswot", "synflow"):
-        monkeypatch.setitem(
-            PROXIES, name, replace(PROXIES[name], **as_seen)
-        )
+        monkeypatch.setitem(PROXIES, name, replace(PROXIES[name], **as_seen))
         score(parse_text(PLAIN, 8), name)
         score(parse_text(PLAIN, 8), name, batch=8)
     assert batches == [64, 8, 16, 8]
