@@ -1,14 +1,14 @@
 """zico: how large and how steady the gradients of an untrained network are from batch to batch.
 
-For every weight of a convolution or linear layer, the mean of the absolute gradients over BATCHES batches is
-divided by their standard deviation. These ratios are added up in each layer, and the logarithms of the layers'
-sums are the score. Weights are U(-b, b), b = 1 / sqrt(fan-in), as torch starts layers; images are N(0,1), labels
-drawn evenly, the loss is cross-entropy, and batch norm is in training mode. Weights whose gradients are equal in
-all batches (dead ones) are left out.
+For every weight of a convolution or linear layer, the mean of the absolute gradients over BATCHES batches
+is divided by their standard deviation. These ratios are added up in each layer, and the logarithms of the
+layers' sums are the score. Weights are U(-b, b), b = 1 / sqrt(fan-in), as torch starts layers; images are
+N(0,1), labels drawn evenly, the loss is cross-entropy, and batch norm is in training mode. Weights whose
+gradients are equal in all batches (dead ones) are left out.
 
-Source: Li et al., ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients (arXiv 2301.11300), its
-definition of ZiCo. The authors' code takes the deviation of signed gradients; this is the paper's, of absolute
-ones.
+Source: Li et al., ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients (arXiv
+2301.11300), its definition of ZiCo. The authors' code takes the deviation of signed gradients; this is
+the paper's, of absolute ones.
 """
 
 from __future__ import annotations
