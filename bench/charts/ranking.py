@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...quantities import count_of
 from ..comparing.ranking import Known, Ranking
 from .style import LIGHT, Chart, axis, panels, rows
 
@@ -37,7 +38,7 @@ def _panel(column: str, known: Sequence[Known], ranking: Ranking) -> Chart:
     return {
         "width": PANEL_PIXELS,
         "height": PANEL_PIXELS,
-        "title": f"{ranking.used} networks, Kendall {kendall}",
+        "title": f"{count_of(ranking.used, 'network')}, Kendall {kendall}",
         "data": rows(dots),
         "mark": {"type": "circle", "size": 30, "opacity": 0.6, "color": LIGHT.good},
         "encoding": {
