@@ -37,8 +37,10 @@ def shipped(setting: Setting) -> LatencyTable:
     path = _shipped() / setting.device / f"{setting.file_stem}.csv"
     if path.exists() or card_path(path).exists():
         return LatencyTable.load(path)
+    there = sorted(one.stem for one in path.parent.glob("*.json"))
+    others = f" (shipped for {setting.device}: {', '.join(there)})" if there else ""
     raise TableError(
-        f"there is no latency table for {setting.device} {setting.file_stem}; "
+        f"there is no latency table for {setting.device} {setting.file_stem}{others}; "
         f"build one with: {profile_command(setting)}"
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from zenbench.latency_tables.model_statistics import ErrorStatistics
 from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.modelled.published import (
+    OTHER_SOURCES,
     PUBLICATIONS,
     Publication,
     family,
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = modelled_table(publication, created)
         setting = publication.setting
         table.save(TABLES / setting.device / f"{setting.file_stem}.csv")
-        models[setting.device, setting.precision] = ModelledTable(table)
+        models[setting.device, setting.precision, setting.batch] = ModelledTable(table)
         sections.append(section(publication, ModelledTable(table)))
     page = PAGE.read_text("utf-8")
     print(page.rstrip(), *sections, checks(models), sep="\n\n")
@@ -119,7 +120,7 @@ def statistics(what: str, predicted: Vector, fit: Fit) -> str:
     return f"| {what} | {error.median:.1%} | {error.mean:.1%} | {error.spearman:.3f} |"
 
 
-def checks(models: dict[tuple[str, str], ModelledTable]) -> str:
+def checks(models: dict[tuple[str, str, int], ModelledTable]) -> str:
     """Figures of other sources, which no fit has seen."""
     lines = [
         "## Other sources, in no fit",
@@ -128,14 +129,16 @@ def checks(models: dict[tuple[str, str], ModelledTable]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in read_source("genet_t4.csv"):
-        model = models["t4", "int8"]
+        model = models["t4", "int8", 64]
         modelled = model.estimate(read_network(row)).ms
         theirs = 64 * float(row["t4_int8_ms_per_image"])
         lines.append(check("t4 int8 b64", row["name"], "GENet's table, INT8", theirs, modelled))
-    for row in read_source("pixel2_other_stacks.csv"):
-        modelled = models["pixel2", "fp32"].estimate(read_network(row)).ms
+    for row in read_source(OTHER_SOURCES):
+        device, precision, batch = row["device"], row["precision"], int(row["batch"])
+        modelled = models[device, precision, batch].estimate(read_network(row)).ms
         name = row["network"].removeprefix("zoo:")
-        lines.append(check("pixel2 fp32 b1", name, row["stack"], float(row["latency_ms"]), modelled))
+        setting = f"{device} {precision} b{batch}"
+        lines.append(check(setting, name, row["stack"], float(row["latency_ms"]), modelled))
     return "\n".join(lines)
 
 

@@ -6,10 +6,16 @@ the model was fitted to, which are of whole networks.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ...devices.base import profile_command
+from ...zen.families import zoo
+from ...zen.latency import Estimate
+from ...zen.network import Network
 from ...zen.workload import Workload
 from ..additive import AdditiveTable
 from ..table import LatencyTable
+from .contradictions import Contradiction
 from .record import ModelRecord
 
 
@@ -25,6 +31,26 @@ class ModelledTable(AdditiveTable):
     def _unit(self, workload: Workload) -> tuple[float, list[float]]:
         return self._roofline.workload(workload, self._batch)
 
+    def estimate(self, network: Network) -> Estimate:
+        """Where published figures of this very network contradict each other, the deviation covers them."""
+        found = super().estimate(network)
+        distances = [abs(found.ms - figure) for figure in self._contradicted.get(network.digest, ())]
+        return found._replace(std_ms=max(found.std_ms, *distances)) if distances else found
+
+    @property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """Those that the predictions rest on: none once a user's measurements have calibrated the model."""
+        return () if self.record.calibration else self.record.contradictions
+
+    @cached_property
+    def _contradicted(self) -> dict[str, tuple[float, ...]]:
+        """By a network's digest, the figures that sources print for it, in ms."""
+        found: dict[str, tuple[float, ...]] = {}
+        for one in self.contradictions:
+            digest = zoo(one.network).digest
+            found[digest] = (*found.get(digest, ()), one.latency_ms, one.other_ms)
+        return found
+
     @property
     def typical_error(self) -> float:
         return self.record.typical_error
@@ -33,9 +59,12 @@ class ModelledTable(AdditiveTable):
     def notice(self) -> str:
         calibration = self.record.calibration
         measured = f" and calibrated on {len(calibration.trained_on)} networks" if calibration else ""
+        contradicted = ", ".join(map(str, self.contradictions))
+        doubt = f"; sources contradict each other on {contradicted}" if contradicted else ""
         return (
             f"{self.device} {self.setting} is modelled from published figures{measured}, typical error "
-            f"{100 * self.typical_error:.0f} %; measure with: {profile_command(self.table.card.setting)}"
+            f"{100 * self.typical_error:.0f} %{doubt}; "
+            f"measure with: {profile_command(self.table.card.setting)}"
         )
 
     @property

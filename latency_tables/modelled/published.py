@@ -14,21 +14,26 @@ from ...zen.network import Network, parse_text
 from ..card import TableCard
 from ..model_statistics import ErrorStatistics
 from ..table import LatencyTable
+from .contradictions import Contradiction, contradict
 from .priors import PIXEL2_FP32, T4_FP16, T4_INT8, V100_FP16, Hardware
 from .record import ModelRecord
 from .roofline import Roofline
 from .roofline_fit import Fit, Observation, unexplained
 
+OTHER_SOURCES = "other_sources.csv"
+"""Figures of others for one run of the batch, in no fit: they check the models, or contradict a source."""
+
 
 @dataclass(frozen=True)
 class Publication:
-    """One column of one source: figures of one setting, in ms per image."""
+    """One column of one source: figures of one setting, in ms an image or, not `per_image`, of a batch."""
 
     setting: Setting
     hardware: Hardware
     file: str
     column: str
     source: str
+    per_image: bool = True
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -38,19 +43,34 @@ class Publication:
     @cached_property
     def observations(self) -> tuple[Observation, ...]:
         """The networks with a figure, for one run of the batch."""
-        batch, found = self.setting.batch, []
+        images, found = self.setting.batch if self.per_image else 1, []
         for row in self._rows():
             figure = row[self.column]
             digits = len(figure.partition(".")[2])
-            found.append(Observation(read_network(row), float(figure) * batch, 0.5 * 10**-digits * batch))
+            found.append(Observation(read_network(row), float(figure) * images, 0.5 * 10**-digits * images))
         return tuple(found)
+
+    @property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """The networks for which another source prints another figure, of the same runtime, precision and
+        batch."""
+        setting = self.setting
+        same = {name: str(getattr(setting, name)) for name in ("device", "runtime", "precision", "batch")}
+        own = {one.network.name: one.latency_ms for one in self.observations}
+        return tuple(
+            Contradiction(name, own[name], float(row["latency_ms"]), row["stack"])
+            for row in read_source(OTHER_SOURCES)
+            if row.items() >= same.items()
+            and (name := row["network"]) in own
+            and contradict(own[name], float(row["latency_ms"]))
+        )
 
     def fit(self) -> Fit:
         return Fit(self.hardware.machine, self.setting.batch, self.hardware.prior(), self.observations)
 
     def _rows(self) -> Iterator[dict[str, str]]:
         for row in read_source(self.file):
-            if row[self.column].replace(".", "", 1).isdigit():  # else OOM, UNSUPPORTED
+            if row[self.column].replace(".", "", 1).isdigit():  # else OOM, UNSUPPORTED, not printed
                 yield row
 
 
@@ -86,7 +106,7 @@ def modelled_table(publication: Publication, created: str) -> LatencyTable:
         reference_ms=None,
         created=created,
         source=publication.source,
-        model=ModelRecord(roofline, trained_on, error).to_json(),
+        model=ModelRecord(roofline, trained_on, error, contradictions=publication.contradictions).to_json(),
     )
     return LatencyTable(card, {})
 
@@ -100,6 +120,9 @@ def read_network(row: dict[str, str]) -> Network:
 _ZEN_NAS = "Zen-NAS paper, appendix, one-to-one latency table (arXiv 2102.01063)"
 _GENET = (
     "idstcv/GPU-Efficient-Networks at 392ebb3, misc/genet_speedup_tab.jpg (arXiv 2006.14090), batch assumed"
+)
+_PADDLECLAS = (
+    "PaddlePaddle/PaddleClas at d178931, docs/zh_CN/models/ImageNet1k, Paddle Inference with TensorRT 8.0.3.4"
 )
 
 PUBLICATIONS = (
@@ -126,5 +149,16 @@ PUBLICATIONS = (
         "zen_nas_table7.csv",
         "pixel2_b1_ms",
         _ZEN_NAS,
+    ),
+    *(
+        Publication(
+            Setting("t4", "tensorrt", "fp16", batch),
+            T4_FP16,
+            "paddleclas_t4.csv",
+            f"t4_fp16_b{batch}_ms",
+            _PADDLECLAS,
+            per_image=False,
+        )
+        for batch in (1, 4, 8)
     ),
 )

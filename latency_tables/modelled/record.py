@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..model_statistics import ErrorStatistics, ModelError, Trained, read_statistics, read_trained, rounded
+from .contradictions import Contradiction, read_contradictions
 from .roofline import Roofline
 
 
@@ -23,12 +24,16 @@ class CalibrationRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model, the published networks behind it, the error of leaving each of them out, and a calibration."""
+    """A model, the published networks behind it, the error of leaving each of them out, and a calibration.
+
+    `contradictions`: networks for which another source prints another figure.
+    """
 
     roofline: Roofline
     trained_on: tuple[Trained, ...]
     error: ErrorStatistics
     calibration: CalibrationRecord | None = None
+    contradictions: tuple[Contradiction, ...] = ()
 
     @property
     def newest(self) -> tuple[Trained, ...]:
@@ -44,6 +49,8 @@ class ModelRecord:
         record = self.roofline.to_json()
         record["left_out_error"] = rounded(asdict(self.error))
         record["trained_on"] = [rounded(asdict(one)) for one in self.trained_on]
+        if self.contradictions:
+            record["contradictions"] = [one.to_json() for one in self.contradictions]
         if self.calibration:
             calibration = self.calibration
             record["calibration"] = {
@@ -60,9 +67,10 @@ class ModelRecord:
         roofline = Roofline.from_json(record)
         error = read_statistics(record.get("left_out_error"), "left_out_error")
         trained_on = read_trained(record.get("trained_on"))
+        contradictions = read_contradictions(record.get("contradictions", []))
         given = record.get("calibration")
         if given is None:
-            return ModelRecord(roofline, trained_on, error)
+            return ModelRecord(roofline, trained_on, error, contradictions=contradictions)
         if not isinstance(given, Mapping) or not isinstance(given.get("created"), str):
             raise ModelError("its calibration does not say when it was made")
         calibration = CalibrationRecord(
@@ -71,4 +79,4 @@ class ModelRecord:
             read_statistics(given.get("error_before"), "error_before"),
             read_statistics(given.get("left_out_error_after"), "left_out_error_after"),
         )
-        return ModelRecord(roofline, trained_on, error, calibration)
+        return ModelRecord(roofline, trained_on, error, calibration, contradictions)

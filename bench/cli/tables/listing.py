@@ -9,6 +9,7 @@ import click
 from ....errors import TableError, UserError
 from ....latency_tables.additive import AdditiveTable
 from ....latency_tables.measured.model import TableModel
+from ....latency_tables.modelled.model import ModelledTable
 from ....latency_tables.predictor import Predictor, predictor
 from ....latency_tables.store import all_paths
 from ....latency_tables.table import LatencyTable
@@ -26,6 +27,7 @@ COLUMNS = (
     Column("bias_of_sum", "bias of plain sum", lambda v: f"{v:+.1%}"),
     Column("calibrated_error", "error around calibration", lambda v: f"{v:.0%}"),
     Column("left_out_error", "typical error", lambda v: f"{v:.0%}"),
+    Column("contradicted", "sources contradict each other on", right=False),
     Column("created", "last sitting", right=False),
     Column("path", "file", right=False),
     Column("problem", "problem", right=False),
@@ -86,4 +88,9 @@ def _errors(model: Predictor) -> OutputRecord:
         calibration = model.calibration
         error = calibration.noise if calibration.networks else None
         return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
-    return {"left_out_error": model.typical_error} if isinstance(model, AdditiveTable) else {}
+    if not isinstance(model, AdditiveTable):
+        return {}
+    names = (
+        dict.fromkeys(one.network for one in model.contradictions) if isinstance(model, ModelledTable) else ()
+    )
+    return {"left_out_error": model.typical_error, "contradicted": ", ".join(names)}

@@ -48,6 +48,22 @@ def test_precision_chooses_the_table(run) -> None:  # type: ignore[no-untyped-de
     assert refused.err.endswith("--runtime tensorrt --precision fp32 --batch 64 --threads 1\n")
 
 
+def test_small_batches_are_asked_for_and_answered(run) -> None:  # type: ignore[no-untyped-def]
+    asked = ("predict", "zoo:resnet-50", "--device", "t4", "--precision", "fp16")
+    answers = [run(*asked, "--batch", str(batch), "--format", "json") for batch in (1, 4, 8)]
+    latencies = [answer.json()[0]["latency_ms"] for answer in answers]
+    assert latencies == sorted(latencies)
+    assert all(NOTICE in answer.err for answer in answers)
+    assert "contradict each other on zoo:resnet-50" in answers[0].err
+    other = run(*asked, "--batch", "2")
+    assert other.code == 2 and "shipped for t4: tensorrt-fp16-b1-t1, tensorrt-fp16-b4-t1" in other.err
+
+
+def test_tables_names_the_networks_on_which_sources_contradict(run) -> None:  # type: ignore[no-untyped-def]
+    told = {row["setting"]: row.get("contradicted") for row in run("tables", "--format", "json").json()}
+    assert told["torch/fp16/b64/t1/free"] == "zoo:efficientnet-b4"
+
+
 def test_by_block_calls_its_rows_modelled(run) -> None:  # type: ignore[no-untyped-def]
     rows = run("predict", "zoo:resnet-18", "--device", "t4", "--by-block", "--format", "json").json()
     assert {row["source"] for row in rows} == {"modelled"}

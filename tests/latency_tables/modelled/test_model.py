@@ -12,6 +12,7 @@ from places import ROOT
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
 from zenbench.latency_tables.model_statistics import ErrorStatistics
+from zenbench.latency_tables.modelled.contradictions import contradict
 from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.modelled.published import PUBLICATIONS, Publication, family
 from zenbench.latency_tables.modelled.record import ModelRecord
@@ -24,9 +25,9 @@ from zenbench.zen.families import zoo
 from zenbench.zen.latency import Part
 from zenbench.zen.workload import Workload
 
-NAMES = [f"{p.setting.device}-{p.setting.precision}" for p in PUBLICATIONS]
+NAMES = [f"{p.setting.device}-{p.setting.precision}-b{p.setting.batch}" for p in PUBLICATIONS]
 every_table = pytest.mark.parametrize("publication", PUBLICATIONS, ids=NAMES)
-T4_INT8, T4_FP16, _, PIXEL2 = PUBLICATIONS
+T4_INT8, T4_FP16, V100, PIXEL2, *T4_SMALL_BATCHES = PUBLICATIONS
 
 
 def model_of(publication: Publication) -> ModelledTable:
@@ -112,6 +113,40 @@ def test_the_shipped_table_is_what_the_fit_gives(publication: Publication) -> No
     assert (record.error.median, record.error.mean) == pytest.approx((error.median, error.mean), rel=1e-2)
 
 
+@pytest.mark.parametrize("publication", T4_SMALL_BATCHES, ids=["b1", "b4", "b8"])
+def test_small_batches_of_the_t4_are_predicted(publication: Publication) -> None:
+    error = model_of(publication).record.error
+    assert error.networks >= 15
+    assert error.median <= 0.20 and (error.spearman or 0) >= 0.93
+
+
+def test_a_larger_batch_takes_longer_and_less_an_image() -> None:
+    for name in ("resnet-18", "resnet-152", "efficientnet-b0", "densenet-121"):
+        each = [(p.setting.batch, model_of(p).estimate(zoo(name)).ms) for p in T4_SMALL_BATCHES]
+        assert [ms for _, ms in each] == sorted(ms for _, ms in each)
+        assert [ms / batch for batch, ms in each] == sorted((ms / batch for batch, ms in each), reverse=True)
+
+
+def test_sources_that_contradict_each_other_are_told_and_covered() -> None:
+    """Zen-NAS prints 2.33 ms an image for EfficientNet-B4 on the V100, NVIDIA 80.93 ms for 64."""
+    model = model_of(V100)
+    (one,) = model.contradictions
+    assert (one.network, one.other_ms) == ("zoo:efficientnet-b4", 80.93)
+    assert one.latency_ms == pytest.approx(64 * 2.33)
+    assert "contradict each other on zoo:efficientnet-b4 (149 ms, 80.9 by NVIDIA" in model.notice
+    found = model.estimate(zoo("efficientnet-b4"))
+    for figure in (one.latency_ms, one.other_ms):
+        assert abs(found.ms - figure) <= found.std_ms
+    near = model.estimate(zoo("efficientnet-b3"))
+    assert near.std_ms / near.ms < found.std_ms / found.ms
+
+
+def test_sources_that_agree_contradict_nothing() -> None:
+    assert model_of(T4_INT8).contradictions == ()
+    assert {one.network for one in V100.contradictions} == {"zoo:efficientnet-b4"}  # not B0, not ResNet-50
+    assert not contradict(1.0, 1.2) and contradict(1.0, 1.3) and contradict(1.3, 1.0)
+
+
 @every_table
 def test_the_card_s_figures_are_the_model_s(publication: Publication) -> None:
     model, observations = model_of(publication), publication.observations
@@ -133,7 +168,7 @@ def test_a_family_left_out_is_still_predicted() -> None:
 def test_standard_deviations_are_honest(publication: Publication) -> None:
     """About two thirds of the networks left out lie within one, nearly all within two."""
     record = model_of(publication).record
-    fit = publication.fit() if publication in (T4_FP16, PIXEL2) else None
+    fit = publication.fit() if publication in (T4_FP16, PIXEL2, *T4_SMALL_BATCHES) else None
     spreads = fit.left_out()[1] if fit else np.zeros(len(record.trained_on))
     deviations = np.hypot(spreads, record.roofline.noise)
     off = np.array([abs(np.log(one.left_out_ms / one.latency_ms)) for one in record.trained_on])
@@ -191,6 +226,11 @@ def coefficient(model: dict[str, Any], name: str, entry: str, value: object) -> 
     model["coefficients"][name][entry] = value
 
 
+def contradiction(model: dict[str, Any], entry: str, value: object) -> None:
+    whole = {"network": "zoo:resnet-50", "latency_ms": 2.0, "other_ms": 1.0, "other_source": "others"}
+    model["contradictions"] = [{**whole, entry: value}]
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [
@@ -213,6 +253,10 @@ def coefficient(model: dict[str, Any], name: str, entry: str, value: object) -> 
         (lambda model: model.update(left_out_error=3), "left_out_error must have"),
         (lambda model: model.update(trained_on=[]), "trained on"),
         (lambda model: model["trained_on"][0].update(latency_ms=float("inf")), "impossible latency"),
+        (lambda model: model.update(contradictions=[{}]), "contradictions must be a list"),
+        (lambda model: contradiction(model, "other_ms", -1.0), "impossible latency"),
+        (lambda model: contradiction(model, "other_source", 3), "name a network and a source"),
+        (lambda model: contradiction(model, "network", "zoo:none"), "contradictions name zoo:none"),
         (lambda model: model.update(calibration={}), "calibration does not say"),
     ],
 )
