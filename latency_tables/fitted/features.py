@@ -14,7 +14,7 @@ from ...errors import TableError
 from ...zen.network import Network
 from ...zen.space import spaces
 from ...zen.workload import Workload
-from .cell_features import CellFeatures
+from .cell_features import CELL_READINGS, CellFeatures
 from .graph_features import GraphFeatures
 
 ANY = "any"
@@ -26,6 +26,11 @@ class WholeFeatures(Protocol):
 
     @property
     def space(self) -> str: ...
+
+    @property
+    def reading(self) -> str:
+        """What of a network is taken to run; one of `readings_of` the space."""
+        ...
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -41,13 +46,17 @@ class WholeFeatures(Protocol):
         """One value a name; raises TableError where a unit is none of this space."""
         ...
 
+    def beside(self, network: Network) -> Sequence[float] | None:
+        """What a network runs beside its units, one value a name; None for nothing."""
+        ...
 
-def features_of(space: str) -> WholeFeatures:
-    """The features of a space by its name."""
+
+def readings_of(space: str) -> tuple[WholeFeatures, ...]:
+    """The features of a space by its name, once for each reading of what runs."""
     if space == CellFeatures.space:
-        return CellFeatures()
+        return tuple(CellFeatures(reading) for reading in CELL_READINGS)
     if space in spaces():
-        return GraphFeatures(space, spaces()[space].kinds)
+        return (GraphFeatures(space, spaces()[space].kinds),)
     if space == ANY:
-        return GraphFeatures(space, None)
+        return (GraphFeatures(space, None),)
     raise TableError(f"no space is called '{space}'; known are {', '.join(SPACES)}")

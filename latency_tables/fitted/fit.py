@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log, sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +32,7 @@ _CARRIER_SHARE = 0.5
 """Prior standard deviation of what one carrier explains of a typical network."""
 _CORRECTION_SHARES = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 """Prior standard deviation of the most that one correction explains of any network."""
-_NOISES = tuple(0.002 * 1.5**step for step in range(13))
+_NOISES = tuple(0.0005 * 1.5**step for step in range(17))
 _DIRECTIONS = 8
 """So many directions of the coefficients are kept, those that matter most to the networks fitted to: a
 search adds them up for every candidate. What the others would add is in the noise."""
@@ -49,10 +50,10 @@ class _Fit:
 
 
 def fit_networks(
-    networks: Sequence[Network], names: Sequence[str], latencies_ms: Sequence[float], features: WholeFeatures
+    networks: Sequence[Network], names: Sequence[str], latencies_ms: Sequence[float], readings: Sequence[WholeFeatures]
 ) -> FittedRecord:
-    """The model of these networks with its error on those left out; raises TableError where there is
-    nothing to learn."""
+    """The model of these networks with its error on those left out, by the reading of what runs that has
+    the least; raises TableError where there is nothing to learn."""
     truths = np.asarray(latencies_ms, dtype=float)
     if len(truths) < LEAST_NETWORKS:
         raise TableError(f"a fit needs at least {LEAST_NETWORKS} networks, not {len(truths)}")
@@ -61,9 +62,9 @@ def fit_networks(
             f"all {len(truths)} networks have the same latency, {truths[0]:g} ms, from which nothing "
             "can be learned"
         )
-    sums = network_features(networks, features)
+    tried = [_tried(networks, truths, features) for features in readings]
+    features, sums, left_out, spreads = min(tried, key=lambda one: one.error)[:4]
     rows = sums / truths[:, None]
-    left_out, spreads = _left_out(rows, features.carriers)
     fit = _fit(rows, features.carriers)
     # Errors of networks left out, less what uncertain coefficients explain of them.
     noise = sqrt(max(float(np.mean((left_out - 1) ** 2 - spreads**2)), _LEAST_NOISE**2))
@@ -80,7 +81,26 @@ def fit_networks(
         resolutions=(min(resolutions), max(resolutions)),
         error=ErrorStatistics.of(left_out * truths, truths),
         trained_on=tuple(Trained(name, *map(float, values)) for name, *values in figures),
+        readings={one.features.reading: one.error for one in tried},
     )
+
+
+class _Tried(NamedTuple):
+    """One reading with the features of all networks, and what `_left_out` says of it."""
+
+    features: WholeFeatures
+    sums: Vector
+    left_out: Vector
+    spreads: Vector
+
+    @property
+    def error(self) -> float:
+        return float(np.mean(np.abs(self.left_out - 1)))
+
+
+def _tried(networks: Sequence[Network], truths: Vector, features: WholeFeatures) -> _Tried:
+    sums = network_features(networks, features)
+    return _Tried(features, sums, *_left_out(sums / truths[:, None], features.carriers))
 
 
 def network_features(networks: Sequence[Network], features: WholeFeatures) -> Vector:
@@ -93,6 +113,9 @@ def network_features(networks: Sequence[Network], features: WholeFeatures) -> Ve
             if found is None:
                 found = kept[workload] = np.asarray(features.unit(workload))
             sums[index] += found
+        beside = features.beside(network)
+        if beside is not None:
+            sums[index] += beside
     return sums
 
 
@@ -119,15 +142,17 @@ def _fit(rows: Vector, carriers: int) -> _Fit:
     for share in _CORRECTION_SHARES:
         scaled = scales.copy()
         scaled[carriers:] *= share
+        values, vectors = np.linalg.eigh(scaled[:, None] * gram * scaled)
+        explained = (vectors.T @ (scaled * moment)) ** 2
         for noise in _NOISES:
-            inner, right, mean = _posterior(gram, moment, scaled, noise)
-            misfit = len(rows) / noise**2 - float(right @ mean)
-            evidence = -0.5 * (misfit + float(np.linalg.slogdet(inner)[1])) - len(rows) * log(noise)
+            grown = 1 + np.maximum(values, 0.0) / noise**2
+            misfit = len(rows) / noise**2 - float(np.sum(explained / grown)) / noise**4
+            evidence = -0.5 * (misfit + float(np.log(grown).sum())) - len(rows) * log(noise)
             if evidence > best:
                 best, chosen = evidence, (scaled, noise)
     scaled, noise = chosen
     while True:
-        inner, _, mean = _posterior(gram, moment, scaled, noise)
+        inner, mean = _posterior(gram, moment, scaled, noise)
         worst = int(np.argmin(mean[:carriers]))
         if mean[worst] >= 0:
             break
@@ -137,11 +162,11 @@ def _fit(rows: Vector, carriers: int) -> _Fit:
     return _Fit(mean * scaled, _directions(rows, covariance))
 
 
-def _posterior(gram: Vector, moment: Vector, scales: Vector, noise: float) -> tuple[Vector, Vector, Vector]:
-    """Inverse covariance, right side and mean of the coefficients in units of their scales."""
+def _posterior(gram: Vector, moment: Vector, scales: Vector, noise: float) -> tuple[Vector, Vector]:
+    """Inverse covariance and mean of the coefficients in units of their scales."""
     inner = np.eye(len(scales)) + scales[:, None] * gram * scales / noise**2
     right = scales * moment / noise**2
-    return inner, right, np.linalg.solve(inner, right)
+    return inner, np.linalg.solve(inner, right)
 
 
 def _directions(rows: Vector, covariance: Vector) -> Vector:

@@ -42,6 +42,7 @@ class GraphFeatures:
     """MACs by kind of operation, bytes, and a fixed time an operation and a network; corrected by the
     octave of the size, and by kernel. `kinds`: the super blocks of the space, None for any unit at all."""
 
+    reading = "converted"
     carriers = len(_CARRIERS)
     names = _NAMES
 
@@ -64,6 +65,9 @@ class GraphFeatures:
                 if name in _PLACE:
                     found[_PLACE[name]] += amount
         return found
+
+    def beside(self, network: Network) -> None:
+        """Nothing runs beside the units."""
 
 
 def _amounts(op: TimedOp) -> Sequence[tuple[str, float]]:

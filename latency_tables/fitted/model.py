@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...errors import TableError
-from ...zen.latency import Estimate
+from ...zen.latency import Estimate, Part
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..additive import AdditiveTable
@@ -26,12 +28,14 @@ class FittedTable(AdditiveTable):
         self._unseen = [(carriers.index(name), name) for name in self.record.unseen if name in carriers]
 
     def _unit(self, workload: Workload) -> tuple[float, list[float]]:
-        record = self.record
-        features = np.asarray(record.features.unit(workload))
+        return self._part(self.record.features.unit(workload), workload.label)
+
+    def _part(self, values: Sequence[float], label: str) -> tuple[float, list[float]]:
+        record, features = self.record, np.asarray(values)
         for place, name in self._unseen:
             if features[place]:
                 raise TableError(
-                    f"{workload.label} has {name}, which none of the networks had that the table of "
+                    f"{label} has {name}, which none of the networks had that the table of "
                     f"{self.device} {self.setting} was fitted to; fit one to networks that have it"
                 )
         ms = float(fitted_ms(features, record.coefficients, record.features.carriers))
@@ -51,7 +55,12 @@ class FittedTable(AdditiveTable):
                 f"the table of {self.device} {self.setting} was fitted to networks at {fitted_at} pixels and "
                 f"says nothing of {network.resolution}; give --resolution, or fit one to such networks"
             )
-        found = super().estimate(network)
+        parts = [self.block(workload) for workload in network.workloads()]
+        beside = self.record.features.beside(network)
+        if beside is not None:
+            ms, uncertain = self._part(beside, str(network))
+            parts.append(Part(ms, extras=tuple(uncertain)))
+        found = self.total(Part.sum(parts))
         if found.ms <= 0:
             raise TableError(
                 f"the table of {self.device} {self.setting} gives {network} no time at all, which no network "
@@ -67,7 +76,8 @@ class FittedTable(AdditiveTable):
     def notice(self) -> str:
         return (
             f"{self.device} {self.setting} is fitted to {self.record.error.networks} whole networks of "
-            f"{self.record.features.space}, mean error {self.record.error.mean:.1%} on those left out"
+            f"{self.record.features.space}, read as {self.record.features.reading}, mean error "
+            f"{self.record.error.mean:.1%} on those left out"
         )
 
     @property

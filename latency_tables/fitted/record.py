@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,10 +19,13 @@ from ..model_statistics import (
     rounded,
 )
 from ..op_features import Vector
-from .features import WholeFeatures, features_of
+from .cell_features import CONVERTED
+from .features import WholeFeatures, readings_of
 
 KIND = "whole-network"
-VERSION = 1
+VERSION = 2
+"""2 names the reading of what runs; in version 1 there was one, converted."""
+_READ = (1, VERSION)
 _LEAST_SHARE = 0.5
 
 
@@ -33,6 +36,7 @@ class FittedRecord:
     `directions`: a column for each independent direction in which the coefficients are uncertain. `unseen`:
     features that no network had. `noise`: relative error of a network at coefficients known exactly.
     `resolutions`: the least and the most of the networks. `error`: of networks left out, a tenth at a time.
+    `readings`: the mean error of networks left out by each reading of what runs that was tried.
     """
 
     features: WholeFeatures
@@ -43,12 +47,15 @@ class FittedRecord:
     resolutions: tuple[int, int]
     error: ErrorStatistics
     trained_on: tuple[Trained, ...]
+    readings: Mapping[str, float]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": KIND,
             "version": VERSION,
             "space": self.features.space,
+            "reading": self.features.reading,
+            "readings_left_out_error": rounded(dict(self.readings)),
             "coefficients": {
                 name: {"ms": _short(ms), "directions": [_short(value) for value in direction]}
                 for name, ms, direction in zip(
@@ -67,12 +74,16 @@ class FittedRecord:
         """The record that `to_json` wrote; raises ModelError for anything else."""
         if not isinstance(record, Mapping) or record.get("kind") != KIND:
             raise ModelError(f"it is no model of the kind {KIND}")
-        if record.get("version") != VERSION:
-            raise ModelError(f"its version is {record.get('version')!r}; this zenbench reads {VERSION}")
+        if record.get("version") not in _READ:
+            raise ModelError(f"its version is {record.get('version')!r}; this zenbench reads 1 and {VERSION}")
         try:
-            features = features_of(str(record.get("space")))
+            readings = {one.reading: one for one in readings_of(str(record.get("space")))}
         except TableError as error:
             raise ModelError(str(error)) from None
+        reading = record.get("reading", CONVERTED if record.get("version") == 1 else None)
+        if reading not in readings:
+            raise ModelError(f"its reading is {reading!r}; known are {', '.join(readings)}")
+        features = readings[reading]
         coefficients, directions = _coefficients(record.get("coefficients"), features.names)
         noise, resolutions, unseen = record.get("noise"), record.get("resolutions"), record.get("unseen")
         if not isinstance(noise, float) or not 0 < noise < MOST:
@@ -94,6 +105,7 @@ class FittedRecord:
             resolutions=(resolutions[0], resolutions[1]),
             error=read_statistics(record.get("left_out_error"), "left_out_error"),
             trained_on=read_trained(record.get("trained_on")),
+            readings=_readings(record.get("readings_left_out_error", {}), readings),
         )
 
 
@@ -104,6 +116,14 @@ def fitted_ms(features: Vector, coefficients: Vector, carriers: int) -> Vector:
     carried = shares[..., :carriers].sum(-1)
     found: Vector = np.maximum(shares.sum(-1), _LEAST_SHARE * carried)
     return found
+
+
+def _readings(given: Any, known: Container[str]) -> Mapping[str, float]:
+    if not isinstance(given, Mapping) or not all(
+        name in known and isinstance(error, float) and 0 <= error < MOST for name, error in given.items()
+    ):
+        raise ModelError("its readings_left_out_error must be an error for each reading")
+    return dict(given)
 
 
 def _short(value: float) -> float:

@@ -18,7 +18,8 @@ CELL_PREFIX = "|"
 """What a cell string begins with, and no other text that names a network."""
 
 _CHANNELS = (16, 32, 64)
-_CELLS_A_STAGE = 5
+STAGES = len(_CHANNELS)
+CELLS_A_STAGE = 5
 _FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 _PATTERN = re.compile(re.escape(_FORM).replace("op", r"(\w+)"), re.ASCII)
 
@@ -29,18 +30,23 @@ def cell_network(text: str, resolution: int = 32, classes: int = 10) -> Network:
 
     A cell that only hands its input on adds nothing to the network and is left out of it.
     """
-    match = _PATTERN.fullmatch("".join(text.split()))
-    if match is None:
+    ops = cell_ops(text)
+    if ops is None:
         raise NetworkError(f"'{text.strip()}' is no cell of NAS-Bench-201, which reads {_FORM}")
-    ops = match.groups()
     blocks: list[Unit] = [CellStemUnit(IMAGE_CHANNELS, _CHANNELS[0])]
     for stage, channels in enumerate(_CHANNELS):
         if stage:
             blocks.append(CellReductionUnit(_CHANNELS[stage - 1], channels))
-        blocks += [CellUnit(".".join(ops), channels)] * _CELLS_A_STAGE
+        blocks += [CellUnit(".".join(ops), channels)] * CELLS_A_STAGE
     blocks.append(NormUnit(_CHANNELS[-1]))
     kept = [block for block in blocks if not (isinstance(block, CellUnit) and block.is_identity)]
     return Network(tuple(kept), resolution, classes, name=cell_text(ops))
+
+
+def cell_ops(text: str) -> tuple[str, ...] | None:
+    """The six operations that a cell's string names, in the order of CELL_EDGES; None for any other text."""
+    match = _PATTERN.fullmatch("".join(text.split()))
+    return None if match is None else match.groups()
 
 
 def cell_text(ops: tuple[str, ...]) -> str:
