@@ -91,14 +91,19 @@ class CsvFile:
             raise TableError(f"{self.place(record)}: {column} is '{cell}', not a whole number above 0")
         return int(match[1])
 
-    def latency_ms(self, record: Record, column: str, unit: str | None = None) -> float:
-        """Milliseconds above 0, from a column in `unit`, by default the one that its name ends with."""
-        unit = unit or unit_of(column)
+    def unit(self, column: str) -> str:
+        """The unit that a column's name ends with; raises where it has none."""
+        unit = unit_of(column)
         if unit is None:
             raise TableError(
                 f"the column {column} of {self.path} does not say its unit; "
                 "let its name end with _us, _ms or _s"
             )
+        return unit
+
+    def latency_ms(self, record: Record, column: str, unit: str | None = None) -> float:
+        """Milliseconds above 0, from a column in `unit`, by default the one that its name ends with."""
+        unit = unit or self.unit(column)
         value = self.number(record, column)
         if value is None:
             raise TableError(f"{self.place(record)} has no {column}")

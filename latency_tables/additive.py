@@ -30,17 +30,15 @@ class AdditiveTable(ABC):
         self._parts: dict[Workload, Part] = {}
 
     @abstractmethod
-    def _unit(self, workload: Workload) -> tuple[float, Sequence[float]]:
-        """Latency of a unit in ms, and its derivatives by directions of unit variance."""
+    def _unit(self, workload: Workload) -> Part:
+        """Latency of a unit in ms; its extras begin with its derivatives by directions of unit variance."""
 
     def block(self, workload: Workload) -> Part:
         part = self._parts.get(workload)
         if part is None:
             if len(self._parts) >= _MOST_KEPT:
                 self._parts.clear()
-            ms, uncertain = self._unit(workload)
-            std_ms = spread(uncertain, ms, self._noise)
-            part = self._parts[workload] = Part(ms, std_ms**2, 0.0, tuple(uncertain))
+            part = self._parts[workload] = self._unit(workload)
         return part
 
     def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:

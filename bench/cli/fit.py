@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,13 +11,14 @@ import numpy as np
 from ...devices.base import SettingRequest
 from ...latency_tables.fitted.features import SPACES
 from ...latency_tables.fitted.model import FittedTable
-from ..latency_files.columns import Columns
+from ..latency_files.columns import Columns, with_options
 from ..tables.fitting import UNKNOWN, fit_table
 from ..tables.importing.importing import check_new
-from .shared.options import FILE, TABLE, format_option
+from .shared.options import COLUMNS, FILE, TABLE, format_option
 from .shared.output import Column, answer, say
 
-COLUMNS = (
+_SHOWN = 20
+FIGURES = (
     Column("networks", "networks"),
     Column("mean_error", "mean error", lambda v: f"{v:.1%}"),
     Column("median_error", "median", lambda v: f"{v:.1%}"),
@@ -24,6 +26,7 @@ COLUMNS = (
     Column("within_10", "within 10 %", lambda v: f"{v:.1%}"),
     Column("bias", "bias", lambda v: f"{v:+.1%}"),
     Column("spearman", "rank correlation", lambda v: f"{v:.3f}"),
+    Column("reading", "reading", right=False),
 )
 
 
@@ -32,13 +35,14 @@ COLUMNS = (
 @click.option("--space", type=click.Choice(SPACES), required=True, help="What the networks are.")
 @click.option("--out", type=TABLE, required=True, help="The new table's .csv.")
 @click.option(
-    "--network-column", default="network", show_default=True, help="The column that names networks."
+    "--columns",
+    type=COLUMNS,
+    help="What MEASURED has where, as in network=arch,latency=lat_us or latency=lat:us.",
 )
+@click.option("--network-column", help="The column that names networks; default network.")
 @click.option(
     "--latency-column",
-    default="latency_ms",
-    show_default=True,
-    help="The column of latencies; its name ends in its unit: _us, _ms or _s.",
+    help="The column of latencies; its name ends in its unit: _us, _ms or _s; default latency_ms.",
 )
 @click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width of the networks.")
 @click.option("--classes", type=click.IntRange(1), help="Outputs of their classifiers.")
@@ -52,8 +56,9 @@ def command(
     measured: Path,
     space: str,
     out: Path,
-    network_column: str,
-    latency_column: str,
+    columns: Columns | None,
+    network_column: str | None,
+    latency_column: str | None,
     resolution: int | None,
     classes: int | None,
     device_name: str | None,
@@ -66,12 +71,13 @@ def command(
     """Learn a latency table from whole networks that were measured anywhere.
 
     MEASURED is a CSV file with the columns network and latency_ms (for one run of the batch). The errors
-    shown are of networks left out of the fit, a tenth at a time.
+    shown are of networks left out of the fit, a tenth at a time. Rows that cannot be used are left out, with
+    line and reason.
     """
     check_new(out)
     request = SettingRequest(runtime, precision, batch, threads)
-    columns = Columns({"network": network_column, "latency": latency_column})
-    table = fit_table(measured, space, device_name, request, columns, resolution, classes)
+    named = with_options(columns, network=network_column, latency=latency_column)
+    table, left_out = fit_table(measured, space, device_name, request, named, resolution, classes)
     model = FittedTable(table)
     table.save(out)
     error = model.record.error
@@ -88,9 +94,15 @@ def command(
         "within_10": float(np.mean(np.abs(errors) <= 0.10)),
         "bias": float(errors.mean()),
         "spearman": error.spearman,
+        "reading": model.record.features.reading,
+        "left_out": [asdict(row) for row in left_out],
     }
-    answer([summary], COLUMNS, style)
+    answer([summary], FIGURES, style)
     say(
         f"{out}: {model.device} {model.setting}, fitted to {error.networks} networks of {space}; "
         "the errors are of networks left out, a tenth at a time"
     )
+    for row in left_out[:_SHOWN]:
+        say(f"left out: {measured}, line {row.line}: {row.reason}")
+    if len(left_out) > _SHOWN:
+        say(f"left out: {len(left_out) - _SHOWN} more rows; --format json lists all")

@@ -17,7 +17,9 @@ from ...zen.proxies.base import Reading
 from ..charts.figure_file import check_suffix, write_chart
 from ..charts.ranking import proxies_against_column
 from ..comparing.ranking import Known, Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
+from ..latency_files.columns import Columns, with_options
 from ..networks.reading import networks_only
+from .shared.options import COLUMNS as FILE_COLUMNS
 from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
 from .shared.output import Column, OutputRecord, answer, label, say
 from .shared.progress import progress
@@ -44,8 +46,9 @@ COLUMNS = (
     help="Names, with commas between; default zen-closed, or zen where the networks have no closed form.",
 )
 @click.option("--against", type=FILE, required=True, help="A CSV file with a network and its value a line.")
-@click.option("--column", required=True, help="The column of values, as in top1.")
-@click.option("--network-column", default="network", show_default=True, help="The column of networks.")
+@click.option("--column", help="The column of values, as in top1; default the latency of --columns.")
+@click.option("--network-column", help="The column of networks; default network.")
+@click.option("--columns", type=FILE_COLUMNS, help="What the file has where, as in network=arch,latency=lat_us.")
 @scoring_options
 @click.option("--out", type=FILE, help="Also write the scores here, a network a line.")
 @click.option("--plot", type=FILE, help="Also draw every proxy against the column, as a .png, .svg or .pdf.")
@@ -53,8 +56,9 @@ COLUMNS = (
 def command(
     proxies: str | None,
     against: Path,
-    column: str,
-    network_column: str,
+    column: str | None,
+    network_column: str | None,
+    columns: Columns | None,
     reading: Reading,
     batch: int | None,
     repeats: int,
@@ -75,7 +79,13 @@ def command(
         check_suffix(plot)
     if out and out.resolve() == against.resolve():
         raise UserError(f"--out would overwrite {against}, which --against reads; choose another file")
-    known, missing = read_known(against, column, network_column, options["resolution"], options["classes"])
+    named = with_options(columns, network=network_column)
+    column = column or named.names.get("latency")
+    if column is None:
+        raise UserError("rank needs a column of values; give --column, as in --column top1")
+    known, missing = read_known(
+        against, column, named.of("network"), options["resolution"], options["classes"]
+    )
     if options["networks"] or options["networks_file"]:
         wanted = networks_only(chosen_networks(options), "ranked")
         known, missing = choose(known, wanted, against)

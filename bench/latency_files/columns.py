@@ -43,6 +43,18 @@ def parse_columns(text: str) -> Columns:
     return Columns(names, unit)
 
 
+def with_options(columns: Columns | None, **given: str | None) -> Columns:
+    """The columns of `--columns` with those that options of their own name; raises where both name one."""
+    columns = columns or Columns()
+    own = {name: column for name, column in given.items() if column is not None}
+    for name, column in own.items():
+        if columns.names.get(name, column) != column:
+            raise UserError(
+                f"--columns says {name}={columns.names[name]}, but --{name}-column {column}; give one of them"
+            )
+    return Columns({**columns.names, **own}, columns.unit)
+
+
 def _with_unit(text: str) -> tuple[str, str]:
     column, colon, given = text.rpartition(":")
     if not colon:

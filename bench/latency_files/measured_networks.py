@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ...errors import TableError, UserError
 from ...zen.network import Network
@@ -13,30 +14,69 @@ from .columns import Columns
 _SHOWN = 60
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """A row of a file that nothing is learned from, by its line, and why."""
+
+    line: int
+    network: str
+    reason: str
+
+
 def measured_networks(
-    file: CsvFile, columns: Columns, purpose: str, resolution: int | None = None, classes: int | None = None
+    file: CsvFile,
+    columns: Columns,
+    purpose: str,
+    resolution: int | None = None,
+    classes: int | None = None,
+    check: Callable[[Network], None] | None = None,
+    left_out: list[LeftOutRow] | None = None,
 ) -> Iterator[tuple[Record, Network, float]]:
     """Record, network and latency in ms of every row that holds no error.
 
     `purpose` says what for, as in "used for a fit". `resolution` and `classes` replace those of the rows.
-    Raises TableError for a network that stands twice, is none or has no possible latency.
+    A network that stands twice, is none, does not pass `check` or has no possible latency is added to
+    `left_out`, and raises TableError where that is None.
     """
     network_column, latency_column = columns.of("network"), columns.of("latency")
     file.need(network_column, latency_column)
+    unit = columns.unit or file.unit(latency_column)
     lines: dict[str, int] = {}
     for record in file.records:
         if file.text(record, "error"):
             continue
-        network = _network(file, record, columns, purpose, resolution, classes)
-        if network.digest in lines:
-            text = file.text(record, network_column)
-            shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-            raise TableError(
-                f"{file.place(record)} measures {shown} again, as line {lines[network.digest]} does; "
-                "keep one of them"
-            )
+        try:
+            network = _network(file, record, columns, purpose, resolution, classes)
+            if check is not None:
+                _check(file, record, network, check)
+            latency_ms = file.latency_ms(record, latency_column, unit)
+            _once(file, record, file.text(record, network_column), lines.get(network.digest))
+        except TableError as error:
+            if left_out is None:
+                raise
+            reason = str(error).removeprefix(file.place(record)).lstrip(": ")
+            left_out.append(LeftOutRow(record.line, _shown(file.text(record, network_column)), reason))
+            continue
         lines[network.digest] = record.line
-        yield record, network, file.latency_ms(record, latency_column, columns.unit)
+        yield record, network, latency_ms
+
+
+def _check(file: CsvFile, record: Record, network: Network, check: Callable[[Network], None]) -> None:
+    try:
+        check(network)
+    except TableError as error:
+        raise TableError(f"{file.place(record)}: {error}") from None
+
+
+def _once(file: CsvFile, record: Record, text: str, line: int | None) -> None:
+    if line is not None:
+        raise TableError(
+            f"{file.place(record)} measures {_shown(text)} again, as line {line} does; keep one of them"
+        )
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _network(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from ...devices.card import cards
 from ...devices.host import cpu
 from ...errors import TableError, UserError
 from ...latency_tables.card import TableCard
-from ...latency_tables.fitted.features import WholeFeatures, features_of
+from ...latency_tables.fitted.features import WholeFeatures, readings_of
 from ...latency_tables.fitted.fit import fit_networks
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ..csv_file import read_csv
 from ..latency_files.columns import Columns
-from ..latency_files.measured_networks import measured_networks
+from ..latency_files.measured_networks import LeftOutRow, measured_networks
 from ..measuring.journal import utc_now
 from .importing.importing import check_named
 
@@ -28,12 +28,14 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Measured:
-    """Whole networks with their latencies in ms; `said`: what of the setting the file says, by name."""
+    """Whole networks with their latencies in ms; `said`: what of the setting the file says, by name;
+    `left_out`: the rows that cannot be used."""
 
     networks: tuple[Network, ...]
     names: tuple[str, ...]
     latencies_ms: tuple[float, ...]
     said: Mapping[str, Any]
+    left_out: tuple[LeftOutRow, ...]
 
 
 def fit_table(
@@ -44,18 +46,18 @@ def fit_table(
     columns: Columns,
     resolution: int | None = None,
     classes: int | None = None,
-) -> LatencyTable:
-    """The table fitted to a file; raises TableError with file, line and reason for what cannot be used.
+) -> tuple[LatencyTable, tuple[LeftOutRow, ...]]:
+    """The table fitted to a file, and the rows left out; raises TableError where too few are left.
 
     What neither the file nor the request says of the setting is `unknown`, one image and one thread.
     """
-    features = features_of(space)
-    measured = read_measured(path, features, columns, resolution, classes)
+    readings = readings_of(space)
+    measured = read_measured(path, readings[0], columns, resolution, classes)
     setting = _setting(measured.said, device, request, path)
     try:
-        record = fit_networks(measured.networks, measured.names, measured.latencies_ms, features)
+        record = fit_networks(measured.networks, measured.names, measured.latencies_ms, readings)
     except TableError as error:
-        raise TableError(f"{path}: {error}") from None
+        raise TableError(f"{path}: {error}{_first(measured.left_out)}") from None
     known = cards().get(setting.device)
     card = TableCard(
         setting=setting,
@@ -71,23 +73,20 @@ def fit_table(
         f"(sha256 {hashlib.sha256(path.read_bytes()).hexdigest()})",
         model=record.to_json(),
     )
-    return LatencyTable(card, {})
+    return LatencyTable(card, {}), measured.left_out
 
 
 def read_measured(
     path: Path, features: WholeFeatures, columns: Columns, resolution: int | None, classes: int | None
 ) -> Measured:
-    """The networks of a file, each once and of the features' space; rows that hold an error are left out."""
+    """The networks of a file, each once and of the features' space, and the rows left out."""
     file = read_csv(path)
     networks, names, latencies = [], [], []
     settings: dict[tuple[str, str], int] = {}
+    left_out: list[LeftOutRow] = []
     for record, network, latency_ms in measured_networks(
-        file, columns, "used for a fit", resolution, classes
+        file, columns, "used for a fit", resolution, classes, features.check, left_out
     ):
-        try:
-            features.check(network)
-        except TableError as error:
-            raise TableError(f"{file.place(record)}: {error}") from None
         networks.append(network)
         names.append(network.name or str(network))
         latencies.append(latency_ms)
@@ -99,7 +98,18 @@ def read_measured(
             f"{_shown(one)}; fit one setting at a time"
         )
     said = [_said(*texts, f"{path}, line {line}") for texts, line in settings.items()]
-    return Measured(tuple(networks), tuple(names), tuple(latencies), said[0] if said else {})
+    return Measured(tuple(networks), tuple(names), tuple(latencies), said[0] if said else {}, tuple(left_out))
+
+
+def _first(left_out: Sequence[LeftOutRow]) -> str:
+    """Why rows are missing from a fit that fails for want of them."""
+    if not left_out:
+        return ""
+    row = left_out[0]
+    some = (
+        "1 row was left out," if len(left_out) == 1 else f"{len(left_out)} rows were left out, the first at"
+    )
+    return f"; {some} line {row.line}: {row.reason}"
 
 
 def _said(device: str, setting: str, place: str) -> Mapping[str, Any]:

@@ -31,9 +31,7 @@ from zenbench.zen.network import Network
 from zenbench.zen.units.cell import CELL_OPS
 
 DATA = Path(__file__).parents[2] / "tests" / "data"
-FILES = tuple(
-    DATA / f"nasbench201_{name}.csv" for name in ("latency", "more_devices", "edge_devices")
-)
+FILES = tuple(DATA / f"nasbench201_{name}.csv" for name in ("latency", "more_devices", "edge_devices"))
 SPACE = "nasbench201"
 BASELINES: dict[str, Callable[[], object]] = {
     "line": LinearRegression,

@@ -20,8 +20,8 @@ from zenbench.bench.profiling.plan import random_networks
 from zenbench.bench.tables.fitting import fit_table
 from zenbench.devices.base import Setting, SettingRequest
 from zenbench.latency_tables.card import TableCard
-from zenbench.latency_tables.fitted.cell_features import CellFeatures, cell_features, computed
-from zenbench.latency_tables.fitted.features import features_of
+from zenbench.latency_tables.fitted.cell_features import CellFeatures, computed
+from zenbench.latency_tables.fitted.features import readings_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
 from zenbench.latency_tables.fitted.model import FittedTable
 from zenbench.latency_tables.modelled.model import ModelledTable
@@ -104,7 +104,9 @@ def cells(device: str, networks: Sequence[Network], truths: Vector, seeds: int) 
 class _CountsAlone(CellFeatures):
     """What carries the latency of a cell, without corrections."""
 
-    names = CellFeatures.names[: CellFeatures.carriers]
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = self.names[: self.carriers]
 
     def unit(self, workload: Workload) -> Sequence[float]:
         return super().unit(workload)[: self.carriers]
@@ -117,7 +119,7 @@ class _Folded(_CountsAlone):
         unit = workload.unit
         if not isinstance(unit, CellUnit):
             return super().unit(workload)
-        return cell_features(unit.live(), unit.channels, workload.size)[: self.carriers]
+        return self.cell(unit.live(), unit.channels, workload.size)[: self.carriers]
 
 
 def counts_alone(
@@ -125,7 +127,9 @@ def counts_alone(
 ) -> Vector:
     """Relative errors of a fit to counts of operations."""
     learned = [networks[index] for index in known]
-    coefficients = fit_networks(learned, list(map(str, learned)), list(truths[known]), features).coefficients
+    coefficients = fit_networks(
+        learned, list(map(str, learned)), list(truths[known]), [features]
+    ).coefficients
     predicted = network_features([networks[index] for index in others], features) @ coefficients
     errors: Vector = predicted / truths[others] - 1
     return errors
@@ -134,7 +138,7 @@ def counts_alone(
 def sums_of_zeros(networks: Sequence[Network], truths: Vector) -> str:
     """How cells that compute on a sum of two zeros are predicted, that counted and not, by a fit to all."""
     units = [next(block for block in network.blocks if isinstance(block, CellUnit)) for network in networks]
-    found = np.array([index for index, unit in enumerate(units) if computed(unit) != unit.live()])
+    found = np.array([index for index, unit in enumerate(units) if computed(unit.ops) != unit.live()])
     everything = np.arange(len(networks))
     counted = counts_alone(networks, truths, everything, found, _CountsAlone())
     folded = counts_alone(networks, truths, everything, found, _Folded())
@@ -149,7 +153,7 @@ def repetition(networks: Sequence[Network], truths: Vector) -> float:
     alike: dict[object, list[float]] = {}
     for network, truth in zip(networks, truths, strict=True):
         unit = next(block for block in network.blocks if isinstance(block, CellUnit))
-        alike.setdefault(computed(unit), []).append(float(truth))
+        alike.setdefault(computed(unit.ops), []).append(float(truth))
     groups = [np.array(group) for group in alike.values() if len(group) > 1]
     return float(np.mean(np.concatenate([np.abs(group / np.median(group) - 1) for group in groups])))
 
@@ -177,7 +181,7 @@ def errors(space: str, networks: Sequence[Network], truths: Vector, known: Vecto
 
 def fitted(space: str, networks: Sequence[Network], truths: Vector) -> FittedTable:
     record = fit_networks(
-        networks, [network.digest for network in networks], list(truths), features_of(space)
+        networks, [network.digest for network in networks], list(truths), readings_of(space)
     )
     card = TableCard(Setting("phone", "litert"), "fitted", {}, {}, {}, None, None, "", "", record.to_json())
     return FittedTable(LatencyTable(card, {}))
@@ -200,7 +204,7 @@ def speed() -> None:
             lines = [f'"{text}",{ms}' for text, ms in zip(texts, latencies, strict=True)]
             path.write_text("\n".join(["network,latency_ms", *lines]))
             start = perf_counter()
-            model = FittedTable(fit_table(path, space, None, SettingRequest(), Columns()))
+            model = FittedTable(fit_table(path, space, None, SettingRequest(), Columns())[0])
             seconds = perf_counter() - start
         network = (
             cell_network(texts[0])

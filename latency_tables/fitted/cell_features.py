@@ -31,8 +31,8 @@ _FIXED_MACS = 9 * 3 * 16 * 32**2 + (9 * 16 + 9 * 32 + 16) * 32 * 16**2 + (9 * 32
 
 
 class CellFeatures:
-    """The operations of the cells that are run by one reading, which edge each is on, and products of their counts,
-    because branches overlap.
+    """The operations of the cells that are run by one reading, which edge each is on, and products of their
+    counts, because branches overlap.
 
     All cells of a network are equal, so the stages are told apart by their work alone: MACs of convolutions,
     values of pools and sums.

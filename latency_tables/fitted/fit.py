@@ -50,7 +50,10 @@ class _Fit:
 
 
 def fit_networks(
-    networks: Sequence[Network], names: Sequence[str], latencies_ms: Sequence[float], readings: Sequence[WholeFeatures]
+    networks: Sequence[Network],
+    names: Sequence[str],
+    latencies_ms: Sequence[float],
+    readings: Sequence[WholeFeatures],
 ) -> FittedRecord:
     """The model of these networks with its error on those left out, by the reading of what runs that has
     the least; raises TableError where there is nothing to learn."""

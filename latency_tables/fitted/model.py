@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from ...errors import TableError
 from ...zen.latency import Estimate, Part
 from ...zen.network import Network
 from ...zen.workload import Workload
-from ..additive import AdditiveTable
+from ..additive import AdditiveTable, spread
 from ..table import LatencyTable
-from .record import FittedRecord, fitted_ms
+from .record import LEAST_SHARE, FittedRecord
 
 
 class FittedTable(AdditiveTable):
@@ -27,10 +27,17 @@ class FittedTable(AdditiveTable):
         carriers = self.record.features.names[: self.record.features.carriers]
         self._unseen = [(carriers.index(name), name) for name in self.record.unseen if name in carriers]
 
-    def _unit(self, workload: Workload) -> tuple[float, list[float]]:
+    def _unit(self, workload: Workload) -> Part:
         return self._part(self.record.features.unit(workload), workload.label)
 
-    def _part(self, values: Sequence[float], label: str) -> tuple[float, list[float]]:
+    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
+        # The fit bounds the corrections of a network, not those of a unit, so a part hands on what carries
+        # it as its last extra.
+        *uncertain, carried = whole.extras
+        ms = max(whole.ms, LEAST_SHARE * carried)
+        return Estimate(ms, spread(uncertain, ms, self._noise), 0.0, ms)
+
+    def _part(self, values: Sequence[float], label: str) -> Part:
         record, features = self.record, np.asarray(values)
         for place, name in self._unseen:
             if features[place]:
@@ -38,8 +45,10 @@ class FittedTable(AdditiveTable):
                     f"{label} has {name}, which none of the networks had that the table of "
                     f"{self.device} {self.setting} was fitted to; fit one to networks that have it"
                 )
-        ms = float(fitted_ms(features, record.coefficients, record.features.carriers))
-        return ms, (features @ record.directions).tolist()
+        shares = features * record.coefficients
+        ms, carried = float(shares.sum()), float(shares[: record.features.carriers].sum())
+        uncertain = (features @ record.directions).tolist()
+        return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, (*uncertain, carried))
 
     def estimate(self, network: Network) -> Estimate:
         try:
@@ -58,8 +67,7 @@ class FittedTable(AdditiveTable):
         parts = [self.block(workload) for workload in network.workloads()]
         beside = self.record.features.beside(network)
         if beside is not None:
-            ms, uncertain = self._part(beside, str(network))
-            parts.append(Part(ms, extras=tuple(uncertain)))
+            parts.append(self._part(beside, str(network)))
         found = self.total(Part.sum(parts))
         if found.ms <= 0:
             raise TableError(

@@ -26,7 +26,7 @@ KIND = "whole-network"
 VERSION = 2
 """2 names the reading of what runs; in version 1 there was one, converted."""
 _READ = (1, VERSION)
-_LEAST_SHARE = 0.5
+LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def fitted_ms(features: Vector, coefficients: Vector, carriers: int) -> Vector:
     correct: far from what was measured they would turn it upside down."""
     shares = features * coefficients
     carried = shares[..., :carriers].sum(-1)
-    found: Vector = np.maximum(shares.sum(-1), _LEAST_SHARE * carried)
+    found: Vector = np.maximum(shares.sum(-1), LEAST_SHARE * carried)
     return found
 
 

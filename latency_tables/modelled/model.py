@@ -10,10 +10,10 @@ from functools import cached_property
 
 from ...devices.base import profile_command
 from ...zen.families import zoo
-from ...zen.latency import Estimate
+from ...zen.latency import Estimate, Part
 from ...zen.network import Network
 from ...zen.workload import Workload
-from ..additive import AdditiveTable
+from ..additive import AdditiveTable, spread
 from ..table import LatencyTable
 from .contradictions import Contradiction
 from .record import ModelRecord
@@ -28,8 +28,9 @@ class ModelledTable(AdditiveTable):
         super().__init__(table, self._roofline.noise)
         self._batch = table.card.setting.batch
 
-    def _unit(self, workload: Workload) -> tuple[float, list[float]]:
-        return self._roofline.workload(workload, self._batch)
+    def _unit(self, workload: Workload) -> Part:
+        ms, uncertain = self._roofline.workload(workload, self._batch)
+        return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, tuple(uncertain))
 
     def estimate(self, network: Network) -> Estimate:
         """Where published figures of this very network contradict each other, the deviation covers them."""

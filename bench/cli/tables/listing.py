@@ -8,6 +8,7 @@ import click
 
 from ....errors import TableError, UserError
 from ....latency_tables.additive import AdditiveTable
+from ....latency_tables.fitted.model import FittedTable
 from ....latency_tables.measured.model import TableModel
 from ....latency_tables.modelled.model import ModelledTable
 from ....latency_tables.predictor import Predictor, predictor
@@ -28,6 +29,7 @@ COLUMNS = (
     Column("calibrated_error", "error around calibration", lambda v: f"{v:.0%}"),
     Column("left_out_error", "typical error", lambda v: f"{v:.0%}"),
     Column("contradicted", "sources contradict each other on", right=False),
+    Column("reading", "reading", right=False),
     Column("created", "last sitting", right=False),
     Column("path", "file", right=False),
     Column("problem", "problem", right=False),
@@ -88,6 +90,8 @@ def _errors(model: Predictor) -> OutputRecord:
         calibration = model.calibration
         error = calibration.noise if calibration.networks else None
         return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
+    if isinstance(model, FittedTable):
+        return {"left_out_error": model.typical_error, "reading": model.record.features.reading}
     if not isinstance(model, AdditiveTable):
         return {}
     names = (

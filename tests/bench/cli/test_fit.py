@@ -188,29 +188,55 @@ def test_a_table_of_this_computer_knows_it(run, tmp_path: Path) -> None:  # type
 
 
 GOOD = ROWS[:15]
-BAD = {
-    "a network twice": ([*GOOD, GOOD[3]], "m.csv, line 17 measures .* again, as line 5 does"),
-    "no network": ([*GOOD, ("", 1.0)], "line 17 names no network"),
-    "an unknown network": ([*GOOD, ("|nor_conv_9x9~0|", 1.0)], "line 17: .* is no cell of NAS-Bench-201"),
+UNUSABLE = {
+    "a network twice": (GOOD[3], "line 17: measures .* again, as line 5 does"),
+    "no network": (("", 1.0), "line 17: names no network"),
+    "an unknown network": (("|nor_conv_9x9~0|", 1.0), "line 17: .* is no cell of NAS-Bench-201"),
     "another space": (
-        [*GOOD, ("SuperConvK3BNRELU(3,8,1,1)", 1.0)],
+        ("SuperConvK3BNRELU(3,8,1,1)", 1.0),
         r"line 17: the block SuperConvK3BNRELU\(3,8,1,1\) is none of the space nasbench201",
     ),
     "a dead cell": (
-        [*GOOD, ("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", 1.0)],
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", 1.0),
         "line 17: .*passes nothing",
     ),
-    "NaN": ([*GOOD, (ROWS[20][0], "nan")], "line 17: latency_ms is nan; it must be finite"),
-    "zero": ([*GOOD, (ROWS[20][0], 0)], "line 17: latency_ms is 0, an impossible latency"),
-    "negative": ([*GOOD, (ROWS[20][0], -3)], "line 17: latency_ms is -3, an impossible latency"),
-    "too short": ([*GOOD, (ROWS[20][0], 1e-200)], "line 17: latency_ms is 1e-200, .* from a picosecond"),
-    "too long": ([*GOOD, (ROWS[20][0], 1e200)], r"line 17: latency_ms is 1e\+200, .* to eleven days"),
-    "empty": ([*GOOD, (ROWS[20][0], "")], "line 17 has no latency_ms"),
-    "text": ([*GOOD, (ROWS[20][0], "fast")], "line 17: latency_ms is 'fast', not a number"),
+    "NaN": ((ROWS[20][0], "nan"), "line 17: latency_ms is nan; it must be finite"),
+    "zero": ((ROWS[20][0], 0), "line 17: latency_ms is 0, an impossible latency"),
+    "negative": ((ROWS[20][0], -3), "line 17: latency_ms is -3, an impossible latency"),
+    "too short": ((ROWS[20][0], 1e-200), "line 17: latency_ms is 1e-200, .* from a picosecond"),
+    "too long": ((ROWS[20][0], 1e200), r"line 17: latency_ms is 1e\+200, .* to eleven days"),
+    "empty": ((ROWS[20][0], ""), "line 17: has no latency_ms"),
+    "text": ((ROWS[20][0], "fast"), "line 17: latency_ms is 'fast', not a number"),
+    "two cells that become one": (
+        ("|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|", 3.0),
+        "line 17: measures .* again, as line 16 does",
+    ),
+    "a marker": ((ROWS[20][0], "-1"), "line 17: latency_ms is -1, an impossible latency"),
+}
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+def test_rows_that_cannot_be_used_are_left_out_with_line_and_reason(run, tmp_path: Path, fault: str) -> None:  # type: ignore[no-untyped-def]
+    row, reason = UNUSABLE[fault]
+    identity = ("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", 3.0)
+    write(tmp_path / "m.csv", [*GOOD[:14], identity, row, ROWS[30]])
+    done = fit(run, "--format", "json")
+    (summary,) = done.json()
+    assert done.code == 0 and summary["networks"] == 16 and LatencyTable.load(tmp_path / "t.csv")
+    assert [one["line"] for one in summary["left_out"]] == [17]
+    assert re.search(reason, f"line 17: {summary['left_out'][0]['reason']}")
+    assert re.search(f"left out: m.csv, {reason}", done.err)
+
+
+BAD = {
     "ragged": ([*GOOD, (ROWS[20][0],)], "line 17 has another number of cells"),
     "too few": (GOOD[:9], "m.csv: a fit needs at least 10 networks, not 9"),
     "none": ([], "m.csv: a fit needs at least 10 networks, not 0"),
     "constant": ([(name, 2.5) for name, _ in GOOD], "m.csv: all 15 networks have the same latency, 2.5 ms"),
+    "too few left": (
+        [*GOOD[:9], (ROWS[20][0], -1)],
+        "m.csv: a fit needs at least 10 networks, not 9; 1 row was left out, line 11: latency_ms is -1",
+    ),
 }
 
 
@@ -244,3 +270,28 @@ def test_bad_options_are_named(run, tmp_path: Path, arguments: tuple[str, ...], 
 def test_a_missing_file_is_named(run) -> None:  # type: ignore[no-untyped-def]
     refused = fit(run)
     assert refused.code == 2 and "there is no file m.csv" in refused.err
+
+
+def test_columns_name_network_latency_and_unit(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", [(name, 1000 * ms) for name, ms in ROWS[:20]], ("arch", "lat"))
+    assert fit(run, "--columns", "network=arch,latency=lat:us").code == 0
+    assert card(tmp_path / "t.csv")["model"]["trained_on"][0]["latency_ms"] == pytest.approx(ROWS[0][1], rel=1e-4)
+    refused = fit(
+        run, "--columns", "network=arch,latency=lat:us", "--latency-column", "other_ms", "--out", "u.csv"
+    )
+    assert refused.code == 2 and "--columns says latency=lat, but --latency-column other_ms" in refused.err
+
+
+def test_the_reading_is_named_by_the_fit_the_card_and_the_tables(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", ROWS[:40])
+    done = fit(run, "--format", "json")
+    assert done.json()[0]["reading"] == card(tmp_path / "t.csv")["model"]["reading"] == "converted"
+
+
+def test_rank_takes_the_columns_of_a_file_too(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", ROWS[:12], ("arch", "lat_ms"))
+    columns = ("--columns", "network=arch,latency=lat_ms", "--proxies", "flops", "--format", "json")
+    (found,) = run("rank", "--against", "m.csv", *columns).json()
+    assert found["column"] == "lat_ms" and found["used"] == 12 and found["spearman"] > 0.5
+    refused = run("rank", "--against", "m.csv", "--proxies", "flops", "--network-column", "arch")
+    assert refused.code == 2 and "--column top1" in refused.err

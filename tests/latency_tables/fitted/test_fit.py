@@ -11,10 +11,16 @@ import pytest
 from places import DATA
 from zenbench.bench.profiling.plan import random_networks
 from zenbench.devices.base import Setting
-from zenbench.errors import TableError
+from zenbench.errors import NetworkError, TableError
 from zenbench.latency_tables.card import TableCard
-from zenbench.latency_tables.fitted.cell_features import computed
-from zenbench.latency_tables.fitted.features import ANY, SPACES, features_of
+from zenbench.latency_tables.fitted.cell_features import (
+    CELL_READINGS,
+    CONVERTED,
+    LISTED,
+    LISTED_IDLE,
+    computed,
+)
+from zenbench.latency_tables.fitted.features import ANY, SPACES, readings_of
 from zenbench.latency_tables.fitted.fit import fit_networks, network_features
 from zenbench.latency_tables.fitted.model import FittedTable
 from zenbench.latency_tables.fitted.record import FittedRecord
@@ -53,7 +59,7 @@ def cell(short: str) -> CellUnit:
 
 
 def fit(networks: list[Network], latencies: Vector, space: str = "nasbench201") -> FittedTable:
-    record = fit_networks(networks, list(map(str, networks)), list(latencies), features_of(space))
+    record = fit_networks(networks, list(map(str, networks)), list(latencies), readings_of(space))
     setting = Setting("phone", "litert")
     return FittedTable(
         LatencyTable(TableCard(setting, "fitted", {}, {}, {}, None, None, "", "", record.to_json()), {})
@@ -77,11 +83,11 @@ def off(model: FittedTable, networks: list[Network], latencies: Vector) -> Vecto
     ],
 )
 def test_what_of_a_cell_is_computed(short: str, edges: str) -> None:
-    assert " ".join(f"{source}>{target}" for source, target, _ in computed(cell(short))) == edges
+    assert " ".join(f"{source}>{target}" for source, target, _ in computed(cell(short).ops)) == edges
 
 
 def test_features_count_work_in_that_of_the_first_stage() -> None:
-    features = features_of("nasbench201")
+    features = readings_of("nasbench201")[0]
     narrow, wide, large = (
         dict(zip(features.names, features.unit(workload), strict=True))
         for workload in (
@@ -98,7 +104,7 @@ def test_features_count_work_in_that_of_the_first_stage() -> None:
 
 
 def test_known_coefficients_are_found() -> None:
-    features = features_of("nasbench201")
+    features = readings_of("nasbench201")[0]
     counts = network_features(CELLS[:200], features)[:, : features.carriers]
     truth = counts @ [2.0, 0.3, 0.05, 0.08, 0.02]
     model = fit(CELLS[:100], truth[:100])
@@ -178,7 +184,10 @@ def test_a_saved_table_predicts_the_same_in_plain_numbers(tmp_path: Path) -> Non
     "entry, value",
     [
         ("kind", "gpu-roofline"),
-        ("version", 2),
+        ("version", 3),
+        ("reading", "elsewhere"),
+        ("reading", None),
+        ("readings_left_out_error", {"elsewhere": 0.1}),
         ("space", "elsewhere"),
         ("noise", 0.0),
         ("noise", None),
@@ -237,11 +246,11 @@ def test_a_fitted_table_needs_its_model_and_no_reference(tmp_path: Path) -> None
 
 
 def test_too_few_and_equal_latencies_are_refused() -> None:
-    features = features_of("nasbench201")
+    features = readings_of("nasbench201")[0]
     with pytest.raises(TableError, match="at least 10 networks, not 9"):
-        fit_networks(CELLS[:9], ["n"] * 9, list(MEASURED["adreno_640_gpu_ms"][:9]), features)
+        fit_networks(CELLS[:9], ["n"] * 9, list(MEASURED["adreno_640_gpu_ms"][:9]), [features])
     with pytest.raises(TableError, match="all 12 networks have the same latency, 3 ms"):
-        fit_networks(CELLS[:12], ["n"] * 12, [3.0] * 12, features)
+        fit_networks(CELLS[:12], ["n"] * 12, [3.0] * 12, [features])
 
 
 def test_ten_networks_that_are_almost_alike_give_a_cautious_table() -> None:
@@ -275,7 +284,7 @@ def test_networks_are_of_their_space(space: str) -> None:
         ),
         ANY: zoo("resnet-18"),
     }
-    features = features_of(space)
+    features = readings_of(space)[0]
     for owner, network in examples.items():
         if space in (owner, ANY):
             features.check(network)
@@ -301,3 +310,63 @@ def test_any_cell_takes_time() -> None:
             network = cell_network(cell_text(tuple(unit.ops.split("."))))
             assert model.estimate(network).ms > 0
             assert all(model.block(one).ms >= 0 for one in network.workloads())
+
+
+def devices(name: str, column: str, count: int) -> tuple[list[Network], Vector]:
+    """Networks and latencies of the first rows of a file whose cells pass anything on, each once."""
+    found: dict[str, tuple[Network, float]] = {}
+    with (DATA / name).open(newline="") as file:
+        for row in islice(csv.DictReader(file), count):
+            try:
+                network = cell_network(row["arch"])
+            except NetworkError:
+                continue
+            found.setdefault(network.digest, (network, float(row[column])))
+    return [network for network, _ in found.values()], np.array([ms for _, ms in found.values()])
+
+
+@pytest.mark.parametrize(
+    "name, column, reading, most",
+    [
+        ("nasbench201_latency.csv", "cortex_a76_cpu_ms", CONVERTED, 0.03),
+        ("nasbench201_more_devices.csv", "fpga_ms", LISTED, 0.001),
+        ("nasbench201_more_devices.csv", "titan_rtx_gpu_b1_ms", LISTED_IDLE, 0.04),
+    ],
+)
+def test_what_runs_is_chosen_by_the_error_left_out(name: str, column: str, reading: str, most: float) -> None:
+    networks, latencies = devices(name, column, 400)
+    model = fit(networks[:100], latencies[:100])
+    record = model.record
+    assert record.features.reading == reading == min(record.readings, key=lambda one: record.readings[one])
+    assert list(record.readings) == list(CELL_READINGS)
+    assert np.abs(off(model, networks[100:], latencies[100:])).mean() < most
+
+
+def test_a_listed_cell_that_hands_its_input_on_counts_what_it_lists() -> None:
+    networks, latencies = devices("nasbench201_more_devices.csv", "fpga_ms", 100)
+    model = fit(networks, latencies)
+    plain, dead = (
+        cell_network(cell_text(tuple(SHORT[one] for one in short))) for short in ("000s00", "300s00")
+    )
+    assert plain.digest == dead.digest and model.estimate(dead).ms > 1.05 * model.estimate(plain).ms
+
+
+def test_the_table_predicts_what_the_fit_says_of_its_own_networks() -> None:
+    networks, latencies = devices("nasbench201_more_devices.csv", "gtx_1080ti_gpu_b256_ms", 120)
+    model = fit(networks, latencies)
+    said = [one.predicted_ms for one in model.record.trained_on]
+    assert [model.estimate(one).ms for one in networks] == pytest.approx(said, rel=1e-4)
+
+
+def test_a_table_of_the_first_version_is_of_what_a_converter_leaves(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    model = fit(CELLS[:40], MEASURED["adreno_640_gpu_ms"][:40])
+    model.table.save(path)
+    card = json.loads(card_path(path).read_text())
+    card["model"]["version"] = 1
+    for name in ("reading", "readings_left_out_error"):
+        del card["model"][name]
+    card_path(path).write_text(json.dumps(card))
+    found = predictor(LatencyTable.load(path))
+    assert isinstance(found, FittedTable) and found.record.features.reading == CONVERTED
+    assert found.estimate(CELLS[50]).ms == model.estimate(CELLS[50]).ms
