@@ -48,7 +48,9 @@ COLUMNS = (
 @click.option("--against", type=FILE, required=True, help="A CSV file with a network and its value a line.")
 @click.option("--column", help="The column of values, as in top1; default the latency of --columns.")
 @click.option("--network-column", help="The column of networks; default network.")
-@click.option("--columns", type=FILE_COLUMNS, help="What the file has where, as in network=arch,latency=lat_us.")
+@click.option(
+    "--columns", type=FILE_COLUMNS, help="What the file has where, as in network=arch,latency=lat_us."
+)
 @scoring_options
 @click.option("--out", type=FILE, help="Also write the scores here, a network a line.")
 @click.option("--plot", type=FILE, help="Also draw every proxy against the column, as a .png, .svg or .pdf.")

@@ -2,7 +2,7 @@
 
 `python benchmarks/tables/devices.py [--seeds 5] [--known 100] [FILE ...]`: each latency column of the files
 (by default those of tests/data) is fitted to some cells and predicted for all others. The baselines are
-scikit-learn's defaults on the count of each operation and the MACs. Mean of the draws; about five minutes.
+scikit-learn's defaults on the count of each operation and the MACs. Mean of the draws; about half a minute.
 """
 
 import argparse

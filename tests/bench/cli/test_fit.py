@@ -275,7 +275,9 @@ def test_a_missing_file_is_named(run) -> None:  # type: ignore[no-untyped-def]
 def test_columns_name_network_latency_and_unit(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     write(tmp_path / "m.csv", [(name, 1000 * ms) for name, ms in ROWS[:20]], ("arch", "lat"))
     assert fit(run, "--columns", "network=arch,latency=lat:us").code == 0
-    assert card(tmp_path / "t.csv")["model"]["trained_on"][0]["latency_ms"] == pytest.approx(ROWS[0][1], rel=1e-4)
+    assert card(tmp_path / "t.csv")["model"]["trained_on"][0]["latency_ms"] == pytest.approx(
+        ROWS[0][1], rel=1e-4
+    )
     refused = fit(
         run, "--columns", "network=arch,latency=lat:us", "--latency-column", "other_ms", "--out", "u.csv"
     )
