@@ -102,7 +102,7 @@ def device(name: str, networks: Sequence[Network], truths: Vector, seeds: int, k
 
 def fitted(networks: Sequence[Network], truths: Vector) -> FittedTable:
     record = fit_networks(networks, list(map(str, networks)), list(truths), readings_of(SPACE))
-    card = TableCard(Setting("d", "r"), "fitted", {}, {}, {}, None, None, "", "", record.to_json())
+    card = TableCard(Setting("d", "r"), "fitted", {}, {}, {}, None, None, "", "", model=record.to_json())
     return FittedTable(LatencyTable(card, {}))
 
 

@@ -183,7 +183,9 @@ def fitted(space: str, networks: Sequence[Network], truths: Vector) -> FittedTab
     record = fit_networks(
         networks, [network.digest for network in networks], list(truths), readings_of(space)
     )
-    card = TableCard(Setting("phone", "litert"), "fitted", {}, {}, {}, None, None, "", "", record.to_json())
+    card = TableCard(
+        Setting("phone", "litert"), "fitted", {}, {}, {}, None, None, "", "", model=record.to_json()
+    )
     return FittedTable(LatencyTable(card, {}))
 
 

@@ -62,7 +62,7 @@ def fit(networks: list[Network], latencies: Vector, space: str = "nasbench201") 
     record = fit_networks(networks, list(map(str, networks)), list(latencies), readings_of(space))
     setting = Setting("phone", "litert")
     return FittedTable(
-        LatencyTable(TableCard(setting, "fitted", {}, {}, {}, None, None, "", "", record.to_json()), {})
+        LatencyTable(TableCard(setting, "fitted", {}, {}, {}, None, None, "", "", model=record.to_json()), {})
     )
 
 
