@@ -13,6 +13,7 @@ import pytest
 from places import DATA
 from zenbench.bench.profiling.plan import random_networks
 from zenbench.devices.base import Setting
+from zenbench.home import home
 from zenbench.latency_tables.modelled.model import ModelledTable
 from zenbench.latency_tables.store import shipped
 from zenbench.latency_tables.table import LatencyTable
@@ -287,6 +288,12 @@ def test_columns_name_network_latency_and_unit(run, tmp_path: Path) -> None:  # 
 def test_the_reading_is_named_by_the_fit_the_card_and_the_tables(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     write(tmp_path / "m.csv", ROWS[:40])
     done = fit(run, "--format", "json")
+    folder = home() / "tables" / "phone"
+    folder.mkdir(parents=True)
+    for name in ("t.csv", "t.networks.csv", "t.json"):
+        (folder / name).write_bytes((tmp_path / name).read_bytes())
+    listed = {one["path"]: one.get("reading") for one in run("tables", "--format", "json").json()}
+    assert listed[str(folder / "t.csv")] == "converted"
     assert done.json()[0]["reading"] == card(tmp_path / "t.csv")["model"]["reading"] == "converted"
 
 
