@@ -138,6 +138,10 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
     for value in model.graph.input:
         if value.name not in constants:
             tensor = value.type.tensor_type
+            if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
+                raise NetworkError(
+                    f"input '{value.name}' of {path} is no tensor of a known rank; export it with its axes"
+                )
             extents = tuple(
                 extent.dim_value if extent.dim_value > 0 else extent.dim_param for extent in tensor.shape.dim
             )

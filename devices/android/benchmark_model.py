@@ -53,6 +53,8 @@ _TALK = re.compile(
 )
 _PREFIX = re.compile(r"(INFO|VERBOSE|WARNING): ")
 _OTHER_TOOL = "BENCHMARK RESULTS"
+_MOST_RUNS = 10**9
+_STEP_MS = 1e-3
 _CLOSE = 2e-5
 """Relative difference of two printings of one mean: six digits are printed."""
 
@@ -156,13 +158,15 @@ def figures(lines: Sequence[str]) -> Figures:
     for sample, printed in zip(samples[::-1], (summary[3], summary[2]), strict=False):
         if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
             raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
-    median, std = found[-1]["median"], found[-1]["std"]
-    return Figures(
-        warmup=samples[0] if len(samples) > 1 else None,
-        measured=samples[-1],
-        median_ms=int(median) / 1e3 if median else None,
-        std_ms=_number(std, found[-1]) / 1e3 if std else None,
-    )
+    last_count = found[-1]
+    median = int(last_count["median"]) / 1e3 if last_count["median"] else None
+    std = _number(last_count["std"], last_count) / 1e3 if last_count["std"] else None
+    least, most = (int(last_count[name] or 0) / 1e3 for name in ("min", "max"))
+    if (median is not None and not least <= median <= most) or (
+        std is not None and std > most - least + _STEP_MS
+    ):
+        raise DeviceError(f"benchmark_model's spread lies outside its range: '{_shown(last_count[0])}'")
+    return Figures(samples[0] if len(samples) > 1 else None, samples[-1], median, std)
 
 
 def _sample(match: re.Match[str]) -> Sample:
@@ -173,7 +177,7 @@ def _sample(match: re.Match[str]) -> Sample:
     value = (
         _number(mean, match) if mean else float(match[0].partition("curr=")[2].partition("(")[0].split()[0])
     )
-    if count < 1 or value <= 0:
+    if not 1 <= count <= _MOST_RUNS or value <= 0:
         raise DeviceError(f"benchmark_model measured nothing: '{_shown(match[0])}'")
     if mean and not int(match["min"]) * (1 - _CLOSE) <= value <= int(match["max"]) * (1 + _CLOSE):
         raise DeviceError(f"benchmark_model's mean lies outside its range: '{_shown(match[0])}'")

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from ....devices.base import Sample
@@ -88,7 +89,7 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
         report = benchmark_model.figures([line for _, line in figures])
     except DeviceError as error:
         raise TableError(f"{path}, line {figures[-1][0]}: {error}") from None
-    runtime, delegated = _runtime(lines)
+    runtime, delegated = _runtime(lines, path)
     threads = next((int(found[1]) for line in lines if (found := _THREADS.search(line))), None)
     summary = None
     if report.std_ms is not None:
@@ -119,7 +120,7 @@ def check_log(log: BenchmarkLog, path: Path, runtime: str | None, threads: int |
         )
 
 
-def _runtime(lines: Sequence[str]) -> tuple[str | None, float | None]:
+def _runtime(lines: Sequence[str], path: Path) -> tuple[str | None, float | None]:
     """The runtime of the delegate that runs most of the graph, and its share of the nodes.
 
     XNNPACK is that only where no other delegate takes nodes: what another leaves over is XNNPACK's.
@@ -128,7 +129,9 @@ def _runtime(lines: Sequence[str]) -> tuple[str | None, float | None]:
     nodes: Counter[str] = Counter()
     for line in lines:
         if found := _REPLACED.search(line):
-            name = found[3].removeprefix("TfLite").partition("Delegate")[0].lower()
+            name = found[3].removeprefix("TfLite").partition("Delegate")[0].lower().strip("_")
+            if not 0 <= int(found[1]) <= int(found[2]) or not int(found[2]):
+                raise TableError(f"{path}: '{found[0]}' cannot be; give the log as it was printed")
             taken[name] += int(found[1])
             nodes[name] += int(found[2])
     others = [name for name, count in taken.most_common() if count and name != "xnnpack"]
@@ -158,7 +161,8 @@ def _facts(lines: Sequence[str], warmup: Sample | None) -> dict[str, float]:
         if times := _INIT.search(line):
             found |= {"load_ms": float(times[1]) / 1e3, "first_inference_ms": float(times[2]) / 1e3}
         if memory := _MEMORY.search(line):
-            found |= {"memory_after_load_mb": float(memory[1]), "memory_mb": float(memory[2])}
+            sizes = {"memory_after_load_mb": float(memory[1]), "memory_mb": float(memory[2])}
+            found |= {name: size for name, size in sizes.items() if isfinite(size)}
     if warmup is not None:
         found["warmup_ms"] = warmup.ms
     return found

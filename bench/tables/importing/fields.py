@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,16 @@ from ....errors import TableError, UserError
 
 
 def read_text(path: Path) -> str:
-    """A file as text; raises UserError where it is none."""
+    """A file as text, in UTF-8 or, with its mark, in the UTF-16 of PowerShell; UserError where it is none."""
     try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise UserError(f"{path} cannot be read: {error}") from None
+    wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} cannot be read as text; save it as UTF-8") from None
 
 
 def parse_json(text: str, path: Path) -> Any:

@@ -31,7 +31,7 @@ _TOTAL = re.compile(
 )
 _COMMAND = re.compile(r"&&&& (RUNNING|PASSED|FAILED) TensorRT\.trtexec.*?# (.*)$", re.MULTILINE)
 _SHAPE = re.compile(r"--(?:shapes|optShapes)=[^:\s]*:(\d+)x")
-_FEWEST_RUNS = 1
+_FEWEST_RUNS, _MOST_RUNS = 1, 10**9
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,22 @@ def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSu
     if not compute or not {"mean", "median"} <= set(compute.figures):
         raise TableError(f"{path} has no mean and median of the GPU compute time; give the whole summary")
     mean_ms, median_ms = compute.figures["mean"], compute.figures["median"]
-    if not 0 < compute.figures.get("min", mean_ms) <= mean_ms <= compute.figures.get("max", mean_ms):
-        raise TableError(f"{path}: the mean of the GPU compute time, {mean_ms:g} ms, lies outside its range")
+    least, most = (compute.figures.get(name, mean_ms) for name in ("min", "max"))
+    for name, ms in (("mean", mean_ms), ("median", median_ms)):
+        if not 0 < least <= ms <= most:
+            raise TableError(f"{path}: the {name} of the GPU compute time, {ms:g} ms, lies outside its range")
     total = _TOTAL.search("\n".join(lines))
     runs = max(_FEWEST_RUNS, round(float(total[1]) * 1e3 / mean_ms)) if total else _FEWEST_RUNS
+    if runs > _MOST_RUNS:
+        raise TableError(f"{path}: a total GPU compute time of {total[1] if total else ''} s cannot be")
     summary = None
     if compute.percentile is not None:
         share, value = compute.percentile
-        summary = RunSummary(median_ms, max(0.0, value - median_ms) / NormalDist().inv_cdf(share))
+        if not median_ms <= value <= most:
+            raise TableError(
+                f"{path}: the {share:.0%} percentile of the GPU compute time, {value:g} ms, cannot be"
+            )
+        summary = RunSummary(median_ms, (value - median_ms) / NormalDist().inv_cdf(share))
     copies = [sections[name].figures.get("median") if name in sections else None for name in _COPIES]
     timing = Timing((), (Sample(mean_ms, runs),), None, summary)
     return TrtexecSummary(timing, (copies[0], copies[1]))

@@ -219,3 +219,12 @@ def test_export_of_a_profile_leaves_out_what_has_no_key(run, tmp_path: Path) -> 
     empty = run("tables", "export", "n.csv", "--format", "ofa-yaml", "--out", "n.yaml")
     assert empty.code == 2 and "no workload of this table has a key" in empty.err
     assert not (tmp_path / "n.yaml").exists()
+
+
+def test_a_log_redirected_by_powershell_is_read(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = Path(LOG).read_text().replace("\n", "\r\n")
+    (tmp_path / "wide.log").write_bytes(text.encode("utf-16"))
+    assert run("tables", "import", "wide.log", *PHONE, *SUBJECT, *OUT).code == 0
+    (tmp_path / "cut.log").write_bytes(text.encode("utf-16")[:-1])
+    refused = run("tables", "import", "cut.log", *PHONE, *SUBJECT, "--out", "u.csv")
+    assert refused.code == 2 and "cut.log cannot be read as text; save it as UTF-8" in refused.err

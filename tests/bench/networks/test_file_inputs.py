@@ -104,3 +104,18 @@ def test_a_file_is_measured_in_its_own_precision(tmp_path: Path) -> None:
     path = written(tmp_path / "f.onnx", [helper.make_node("QuantizeLinear", ["x"], ["y"])])
     with pytest.raises(UserError, match=r"f.onnx is int8, the setting asks for fp32; give --precision int8"):
         FileSubject.read(path).artifact(tmp_path, Setting("host", "onnxruntime"), "onnx")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
+        helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, [1]),
+    ],
+)
+def test_an_input_without_axes_is_refused(tmp_path: Path, value: onnx.ValueInfoProto) -> None:
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [output])
+    onnx.save(helper.make_model(graph), tmp_path / "f.onnx")
+    with pytest.raises(NetworkError, match=r"input 'x' of .*f.onnx is no tensor of a known rank"):
+        FileSubject.read(tmp_path / "f.onnx")

@@ -118,6 +118,11 @@ def test_a_log_without_spread_says_so() -> None:
         (SPREAD.replace("count=1000 first", "count=1000 curr=x first"), "a.log, line 22: .* not whole"),
         (SPREAD.replace("Inference (avg): 63743.2", "Inference (avg): 51743.2"), "contradicts itself"),
         (SPREAD.replace("avg=63743.2", "avg=0"), "measured nothing"),
+        (SPREAD.replace("count=1000", "count=9999999999"), "measured nothing"),
+        (SPREAD.replace("std=60716", "std=1e300"), "spread lies outside its range"),
+        (SPREAD.replace("median=51891", "median=9"), "spread lies outside its range"),
+        (DEFAULT.replace("66 out of 66", "5 out of 0"), "'Replacing 5 out of 0 node.* cannot be"),
+        (DEFAULT.replace("66 out of 66", "67 out of 66"), "'Replacing 67 out of 66 node.* cannot be"),
     ],
 )
 def test_figures_that_are_not_whole_are_refused(text: str, fault: str) -> None:

@@ -64,6 +64,17 @@ def test_a_summary_is_recognised_with_and_without_its_command(text: str) -> None
             "range",
         ),
         (NEW.replace("median = 4.24156 ms", ""), TableError, "no mean and median"),
+        (NEW.replace("median = 4.24156 ms", "median = 99 ms"), TableError, "the median .* outside its range"),
+        (
+            NEW.replace("percentile(90%) = 4.25122", "percentile(90%) = 1"),
+            TableError,
+            "90% percentile .* cannot be",
+        ),
+        (
+            NEW.replace("Time: 2.99186 s", "Time: 1e99 s"),
+            TableError,
+            "total GPU compute time of 1e99 s cannot be",
+        ),
     ],
 )
 def test_what_does_not_hold_is_refused(text: str, error: type[Exception], fault: str) -> None:
