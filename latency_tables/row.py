@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ..quantities import LONGEST_MS, SHORTEST_MS
+
+_WIDEST, _MOST_RUNS = 1e6, 10**9
+
 Verdict = Literal["quiet", "noisy", "throttled"]
 
 
@@ -28,6 +32,16 @@ class Row:
     rounds: int
     runs: int
     verdict: Verdict
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether every number is one that a device can have."""
+        times, counts = (self.latency_ms, self.median_ms), (self.rounds, self.runs)
+        return (
+            all(SHORTEST_MS <= ms <= LONGEST_MS for ms in times)
+            and 0 <= self.spread <= _WIDEST
+            and all(1 <= count <= _MOST_RUNS for count in counts)
+        )
 
     @property
     def std_ms(self) -> float:

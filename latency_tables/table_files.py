@@ -20,13 +20,10 @@ from typing import Any, NamedTuple
 from ..atomic import json_text, write_text
 from ..devices.base import Setting
 from ..errors import NetworkError, TableError, UserError
-from ..quantities import LONGEST_MS, SHORTEST_MS
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
 from .card import SCHEMA, TableCard
 from .row import Role, Row
-
-_WIDEST, _MOST_RUNS = 1e6, 10**9
 
 
 class TableRows(NamedTuple):
@@ -38,7 +35,11 @@ class TableRows(NamedTuple):
 
 
 def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
-    """Writes the three files, each whole or not at all, the card last."""
+    """Writes the three files, each whole or not at all, the card last.
+
+    Raises TableError, before anything is written, for a row that could not be read again.
+    """
+    check_rows(rows)
     workloads_text = _to_csv(("workload",), (((str(key),), row) for key, row in rows.workloads.items()))
     groups: tuple[tuple[Role, Mapping[Network, Row]], ...] = (
         ("calibrating", rows.networks),
@@ -56,6 +57,17 @@ def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
     write_text(path, workloads_text)
     write_text(networks_path(path), networks_text)
     write_text(card_path(path), card_text)
+
+
+def check_rows(rows: TableRows) -> None:
+    """Raises TableError for a row that no device can have."""
+    for group in rows:
+        for key, row in group.items():
+            if not row.is_possible:
+                raise TableError(
+                    f"{key} has an impossible value: {row.latency_ms:g} ms, median {row.median_ms:g} ms, "
+                    f"spread {row.spread:g}, {row.runs:g} runs"
+                )
 
 
 def read_files(path: Path) -> tuple[TableCard, TableRows]:
@@ -126,10 +138,7 @@ def _row(cells: list[str], place: str) -> Row:
         row = Row(float(latency), float(median), float(spread), int(rounds), int(runs), verdict)  # type: ignore[arg-type]
     except ValueError:
         raise TableError(f"{place} is no table row") from None
-    times, counts = (row.latency_ms, row.median_ms), (row.rounds, row.runs)
-    plausible = all(SHORTEST_MS <= ms <= LONGEST_MS for ms in times) and 0 <= row.spread <= _WIDEST
-    plausible = plausible and all(1 <= count <= _MOST_RUNS for count in counts)
-    if not plausible or verdict not in ("quiet", "noisy", "throttled"):
+    if not row.is_possible or verdict not in ("quiet", "noisy", "throttled"):
         raise TableError(f"{place} holds an impossible value")
     return row
 

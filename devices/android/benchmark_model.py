@@ -22,13 +22,14 @@ WARMUP_S = 0.02
 MOST_S = 30.0
 """When a run of runs is broken off; it is the runner's own bound, so a slow network has fewer runs."""
 
+_WHOLE = r"\d{1,15}"
 _COUNT = re.compile(
-    r"count=(?P<count>\d+) (?:first=\d+ )?curr=(?P<newest>\d+)(?P<same>\(all same\))?"
-    r"(?: min=(?P<min>\d+) max=(?P<max>\d+) avg=(?P<avg>[\d.e+]+) std=(?P<std>[\d.e+]+))?"
-    r"(?: p5=\d+ median=(?P<median>\d+) p95=\d+)?"
+    rf"count=(?P<count>{_WHOLE}) (?:first={_WHOLE} )?curr=(?P<newest>{_WHOLE})(?P<same>\(all same\))?"
+    rf"(?: min=(?P<min>{_WHOLE}) max=(?P<max>{_WHOLE}) avg=(?P<avg>[\d.e+]+) std=(?P<std>[\d.e+]+))?"
+    rf"(?: p5={_WHOLE} median=(?P<median>{_WHOLE}) p95={_WHOLE})?"
 )
 _SUMMARY = re.compile(
-    r"Inference timings in us: Init: \d+, First inference: (\d+), "
+    rf"Inference timings in us: Init: ({_WHOLE}), First inference: ({_WHOLE}), "
     r"Warmup \(avg\): ([\d.e+]+|-?nan), Inference \(avg\): ([\d.e+]+)"
 )
 _PHASE = re.compile(
@@ -72,6 +73,8 @@ class Figures:
     """What a log of anyone's call says of the runs: `std_ms` None where it does not say, as of one run; of a
     call without warm-up `warmup` is None."""
 
+    load_ms: float
+    first_ms: float
     warmup: Sample | None
     measured: Sample
     median_ms: float | None
@@ -139,7 +142,7 @@ def _report(statements: Sequence[str], delegate: Delegate) -> Report:
         raise DeviceError(f"benchmark_model's figures are not whole; the last: '{_shown(rest[-1])}'")
     _, warmup, _, measured, summary = matches
     report = Report(_sample(warmup), _sample(measured))
-    for sample, printed in ((report.warmup, summary[2]), (report.measured, summary[3])):
+    for sample, printed in ((report.warmup, summary[3]), (report.measured, summary[4])):
         if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
             raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
     return report
@@ -155,7 +158,7 @@ def figures(lines: Sequence[str]) -> Figures:
         raise DeviceError(f"benchmark_model's figures are not whole: '{_shown(wrong)}'")
     found = [match for match in matches if match]
     samples = [_sample(match) for match in found]
-    for sample, printed in zip(samples[::-1], (summary[3], summary[2]), strict=False):
+    for sample, printed in zip(samples[::-1], (summary[4], summary[3]), strict=False):
         if abs(sample.ms * 1e3 - _number(printed, summary)) > _CLOSE * sample.ms * 1e3:
             raise DeviceError(f"benchmark_model contradicts itself: '{_shown(summary[0])}'")
     last_count = found[-1]
@@ -166,7 +169,14 @@ def figures(lines: Sequence[str]) -> Figures:
         std is not None and std > most - least + _STEP_MS
     ):
         raise DeviceError(f"benchmark_model's spread lies outside its range: '{_shown(last_count[0])}'")
-    return Figures(samples[0] if len(samples) > 1 else None, samples[-1], median, std)
+    return Figures(
+        load_ms=int(summary[1]) / 1e3,
+        first_ms=int(summary[2]) / 1e3,
+        warmup=samples[0] if len(samples) > 1 else None,
+        measured=samples[-1],
+        median_ms=median,
+        std_ms=std,
+    )
 
 
 def _sample(match: re.Match[str]) -> Sample:

@@ -198,3 +198,14 @@ def edit(path: Path, file: Path, cell: int, value: str) -> None:
     files = {"rows": path, "networks": networks_path(path)}
     card["sha256"] = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
     card_path(path).write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"latency_ms": math.inf}, {"median_ms": 0.0}, {"spread": math.nan}, {"runs": 10**12}]
+)
+def test_a_row_that_could_not_be_read_again_is_not_written(tmp_path: Path, changes: dict[str, Any]) -> None:
+    table = make_table()
+    workload, row = next(iter(table.rows.items()))
+    with pytest.raises(TableError, match="has an impossible value"):
+        replace(table, rows={workload: replace(row, **changes)}).save(tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == []

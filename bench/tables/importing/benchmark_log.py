@@ -15,29 +15,35 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ....devices.base import Sample
 from ....errors import DeviceError, TableError, UserError
 from ...measuring.measurement import RunSummary, Timing
+
+if TYPE_CHECKING:
+    from ....devices.android.benchmark_model import Figures
 
 _FIGURES = re.compile(r"(?:^|[\]:] +)((?:count=\d+ (?:first|curr)=|Inference timings in us:).*)$")
 """A line of figures behind whatever prefix."""
 _PROFILED = "Timings (microseconds):"
 """Begins what the profiler of operations says of the same runs, with its own overhead."""
 _STARTING = re.compile(r"(?:^|[\]:] +)STARTING!$")
-_REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\) node")
+_REPLACED = re.compile(r"Replacing (\d{1,9}) out of (\d{1,9}) node\(s\) with delegate \((\w+)\) node")
 _APPLIED = re.compile(
     r"Explicitly applied (\w+) delegate, and the model graph will be (completely|partially) executed"
 )
-_CREATED = re.compile(r"Created TensorFlow Lite (XNNPACK) delegate")
+_NAMED = re.compile(
+    r"Created TensorFlow Lite (?:delegate for )?(\w+)|\bApplied (\w+) delegate"
+    r"|(?:^|[\]:] +)(\w+) delegate created"
+)
+"""A delegate that is spoken of; whether it took nodes another line would say."""
 _NOT_EXECUTED = "delegate is explicitly applied, the model graph will not be executed by the delegate"
 _XNNPACK_OFF = re.compile(r"Use xnnpack: \[(?:0|false)\]", re.IGNORECASE)
-_THREADS = re.compile(r"(?:Num threads: \[|--?num_threads=)(\d+)")
-_SUMMARY = "Inference timings in us:"
-_MEMORY = re.compile(r"emory footprint[^:]*\(MB\): init=([\d.e+-]+) overall=([\d.e+-]+)")
-_INIT = re.compile(r"Inference timings in us: Init: ([\d.e+]+), First inference: ([\d.e+]+)")
+_THREADS = re.compile(r"(?:Num threads: \[|--?num_threads=)(\d{1,6})\b")
+_SUMMARY, _OLD_SUMMARY = "Inference timings in us:", "Average inference timings in us:"
+_SIZE = r"(\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?)"
+_MEMORY = re.compile(rf"emory footprint[^:]*\(MB\): init={_SIZE} overall={_SIZE}")
 
 RUNTIMES = {"xnnpack": "litert", "gpu": "litert-gpu", "nnapi": "litert-nnapi", "hexagon": "litert-hexagon"}
 """Delegate -> the runtime of a setting; without a delegate it is BUILTIN."""
@@ -79,12 +85,17 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
         for number, line in enumerate(lines, 1)
         if _PROFILED not in line and (found := _FIGURES.search(line))
     ]
+    if any(_OLD_SUMMARY in line for line in lines):
+        raise TableError(f"{path} is of a benchmark_model of before 2020; run a newer one")
     ends = [number for number, line in figures if line.startswith(_SUMMARY)]
     if not ends:
-        raise TableError(f"{path} has no line '{_SUMMARY} ...': the run did not end; give a whole log")
-    if len(ends) > 1:
-        places = " and ".join(map(str, ends[:2]))
-        raise TableError(f"{path} holds {len(ends)} runs (lines {places}); give a file for each")
+        raise TableError(f"{path} has no line '{_SUMMARY} ...'; give the whole log of a run that ended")
+    starts = [number for number, line in enumerate(lines, 1) if _STARTING.search(line)]
+    for places in (ends, starts):
+        if len(places) > 1:
+            raise TableError(
+                f"{path} holds {len(places)} runs (lines {places[0]} and {places[1]}); give a file for each"
+            )
     try:
         report = benchmark_model.figures([line for _, line in figures])
     except DeviceError as error:
@@ -100,7 +111,7 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
         runtime=runtime,
         threads=threads or None,
         timing=Timing(warmup, (report.measured,), None, summary),
-        facts=_facts(lines, report.warmup) | ({} if delegated is None else {"delegated": delegated}),
+        facts=_facts(lines, report) | ({} if delegated is None else {"delegated": delegated}),
     )
 
 
@@ -144,8 +155,11 @@ def _runtime(lines: Sequence[str], path: Path) -> tuple[str | None, float | None
         return _named(applied[1].lower()), 1.0 if applied[2] == "completely" else None
     if any(_XNNPACK_OFF.search(line) for line in lines):
         return BUILTIN, None
-    if any(_CREATED.search(line) for line in lines):
-        return RUNTIMES["xnnpack"], None
+    spoken_of = [found for line in lines if (found := _NAMED.search(line))]
+    named = {name.lower() for found in spoken_of for name in found.groups() if name}
+    if named:
+        # XNNPACK takes what it can without a word; of another one it is not known whether it took anything.
+        return (RUNTIMES["xnnpack"], None) if named == {"xnnpack"} else (None, None)
     # A delegate says that it was created; a whole log without that ran without one.
     return (BUILTIN, None) if any(map(_STARTING.search, lines)) else (None, None)
 
@@ -154,15 +168,11 @@ def _named(delegate: str) -> str:
     return RUNTIMES.get(delegate, f"litert-{delegate}")
 
 
-def _facts(lines: Sequence[str], warmup: Sample | None) -> dict[str, float]:
+def _facts(lines: Sequence[str], report: Figures) -> dict[str, float]:
     """Load time, first run, warm-up and memory, as far as they are stated."""
-    found: dict[str, float] = {}
-    for line in lines:
-        if times := _INIT.search(line):
-            found |= {"load_ms": float(times[1]) / 1e3, "first_inference_ms": float(times[2]) / 1e3}
-        if memory := _MEMORY.search(line):
-            sizes = {"memory_after_load_mb": float(memory[1]), "memory_mb": float(memory[2])}
-            found |= {name: size for name, size in sizes.items() if isfinite(size)}
-    if warmup is not None:
-        found["warmup_ms"] = warmup.ms
+    found = {"load_ms": report.load_ms, "first_inference_ms": report.first_ms}
+    if report.warmup is not None:
+        found["warmup_ms"] = report.warmup.ms
+    if memory := next((match for line in lines if (match := _MEMORY.search(line))), None):
+        found |= {"memory_after_load_mb": float(memory[1]), "memory_mb": float(memory[2])}
     return found

@@ -22,6 +22,7 @@ from ...measuring.aggregation import NOISY_SPREAD
 from .block_keys import ACTIVATIONS, Dialect, dialect_of, is_key, key_of, workload_of
 from .fields import finite, time_above_zero
 
+_MOST_RUNS = 10**9
 _DIGITS = 1e-3
 """Relative rounding of a printed number, at the most."""
 
@@ -155,19 +156,23 @@ def _row(node: Any, place: str, unit_ms: float) -> tuple[Row, bool]:
         raise TableError(f"{place} has no mean")
     mean_ms = time_above_zero(values["mean"] * unit_ms, f"{place}: mean")
     count = values.get("count", 1.0)
-    if count < 1 or count != int(count):
-        raise TableError(f"{place}: count is {count:g}; it must be a whole number above zero")
+    if count != int(count) or not 1 <= count <= _MOST_RUNS:
+        raise TableError(f"{place}: count is {count:g}; it must be a whole number from 1 to {_MOST_RUNS:,}")
     for name in ("std", "var"):
         if values.get(name, 0.0) < 0:
             raise TableError(f"{place}: {name} is {values[name]:g}; it must not be negative")
-    std = values.get("std", sqrt(values.get("var", 0.0)))
-    if "var" in values and abs(std**2 - values["var"]) > _DIGITS * values["var"] + _DIGITS * std**2:
+    root = sqrt(values.get("var", 0.0))
+    std = values.get("std", root)
+    if "var" in values and abs(std - root) > _DIGITS * max(std, root):
         raise TableError(f"{place}: std is {std:g}, but var is {values['var']:g}, not its square")
     std_ms = std * unit_ms
     known = "count" in values and ("std" in values or "var" in values)
     rounds, spread = (int(count), std_ms / mean_ms) if known else (1, 0.0)
     verdict: Verdict = "noisy" if spread > NOISY_SPREAD else "quiet"
-    return Row(mean_ms, mean_ms, spread, rounds, int(count), verdict), known
+    row = Row(mean_ms, mean_ms, spread, rounds, int(count), verdict)
+    if not row.is_possible:
+        raise TableError(f"{place}: {mean_ms:g} ms with a spread of {spread:g} cannot be; is --unit right?")
+    return row, known
 
 
 def _short(text: str) -> str:

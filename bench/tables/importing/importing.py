@@ -15,7 +15,7 @@ from ....latency_tables.table import LatencyTable
 from ....latency_tables.table_files import card_path, networks_path
 from ....zen.network import Network
 from ....zen.workload import Workload
-from ...measuring.journal import Journal, MeasuringSession, journal_path, utc_now
+from ...measuring.journal import History, Journal, MeasuringSession, journal_path, utc_now
 from ...measuring.measurement import Measurement, Timing
 from ...measuring.subjects import subject_of
 from ..from_journal import build_table
@@ -65,17 +65,25 @@ def import_timings(
     check_new(out)
     paths = [given.path for given, _ in files]
     session = MeasuringSession(setting, {}, {}, None, None, utc_now(), source_of(paths))
-    with Journal(journal_path(out)) as journal:
-        journal.head(session)
-        for given, timings in files:
-            network = given.item if isinstance(given.item, Network) else None
-            for timing in timings:
-                measurement = Measurement(given.subject, timing, None, _EMPTY, _EMPTY, session.started)
-                journal.append(measurement, network)
-        table = build_table(journal.history)
+    taken = [
+        (given.item, Measurement(given.subject, timing, None, _EMPTY, _EMPTY, session.started))
+        for given, timings in files
+        for timing in timings
+    ]
+    history = History()
+    history.begin(session)
+    for item, measurement in taken:
+        history.measurements.append(measurement)
+        if isinstance(item, Network):
+            history.networks[measurement.subject] = item
+    table = build_table(history)
     if facts:
         table = replace(table, card=replace(table.card, imported=facts))
-    table.save(out)
+    table.save(out)  # before the journal: an impossible figure is refused here, and leaves nothing
+    with Journal(journal_path(out)) as journal:
+        journal.head(session)
+        for item, measurement in taken:
+            journal.append(measurement, item if isinstance(item, Network) else None)
     return table
 
 

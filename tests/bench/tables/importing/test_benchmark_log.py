@@ -71,6 +71,9 @@ def without(text: str, *words: str) -> str:
     [
         (without(DEFAULT, "Replacing"), "litert"),
         (without(DEFAULT, "Replacing", "Created"), "litert-builtin"),
+        (without(DEFAULT, "Replacing").replace("XNNPACK delegate for CPU", "delegate for GPU"), None),
+        (without(DEFAULT, "Replacing").replace("XNNPACK delegate for CPU", "delegate for NNAPI"), None),
+        (without(DEFAULT, "Replacing", "Created") + "\nApplied GPU delegate.", None),
         (without(DEFAULT, "Replacing", "Created", "STARTING"), None),
         (without(SPREAD, "Replacing", "Created", "XNNPACK delegate created"), "litert"),
         (
@@ -115,6 +118,11 @@ def test_a_log_without_spread_says_so() -> None:
     [
         (SPREAD[:1100], "a.log has no line 'Inference timings"),
         (SPREAD + SPREAD, r"a.log holds 2 runs \(lines 22 and 46\)"),
+        (SPREAD[:700] + "\n" + SPREAD, r"a.log holds 2 runs \(lines 1 and \d+\)"),
+        (SPREAD.replace("Inference timings", "Average inference timings"), "of before 2020"),
+        (SPREAD.replace("max=686105", f"max={'9' * 400}"), "not whole"),
+        (SPREAD.replace("median=51891", f"median={'9' * 5000}"), "not whole"),
+        (SPREAD.replace("Init: 119515", "Init: 1.2.3"), "not whole"),
         (SPREAD.replace("count=1000 first", "count=1000 curr=x first"), "a.log, line 22: .* not whole"),
         (SPREAD.replace("Inference (avg): 63743.2", "Inference (avg): 51743.2"), "contradicts itself"),
         (SPREAD.replace("avg=63743.2", "avg=0"), "measured nothing"),
@@ -148,3 +156,9 @@ def test_what_contradicts_an_option_is_refused(
 def test_what_a_log_leaves_open_an_option_may_say() -> None:
     part = without(DEFAULT, "Replacing", "Created", "STARTING", "Num threads")
     check_log(read_log(part, PATH), PATH, "litert-builtin", 4)
+
+
+def test_sizes_that_are_no_numbers_are_not_kept() -> None:
+    for size in ("-", "1.2.3", "nan", "9" * 400):
+        log = read_log(DEFAULT.replace("init=55.5", f"init={size}"), PATH)
+        assert "memory_mb" not in log.facts and log.facts["load_ms"] == 119.515

@@ -292,3 +292,19 @@ def test_a_variance_that_cannot_be_is_refused(more: str, fault: str) -> None:
     text = f"Conv-input:224x224x3-output:112x112x32:\n  count: 9\n  mean: 5\n{more}\n"
     with pytest.raises(TableError, match=fault):
         read_blocks(text, Path("a.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "unit_ms"),
+    [
+        ("mean: 1.0e+308", 1e3),
+        ("mean: 5\n  count: 9\n  std: 1.0e+307", 1e3),
+        ("mean: 1.0e-320\n  count: 9\n  var: 1", 1.0),
+        ("mean: 5\n  std: 1\n  count: 1.0e+300", 1.0),
+        ("mean: 5\n  count: 9\n  std: 1.0e+200\n  var: 1", 1.0),
+    ],
+)
+def test_impossible_figures_are_refused(entry: str, unit_ms: float) -> None:
+    text = f"Conv-input:224x224x3-output:112x112x32:\n  {entry}\n"
+    with pytest.raises(TableError, match=r"a\.yaml line 1"):
+        read_blocks(text, Path("a.yaml"), unit_ms=unit_ms)
