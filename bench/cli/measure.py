@@ -91,6 +91,8 @@ def command(
     if options["precision"] is None and len(files) == len(given) and len(held) == 1:
         (options["precision"],) = held
     driver, setting = chosen_device(device, options)
+    for item in files:
+        item.inputs_in(setting)
     items = list(dict.fromkeys(given))
     # First, so that a runtime that cannot tell says so before anything is measured.
     inspected = [inspect(driver, setting, item) for item in items] if layers else None

@@ -60,8 +60,11 @@ def sized(inputs: Sequence[FileInput], resolution: int) -> tuple[FileInput, ...]
 
 
 def shaped(inputs: Sequence[FileInput], shapes: Mapping[str, tuple[int, ...]]) -> tuple[FileInput, ...]:
-    """With whole shapes given by name; UserError for a shape that the file does not take."""
-    found = []
+    """With whole shapes given by name, and axes of other inputs that have the same name as one of theirs.
+
+    UserError for a shape that the file does not take.
+    """
+    found, named = [], dict[int | str, int]()
     for one in inputs:
         shape = shapes.get(one.name)
         if shape is not None:
@@ -72,9 +75,14 @@ def shaped(inputs: Sequence[FileInput], shapes: Mapping[str, tuple[int, ...]]) -
                 raise UserError(
                     f"takes its input '{one.name}' as {written(one.extents)}, not {written(shape)}"
                 )
+            named = {**dict(zip(one.extents, shape, strict=True)), **named}
             one = one.with_axes(dict(enumerate(shape)))  # noqa: PLW2901
         found.append(one)
-    return tuple(found)
+    tied = {name: given for name, given in named.items() if isinstance(name, str) and name}
+    return tuple(
+        one.with_axes({axis: tied[name] for axis, name in enumerate(one.extents) if name in tied})
+        for one in found
+    )
 
 
 def specs(inputs: Sequence[FileInput], batch: int) -> tuple[TensorSpec, ...]:
@@ -103,15 +111,19 @@ def specs(inputs: Sequence[FileInput], batch: int) -> tuple[TensorSpec, ...]:
 
 
 def _free(one: FileInput, axis: int, extent: str, batch_name: int | str, batch: int) -> int:
-    if axis == 0 or (extent and extent == batch_name):
-        return batch
+    # First: some exporters give every free axis the same name.
     if one.size_axes and axis in one.size_axes:
         raise NetworkError(
             f"has a free height and width at its input '{one.name}'; give --resolution, as in 224"
         )
+    if axis == 0 or (extent and extent == batch_name):
+        return batch
     named = f"axis '{extent}'" if extent else f"axis {axis}"
     shape = "x".join(str(value) if isinstance(value, int) else "1" for value in one.extents)
-    raise NetworkError(f"has the free {named} at its input '{one.name}'; give --shape {one.name}={shape}")
+    raise NetworkError(
+        f"has the free {named} at its input '{one.name}'; give --shape {one.name}={shape} to measure it, or "
+        "export it with that axis fixed"
+    )
 
 
 def written(extents: Sequence[int | str]) -> str:

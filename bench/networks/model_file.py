@@ -13,7 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from ...devices.base import Artifact, Setting
+from ...devices.base import Artifact, Setting, TensorSpec
 from ...errors import NetworkError, UserError
 from ...zen.graph import Graph
 from ...zen.network import Network, from_json
@@ -95,6 +95,11 @@ class FileSubject:
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         """The file as it is, whatever form is asked for."""
+        inputs = self.inputs_in(setting)
+        return Artifact(self.format, self.path, self.sha256, inputs, setting.batch, setting.precision)
+
+    def inputs_in(self, setting: Setting) -> tuple[TensorSpec, ...]:
+        """What the file takes in a setting; UserError or NetworkError where it does not fit that."""
         with _named(self.path):
             inputs = specs(self.inputs, setting.batch)
         if self.precision != setting.precision:
@@ -102,7 +107,7 @@ class FileSubject:
                 f"{self.path} is {self.precision}, the setting asks for {setting.precision}; "
                 f"give --precision {self.precision}"
             )
-        return Artifact(self.format, self.path, self.sha256, inputs, setting.batch, setting.precision)
+        return inputs
 
 
 def _network(text: str, path: Path) -> Network:
@@ -127,12 +132,13 @@ _FileText = tuple[tuple[FileInput, ...], str | None, str]
 
 def _read_onnx(data: bytes, path: Path) -> _FileText:
     import onnx
-    from onnx.helper import tensor_dtype_to_np_dtype
 
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
         raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
+    if not model.HasField("graph"):
+        raise NetworkError(f"{path} is not an ONNX file (it holds no graph)")
     constants = {tensor.name for tensor in model.graph.initializer}
     found = []
     for value in model.graph.input:
@@ -145,9 +151,26 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
             extents = tuple(
                 extent.dim_value if extent.dim_value > 0 else extent.dim_param for extent in tensor.shape.dim
             )
-            found.append(FileInput(value.name, extents, str(tensor_dtype_to_np_dtype(tensor.elem_type))))
+            dtype = _numbers(tensor.elem_type)
+            if dtype is None:
+                raise NetworkError(
+                    f"input '{value.name}' of {path} takes what zenbench cannot fill; export it with float, "
+                    "integer or boolean inputs"
+                )
+            found.append(FileInput(value.name, extents, dtype))
     properties = {entry.key: entry.value for entry in model.metadata_props}
     return tuple(found), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY) or _precision(model)
+
+
+def _numbers(element_type: int) -> str | None:
+    """NumPy's name of an ONNX element type; None for text, and for numbers that NumPy does not have."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    try:
+        dtype = tensor_dtype_to_np_dtype(element_type)
+    except KeyError:
+        return None
+    return dtype.name if dtype.kind in "fiub" else None
 
 
 def _precision(model: Any) -> str:

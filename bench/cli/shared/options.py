@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,9 @@ def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+_EXTENT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+
+
 class _Shape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """An input's name and whole shape: `ids=1x128`."""
 
@@ -75,7 +79,7 @@ class _Shape(click.ParamType[tuple[str, tuple[int, ...]]]):
     ) -> tuple[str, tuple[int, ...]]:
         name, _, text = str(value).rpartition("=")
         extents = text.split("x")
-        if not name or not all(extent.isascii() and extent.isdecimal() and int(extent) for extent in extents):
+        if not name or not all(_EXTENT.fullmatch(extent) for extent in extents):
             self.fail(f"'{value}' is no shape; write one as NAME=1x3x224x224")
         return name, tuple(map(int, extents))
 

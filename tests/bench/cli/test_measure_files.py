@@ -65,8 +65,10 @@ def test_files_are_counted_at_the_shapes_that_fit(files: Any, arguments: tuple[s
             "no file has an input 'y' for --shape; they have x",
         ),
         (("measure", "plain_64.onnx", "--shape", "x=1xthree"), "write one as NAME=1x3x224x224"),
+        (("measure", "plain_64.onnx", "--shape", "x=" + "9" * 5000), "write one as NAME=1x3x224x224"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(files: Any, arguments: tuple[str, ...], fault: str) -> None:
     refused = files(*arguments)
     assert refused.code == 2 and fault in refused.err
+    assert not list(Path().glob("*.jsonl"))

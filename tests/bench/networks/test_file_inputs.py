@@ -40,6 +40,21 @@ def test_given_shapes_fill_other_axes() -> None:
     assert shapes(shaped((IDS,), {"ids": (1, 128)})) == [(1, 128)]
 
 
+def test_axes_of_one_name_take_one_length() -> None:
+    mask = FileInput("mask", ("batch", 1, "length", "length"), "float32")
+    nameless = FileInput("bias", (1, ""), "float32")
+    assert shapes(shaped((mask, IDS), {"ids": (1, 128)})) == [(1, 1, 128, 128), (1, 128)]
+    with pytest.raises(NetworkError, match="free axis 1 at its input 'bias'"):
+        shapes(shaped((FileInput("x", (1, ""), "float32"), nameless), {"x": (1, 5)}))
+
+
+def test_a_size_whose_axes_are_named_as_the_batch_is_asked_for() -> None:
+    alike = FileInput("x", ("N", 3, "N", "N"), "float32")
+    with pytest.raises(NetworkError, match="give --resolution"):
+        shapes((alike,))
+    assert shapes(sized((alike,), 16), 2) == [(2, 3, 16, 16)]
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -119,3 +134,20 @@ def test_an_input_without_axes_is_refused(tmp_path: Path, value: onnx.ValueInfoP
     onnx.save(helper.make_model(graph), tmp_path / "f.onnx")
     with pytest.raises(NetworkError, match=r"input 'x' of .*f.onnx is no tensor of a known rank"):
         FileSubject.read(tmp_path / "f.onnx")
+
+
+@pytest.mark.parametrize("kind", [TensorProto.STRING, TensorProto.BFLOAT16, 999])
+def test_an_input_that_is_no_array_of_numbers_is_named(tmp_path: Path, kind: int) -> None:
+    path = written(tmp_path / "x.onnx", [helper.make_node("Relu", ["x"], ["y"])])
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    onnx.save(model, path)
+    with pytest.raises(NetworkError, match=r"input 'x' of .* export it with float"):
+        FileSubject.read(path)
+
+
+def test_an_empty_file_is_no_onnx_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"")
+    with pytest.raises(NetworkError, match=r"is not an ONNX file \(it holds no graph\)"):
+        FileSubject.read(path)
