@@ -19,7 +19,8 @@ _SPREAD = 50
 
 def proxies_against_column(column: str, known: Sequence[Known], rankings: Sequence[Ranking]) -> Chart:
     """Score across, the column's value up, a dot per network."""
-    drawn = [_panel(column, known, ranking) for ranking in rankings]
+    title = " ".join(column.split())  # Vega draws no text of several lines
+    drawn = [_panel(title, known, ranking) for ranking in rankings]
     return panels(LIGHT, drawn, min(_PANELS_A_ROW, len(rankings)))
 
 

@@ -85,6 +85,8 @@ def command(
     column = column or named.names.get("latency")
     if column is None:
         raise UserError("rank needs a column of values; give --column, as in --column top1")
+    if out and column in ("network", "digest", *names):
+        raise UserError(f"--out has a column '{column}' of its own; rename that column of {against}")
     known, missing = read_known(
         against, column, named.of("network"), options["resolution"], options["classes"]
     )

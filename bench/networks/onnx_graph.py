@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ...errors import NetworkError, UserError
+from ...errors import NetworkError, UserError, first_line
 from ...zen.graph import INPUT, Function, Graph, PoolMode, Shape
 from ...zen.importing.assembler import Assembler, Window
 
@@ -30,7 +30,7 @@ def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None 
     try:
         onnx.checker.check_model(model if model is source else str(source))
     except onnx.checker.ValidationError as error:
-        raise NetworkError(f"the ONNX file is damaged: {str(error).splitlines()[0]}") from None
+        raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
     return _Reader(model.graph, shape).graph()
 
 

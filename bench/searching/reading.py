@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,9 @@ def read_search(folder: Path) -> Search:
         raise NetworkError(f"{folder / RESULT}: {error}") from None
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{folder} holds no whole result of zenbench search: {reason}") from None
+        raise UserError(
+            f"{folder / RESULT} is no whole result of zenbench search: {reason}; run the search again"
+        ) from None
 
 
 def search_of(record: ResultRecord, folder: Path) -> Search:
@@ -93,18 +95,18 @@ def search_of(record: ResultRecord, folder: Path) -> Search:
         LimitedLatency(
             device=one["device"],
             setting=one["setting"],
-            limit_ms=_above_zero(one["limit_ms"]),
-            latency_ms=_above_zero(one["latency_ms"]),
+            limit_ms=_above_zero("limit_ms", one["limit_ms"]),
+            latency_ms=_above_zero("latency_ms", one["latency_ms"]),
             std_ms=one["std_ms"],
             provenance=one["provenance"],
         )
         for one in record["latencies"]
     )
     is_front = bool(record["task"]["front"])
-    axis = _known(record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
+    axis = _known("front", record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
     limited = record["task"]["budget"]
     budget: dict[str, Any] = {
-        name: None if limited[name] is None else _count(limited[name]) for name in COSTS
+        name: None if limited[name] is None else _count(name, limited[name]) for name in COSTS
     }
     limit = latencies[0].limit_ms if axis == "latency" else budget[axis]
     network = replace(spelled(record["network"]), resolution=record["resolution"], classes=record["classes"])
@@ -122,7 +124,7 @@ def search_of(record: ResultRecord, folder: Path) -> Search:
         is_front=is_front,
         candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
         history=_history(folder / HISTORY),
-        evaluated=_count(record["evaluated"]),
+        evaluated=_count("evaluated", record["evaluated"]),
         seconds=record["seconds"],
         command=" ".join(record["command"]),
     )
@@ -150,19 +152,22 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[CandidateRecord,
     return tuple(found)
 
 
-def _above_zero(number: float) -> float:
-    if not 0 < number < inf:
-        raise ValueError(f"{number} is no finite number above zero")
-    return number
+_MOST = 1e18
 
 
-def _count(number: float) -> int:
-    return ceil(_above_zero(number))
+def _above_zero(name: str, number: Any) -> float:
+    if type(number) not in (int, float) or not 0 < number < _MOST:
+        raise ValueError(f"'{name}' is no number above zero that makes sense")
+    return float(number)
 
 
-def _known(value: Any, known: Sequence[Any]) -> Any:
+def _count(name: str, number: Any) -> int:
+    return ceil(_above_zero(name, number))
+
+
+def _known(name: str, value: Any, known: Sequence[Any]) -> Any:
     if value not in known:
-        raise ValueError(f"'{value}' is none of {', '.join(known)}")
+        raise ValueError(f"'{name}' is none of {', '.join(known)}")
     return value
 
 

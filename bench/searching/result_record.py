@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
@@ -119,28 +120,44 @@ def result_record(
 
 
 def read_result(path: Path) -> ResultRecord:
-    """What a `result.json` holds; raises LookupError, TypeError or ValueError for an entry of the wrong type.
+    """What a `result.json` holds; raises TypeError or ValueError, which name the entry that does not fit.
 
     An entry that is missing is missed by whoever asks for it: not every reader needs all.
     """
-    record: ResultRecord = _checked(json.loads(path.read_text("utf-8")), ResultRecord)
+    record: ResultRecord = _checked(json.loads(path.read_text("utf-8")), ResultRecord, "it")
     return record
 
 
-def _checked(given: Any, kind: Any) -> Any:
+def _checked(given: Any, kind: Any, place: str) -> Any:
     """A value of a kind in the schema, as it is in JSON."""
     if is_typeddict(kind):
         entries = get_type_hints(kind)
-        return {name: _checked(given[name], entries[name]) for name in entries if name in given}
+        _must(isinstance(given, dict), place, "no object")
+        return {name: _checked(given[name], entries[name], f"'{name}'") for name in entries if name in given}
     if get_origin(kind) is list:
-        return [_checked(one, get_args(kind)[0]) for one in list(given)]
-    if get_origin(kind) is Literal and given not in get_args(kind):
-        raise ValueError(f"'{given}' is none of {', '.join(get_args(kind))}")
-    if kind is float or kind is int:
-        if type(given) not in (int, kind):
-            raise TypeError(f"{given!r} is no {'whole ' * (kind is int)}number")
-        if not isfinite(given):
-            raise ValueError(f"{given} is no finite number")
-    elif kind is str and not isinstance(given, str):
-        raise TypeError(f"{given!r} is no text")
+        _must(isinstance(given, list), place, "no list")
+        return [_checked(one, get_args(kind)[0], f"an entry of {place}") for one in given]
+    if get_origin(kind) is dict:
+        _must(isinstance(given, dict), place, "no object")
+        return {name: _checked(one, get_args(kind)[1], f"'{name}' of {place}") for name, one in given.items()}
+    if get_origin(kind) is Literal:
+        _must(given in get_args(kind), place, f"none of {', '.join(get_args(kind))}")
+    elif kind is int:
+        _must(type(given) is int and 0 <= given < _MOST, place, "no count")
+    elif kind is float:
+        # A whole number may have more digits than a float can hold.
+        is_number = type(given) is float or (type(given) is int and abs(given) < _MOST)
+        _must(is_number and isfinite(given), place, "no finite number")
+    elif kind is str:
+        _must(isinstance(given, str) and _SURROGATE.search(given) is None, place, "no text")
     return given
+
+
+_MOST = 2**63
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON may hold one by itself; no file can be written with it."""
+
+
+def _must(fits: bool, place: str, fault: str) -> None:
+    if not fits:
+        raise ValueError(f"{place} is {fault}")

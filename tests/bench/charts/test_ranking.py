@@ -31,6 +31,12 @@ def test_scores_that_spread_widely_are_drawn_on_a_logarithmic_axis(
     assert panel["encoding"]["x"]["scale"].get("type") == kind
 
 
+def test_a_column_of_several_lines_has_a_title_of_one(tmp_path: Path) -> None:
+    chart = proxies_against_column("top1\n(%)", KNOWN, [ranking("p", 1, 2, 3)])
+    assert chart["concat"][0]["encoding"]["y"]["title"] == "top1 (%)"
+    write_chart(tmp_path / "plot.svg", chart)
+
+
 @pytest.mark.parametrize(
     ("name", "start"), [("plot.svg", b"<svg"), ("deep/plot.png", b"\x89PNG"), ("p.pdf", b"%PDF")]
 )

@@ -304,3 +304,9 @@ def test_rank_takes_the_columns_of_a_file_too(run, tmp_path: Path) -> None:  # t
     assert found["column"] == "lat_ms" and found["used"] == 12 and found["spearman"] > 0.5
     refused = run("rank", "--against", "m.csv", "--proxies", "flops", "--network-column", "arch")
     assert refused.code == 2 and "--column top1" in refused.err
+
+
+def test_rank_writes_no_column_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", ROWS[:4], ("network", "flops"))
+    refused = run("rank", "--against", "m.csv", "--column", "flops", "--proxies", "flops", "--out", "o.csv")
+    assert refused.code == 2 and "--out has a column 'flops' of its own" in refused.err

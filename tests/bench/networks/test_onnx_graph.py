@@ -198,7 +198,7 @@ BAD: dict[str, Callable[[Made], Any]] = {
     "only flattening": lambda m: m.node("Reshape", "image", m.numbers(1, 2, 2, 64)),
     "flatten it before": lambda m: m.node("Gemm", "image", m.weight(4, 4), m.weight(4)),
     "without bias; give it one": lambda m: m.node("Gemm", m.node("Flatten"), m.weight(256, 4)),
-    "the ONNX file is damaged": lambda m: m.node("Concat", "image", "image"),
+    "the ONNX file is not valid": lambda m: m.node("Concat", "image", "image"),
 }
 
 

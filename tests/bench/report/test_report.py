@@ -211,7 +211,7 @@ def test_every_profile_in_the_folder_has_its_drift(run, folder: Path) -> None:  
 def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  # type: ignore[no-untyped-def]
     (folder / "result.json").write_text(content)
     result = run("report", str(folder))
-    assert result.code == 2 and result.err.count("\n") == 1
+    assert result.code == 2 and result.err.count("\n") == 1 and "result.json" in result.err
 
 
 @pytest.mark.parametrize(
@@ -223,6 +223,16 @@ def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  
         (("task", "budget", "params"), "many"),
         (("latencies", 0, "limit_ms"), 0),
         (("latencies",), []),
+        (("latencies",), "none"),
+        (("latencies",), [[]]),
+        (("evaluated",), 10**400),
+        (("evaluated",), -1),
+        (("score",), 10**400),
+        (("seconds",), float("nan")),
+        (("task", "budget", "macs"), 1e308),
+        (("rejected",), []),
+        (("command",), ["\ud800"]),
+        (("versions",), {"zenbench": 3}),
     ],
 )
 def test_a_result_with_an_impossible_value_is_refused(  # type: ignore[no-untyped-def]
@@ -238,6 +248,8 @@ def test_a_result_with_an_impossible_value_is_refused(  # type: ignore[no-untype
     (folder / "result.json").write_text(json.dumps(record))
     result = run("report", str(folder))
     assert result.code == 2 and result.err.count("\n") == 1
+    # Where the entry alone is wrong, it is named; an empty list of latencies contradicts the task.
+    assert value == [] or f"'{next(key for key in reversed(keys) if isinstance(key, str))}'" in result.err
 
 
 def test_files_that_cannot_be_compared_say_why(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
