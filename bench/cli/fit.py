@@ -94,7 +94,7 @@ def command(
         "within_10": float(np.mean(np.abs(errors) <= 0.10)),
         "bias": float(errors.mean()),
         "spearman": error.spearman,
-        "reading": model.record.features.reading,
+        "reading": model.record.reading,
         "left_out": [asdict(row) for row in left_out],
     }
     answer([summary], FIGURES, style)

@@ -32,10 +32,13 @@ class FittedTable(AdditiveTable):
 
     def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
         # The fit bounds the corrections of a network, not those of a unit, so a part hands on what carries
-        # it as its last extra.
-        *uncertain, carried = whole.extras
+        # it, and its features where a residual of the whole network reads them.
+        directions = self.record.directions.shape[1]
+        carried, *features = whole.extras[directions:]
         ms = max(whole.ms, LEAST_SHARE * carried)
-        return Estimate(ms, spread(uncertain, ms, self._noise), 0.0, ms)
+        if self.record.residual is not None:
+            ms *= 1 + float(self.record.residual.departures(np.array([features]))[0])
+        return Estimate(ms, spread(whole.extras[:directions], ms, self._noise), 0.0, whole.ms)
 
     def _part(self, values: Sequence[float], label: str) -> Part:
         record, features = self.record, np.asarray(values)
@@ -48,7 +51,8 @@ class FittedTable(AdditiveTable):
         shares = features * record.coefficients
         ms, carried = float(shares.sum()), float(shares[: record.features.carriers].sum())
         uncertain = (features @ record.directions).tolist()
-        return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, (*uncertain, carried))
+        extras = (*uncertain, carried, *(values if record.residual is not None else ()))
+        return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, extras)
 
     def estimate(self, network: Network) -> Estimate:
         try:
@@ -84,7 +88,7 @@ class FittedTable(AdditiveTable):
     def notice(self) -> str:
         return (
             f"{self.device} {self.setting} is fitted to {self.record.error.networks} whole networks of "
-            f"{self.record.features.space}, read as {self.record.features.reading}, mean error "
+            f"{self.record.features.space}, read as {self.record.reading}, mean error "
             f"{self.record.error.mean:.1%} on those left out"
         )
 

@@ -21,11 +21,12 @@ from ..model_statistics import (
 from ..op_features import Vector
 from .cell_features import CONVERTED
 from .features import WholeFeatures, readings_of
+from .residual import Residual
 
 KIND = "whole-network"
-VERSION = 2
-"""2 names the reading of what runs; in version 1 there was one, converted."""
-_READ = (1, VERSION)
+VERSION = 3
+"""3 may have a residual; 2 names the reading of what runs; in version 1 there was one, converted."""
+_READ = (1, 2, VERSION)
 LEAST_SHARE = 0.5
 
 
@@ -36,7 +37,8 @@ class FittedRecord:
     `directions`: a column for each independent direction in which the coefficients are uncertain. `unseen`:
     features that no network had. `noise`: relative error of a network at coefficients known exactly.
     `resolutions`: the least and the most of the networks. `error`: of networks left out, a tenth at a time.
-    `readings`: the mean error of networks left out by each reading of what runs that was tried.
+    `readings`: the mean error of networks left out by each reading of what runs that was tried. `residual`:
+    what the sum over units leaves, where learning it made networks left out more exact.
     """
 
     features: WholeFeatures
@@ -48,6 +50,12 @@ class FittedRecord:
     error: ErrorStatistics
     trained_on: tuple[Trained, ...]
     readings: Mapping[str, float]
+    residual: Residual | None = None
+
+    @property
+    def reading(self) -> str:
+        """What of a network is taken to run, and whether a residual is learned beside it."""
+        return self.features.reading + " + residual" * (self.residual is not None)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,6 +70,7 @@ class FittedRecord:
                     self.features.names, self.coefficients.tolist(), self.directions.tolist(), strict=True
                 )
             },
+            **({"residual": self.residual.to_json(self.features.names)} if self.residual else {}),
             "unseen": list(self.unseen),
             "noise": _short(self.noise),
             "resolutions": list(self.resolutions),
@@ -75,7 +84,7 @@ class FittedRecord:
         if not isinstance(record, Mapping) or record.get("kind") != KIND:
             raise ModelError(f"it is no model of the kind {KIND}")
         if record.get("version") not in _READ:
-            raise ModelError(f"its version is {record.get('version')!r}; this zenbench reads 1 and {VERSION}")
+            raise ModelError(f"its version is {record.get('version')!r}; this zenbench reads 1 to {VERSION}")
         try:
             readings = {one.reading: one for one in readings_of(str(record.get("space")))}
         except TableError as error:
@@ -85,6 +94,7 @@ class FittedRecord:
             raise ModelError(f"its reading is {reading!r}; known are {', '.join(readings)}")
         features = readings[reading]
         coefficients, directions = _coefficients(record.get("coefficients"), features.names)
+        residual = record.get("residual")
         noise, resolutions, unseen = record.get("noise"), record.get("resolutions"), record.get("unseen")
         if not isinstance(noise, float) or not 0 < noise < MOST:
             raise ModelError(f"its noise is {noise!r}, no possible number")
@@ -106,6 +116,7 @@ class FittedRecord:
             error=read_statistics(record.get("left_out_error"), "left_out_error"),
             trained_on=read_trained(record.get("trained_on")),
             readings=_readings(record.get("readings_left_out_error", {}), readings),
+            residual=Residual.from_json(residual, features.names) if residual is not None else None,
         )
 
 

@@ -91,7 +91,7 @@ def _errors(model: Predictor) -> OutputRecord:
         error = calibration.noise if calibration.networks else None
         return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
     if isinstance(model, FittedTable):
-        return {"left_out_error": model.typical_error, "reading": model.record.features.reading}
+        return {"left_out_error": model.typical_error, "reading": model.record.reading}
     if not isinstance(model, AdditiveTable):
         return {}
     names = (
