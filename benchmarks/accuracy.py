@@ -27,7 +27,7 @@ from zenbench.bench.comparing.worst_networks import shares_of_worst
 from zenbench.bench.latency_files.latency_rows import read_rows, write_rows
 from zenbench.bench.measuring.journal import journal_path, read
 from zenbench.bench.measuring.whole_networks import judged
-from zenbench.bench.profiling.plan import plan, random_networks
+from zenbench.bench.profiling.plan import plan, random_networks, sources
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.prediction import predict
 from zenbench.devices.base import Connection, SettingRequest
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 spent = read(journal_path(table)).seconds("calibrating")
                 seconds = None if options.blocks else max(0.0, parse_duration_ms(options.time) / 1e3 - spent)
                 left = Limits(options.blocks, seconds)
-                planned = partial(plan, list(spaces().values()), RESOLUTIONS, 0)
+                planned = partial(plan, sources(), RESOLUTIONS, 0)
                 run_profile(driver, setting, planned, table, left, networks)
                 write_results(table)
             results.append(show(table))
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def hold_out_networks(count: int, seed: int) -> list[Network]:
     """Different random networks, from each space in turn."""
-    stream = random_networks(list(spaces().values()), HOLD_OUT_RESOLUTIONS, seed)
+    stream = random_networks(sources(*spaces().values()), HOLD_OUT_RESOLUTIONS, seed)
     return list(islice(dict.fromkeys(islice(stream, 2 * count)), count))
 
 

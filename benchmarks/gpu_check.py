@@ -23,7 +23,7 @@ from zenbench.bench.latency_files.latency_rows import write_rows
 from zenbench.bench.measuring.journal import Journal, journal_path
 from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.whole_networks import RECIPE, measure
-from zenbench.bench.profiling.plan import plan, random_networks
+from zenbench.bench.profiling.plan import plan, random_networks, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
@@ -105,7 +105,7 @@ def check_runtime(runtime: str, options: argparse.Namespace) -> Part:
     setting = driver.setting(SettingRequest(runtime, options.precision, options.batch))
     folder = options.out / runtime
     table, failed = profiled(driver, setting, options.blocks, folder / "table.csv")
-    stream = random_networks(list(spaces().values()), RESOLUTIONS, SEED)
+    stream = random_networks(sources(*spaces().values()), RESOLUTIONS, SEED)
     networks = list(islice((one for one in stream if one not in table.networks), options.networks))
     model = TableModel(table)
     return {
@@ -128,7 +128,7 @@ def profiled(
     """A table of so many blocks, and what failed on the way; an interrupted one goes on."""
     with Journal(journal_path(path)) as journal:
         recipe = Recipe().adapted(card(driver.name).recipe)
-        items = plan(list(spaces().values()), RESOLUTIONS, 0, journal.history)
+        items = plan(sources(), RESOLUTIONS, 0, journal.history)
         profile(driver, setting, items, journal, recipe, Limits(blocks))
         table = build_table(journal.history)
         failed = {one.subject: one.error for one in journal.history.measurements if one.error is not None}

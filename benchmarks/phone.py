@@ -20,7 +20,7 @@ from loopback_phone import LoopbackPhone, build
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.measuring.journal import Journal
 from zenbench.bench.measuring.recipe import Recipe
-from zenbench.bench.profiling.plan import plan
+from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.devices.adb.keys import signer
@@ -28,7 +28,6 @@ from zenbench.devices.android.phone import AndroidPhone
 from zenbench.devices.android.session_folder import AndroidLink
 from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.card import card
-from zenbench.zen.space import spaces
 
 calls_s: list[float] = []
 
@@ -61,7 +60,7 @@ def measure(phone: AndroidPhone, folder: Path, blocks: int) -> None:
     AndroidLink.round = timed(AndroidLink.round)  # type: ignore[method-assign]
     recipe = Recipe().adapted(card("pixel2").recipe)
     with Journal(folder / "journal.jsonl") as journal:
-        items = plan(list(spaces().values()), RESOLUTIONS, 0, journal.history)
+        items = plan(sources(), RESOLUTIONS, 0, journal.history)
         profile(phone, phone.setting(SettingRequest()), items, journal, recipe, Limits(recipe.window))
         calls_s.clear()
         started, worked = time.perf_counter(), time.process_time()

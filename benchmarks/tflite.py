@@ -24,14 +24,13 @@ from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
 from zenbench.bench.export.weights import seeded_weights, state_arrays
-from zenbench.bench.profiling.plan import stratified_workloads
+from zenbench.bench.profiling.plan import sources, stratified_workloads
 from zenbench.devices.base import SettingRequest
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.graph import INPUT, GraphBuilder
 from zenbench.zen.module import initialise
-from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
 WORKLOADS = 200
@@ -122,7 +121,7 @@ def main() -> None:
 
 def blocks() -> str:
     """How long writing a block takes, without making its weights."""
-    chosen = islice(stratified_workloads(list(spaces().values()), RESOLUTIONS, 0), WORKLOADS)
+    chosen = islice(stratified_workloads(sources(), RESOLUTIONS, 0), WORKLOADS)
     took = sorted(write_times_ms(chosen))
     return (
         f"Writing a block takes {median(took):.1f} ms of processor time (median over {WORKLOADS} blocks of\n"

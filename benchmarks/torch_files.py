@@ -15,10 +15,9 @@ from time import perf_counter
 import torch
 from zenbench.bench.export.torch_export import write_torch_export
 from zenbench.bench.export.weights import state_arrays
-from zenbench.bench.profiling.plan import stratified_workloads
+from zenbench.bench.profiling.plan import sources, stratified_workloads
 from zenbench.zen.graph import Graph
 from zenbench.zen.module import initialise
-from zenbench.zen.space import spaces
 
 
 def seconds(graph: Graph, path: Path) -> tuple[float, ...]:
@@ -42,7 +41,7 @@ def seconds(graph: Graph, path: Path) -> tuple[float, ...]:
 def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # TorchScript says at every call that it is deprecated
-    blocks = stratified_workloads(list(spaces().values()), (224,), 0)
+    blocks = stratified_workloads(sources(), (224,), 0)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "block.pt2"
         seconds(next(blocks).graph(), path)  # the first export loads half of torch

@@ -26,7 +26,7 @@ from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..networks.reading import networks_only, read
-from ..profiling.plan import plan, random_networks
+from ..profiling.plan import plan, random_networks, sources
 from ..profiling.progress import Limits
 from ..searching.result_record import ResultRecord
 from ..searching.run_folder import take_folder
@@ -72,7 +72,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
     run_profile(
         driver,
         setting,
-        partial(plan, [space], [rival.resolution], 0),
+        partial(plan, sources(space), [rival.resolution], 0),
         table_path,
         Limits(seconds=duration_ms / 1e3),
     )
@@ -101,7 +101,7 @@ def command(duration_ms: float, runtime: str | None, evaluations: int, out: Path
     write_parity(found, artifact, parity)
 
     say("5/5 measure it, with networks that the table has never seen, and compare")
-    tests = random_networks([space], [rival.resolution], TEST_SEED)
+    tests = random_networks(sources(space), [rival.resolution], TEST_SEED)
     networks = [found, rival, *(next(tests) for _ in range(TEST_NETWORKS))]
     measured = run_measure(driver, setting, networks, folder / "measured.csv")
     predicted = predict(model, networks)

@@ -14,14 +14,15 @@ from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceUnavailableError
 from ...latency_tables.measured.model import TableModel
+from ...latency_tables.measured.network_calibration import Calibration, LeftOut
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
-from ...zen.space import open_space, spaces
+from ...zen.space import open_space
 from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, journal_path
 from ..measuring.recipe import Recipe
-from ..profiling.plan import plan, random_networks
+from ..profiling.plan import plan, random_networks, sources
 from ..profiling.profile import profile
 from ..profiling.progress import Limits, Progress
 from ..profiling.stopping import HoldOutVerdict, Target, shortage, verdict
@@ -41,7 +42,11 @@ RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
 
 @click.command("profile")
 @measuring_options
-@click.option("--space", help="Only blocks of this space (resnet, mobilenet or a TOML file); default all.")
+@click.option(
+    "--space",
+    help="Only blocks of this space (resnet, mobilenet or a TOML file); default all, and blocks as the zoo's "
+    "networks have them.",
+)
 @click.option(
     "--resolution", type=click.IntRange(8, 4096), help="Only networks of this resolution; default 32 to 224."
 )
@@ -80,15 +85,15 @@ def command(
     if duration_ms is None and blocks is None:
         duration_ms = (TARGET_MINUTES if target_error else DEFAULT_MINUTES) * 6e4
     limits = Limits(blocks, duration_ms / 1e3 if duration_ms else None)
-    chosen = [open_space(space)] if space else list(spaces().values())
+    drawn = sources(*([open_space(space)] if space else []))
     resolutions = [resolution] if resolution else RESOLUTIONS
-    planned = partial(plan, chosen, resolutions, seed)
+    planned = partial(plan, drawn, resolutions, seed)
     if target_error is None:
         run_profile(driver, setting, planned, path, limits)
         return 0
     # A small space draws some network twice.
     hold_out = list(
-        dict.fromkeys(islice(random_networks(chosen, resolutions, seed + _HOLD_OUT_SEED), HOLD_OUT_NETWORKS))
+        dict.fromkeys(islice(random_networks(drawn, resolutions, seed + _HOLD_OUT_SEED), HOLD_OUT_NETWORKS))
     )
     done = run_profile(driver, setting, planned, path, limits, hold_out, target_error)
     if done.verdict and done.verdict.bound <= target_error:
@@ -148,10 +153,11 @@ def run_profile(
         f"{path}: {len(table.rows)} workloads, {len(table.networks)} networks, "
         f"{sum(row.verdict != 'quiet' for row in table.rows.values())} rows not quiet"
     )
-    if calibration.bias_of_sum is not None:
+    if (left_out := calibration.left_out) is not None:
         say(
-            f"plain sum of blocks against whole networks: bias {calibration.bias_of_sum:+.1%}; "
-            f"calibrated on {calibration.networks} networks, about {calibration.noise:.0%} left"
+            f"typical error, of {left_out.networks} whole networks left out: {left_out.mape:.1%} "
+            f"(95 % interval {left_out.low:.1%} to {left_out.high:.1%}); "
+            + _against_sum(calibration, left_out)
         )
     if found := verdict(model):
         say(
@@ -159,6 +165,12 @@ def run_profile(
             f"its 95 % bound {found.bound:.1%}"
         )
     return Profiled(table, found, exhausted)
+
+
+def _against_sum(calibration: Calibration, left_out: LeftOut) -> str:
+    if calibration.is_plain:
+        return "predictions are plain sums of blocks, since a calibration is no nearer"
+    return f"plain sums of blocks are off by {left_out.mape_of_sum:.1%}, bias {calibration.bias_of_sum:+.1%}"
 
 
 def _measured(journal: Journal) -> bool:

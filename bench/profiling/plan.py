@@ -1,6 +1,7 @@
-"""What to measure: workloads of a space, most of them chosen by what is known so far, and whole networks.
+"""What to measure: workloads, most of them chosen by what is known so far, and whole networks.
 
-Drawn ones are stratified: units of random networks give the combinations of widths that a search will meet,
+Drawn ones are stratified: units of random networks (of a space, or of every space and relatives of the known
+networks) give the combinations of widths that a search will meet,
 and taking one from every stratum in turn keeps the common ones (small strided stems) from crowding out the
 rare ones. Once some are measured, all but one in DRAWN_EVERY of the next are chosen among the units of
 further random networks, by what the predictions of these networks gain; the rest is still drawn, so that no
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from math import ceil, log2
 
@@ -22,8 +24,8 @@ from ...latency_tables.measured.fill_in import FillIn
 from ...latency_tables.measured.next_workloads import most_informative
 from ...zen.graph import Conv
 from ...zen.network import Network
-from ...zen.random_networks import random_network
-from ...zen.space import Space
+from ...zen.random_networks import NetworkSource, random_network, random_relative
+from ...zen.space import Space, spaces
 from ...zen.workload import Workload
 from ..measuring.aggregation import rows_of
 from ..measuring.journal import History
@@ -43,16 +45,22 @@ _LAPS_WITHOUT = 10
 Stratum = tuple[str | int, ...]
 
 
+def sources(*chosen: Space) -> list[NetworkSource]:
+    """What random networks are drawn from: spaces, or else every space and relatives of known networks."""
+    drawn: list[NetworkSource] = [partial(random_network, space) for space in chosen or spaces().values()]
+    return drawn if chosen else [*drawn, random_relative]
+
+
 def plan(
-    spaces: Sequence[Space], resolutions: Sequence[int], seed: int, history: History
+    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
 ) -> Iterator[Workload | Network]:
     """Workloads, each once, and every NETWORK_EVERY-th item a network; ends when the space has no more.
 
     `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
     """
-    workloads = _workloads(spaces, resolutions, seed, history)
+    workloads = _workloads(sources, resolutions, seed, history)
     begun = [network for key, network in history.networks.items() if key not in history.hold_out]
-    networks = chain(begun, _others(random_networks(spaces, resolutions, seed + 1), begun))
+    networks = chain(begun, _others(random_networks(sources, resolutions, seed + 1), begun))
     while group := list(islice(workloads, NETWORK_EVERY - 1)):
         yield from group
         yield from islice(networks, 1)
@@ -71,10 +79,10 @@ def _others(networks: Iterator[Network], known: Sequence[Network]) -> Iterator[N
 
 
 def _workloads(
-    spaces: Sequence[Space], resolutions: Sequence[int], seed: int, history: History
+    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
 ) -> Iterator[Workload]:
-    drawn = stratified_workloads(spaces, resolutions, seed)
-    gaining = random_networks(spaces, resolutions, seed + 3)
+    drawn = stratified_workloads(sources, resolutions, seed)
+    gaining = random_networks(sources, resolutions, seed + 3)
     planned = dict.fromkeys(map(Workload.parse, _begun(history)))
     yield from planned
 
@@ -111,21 +119,23 @@ def _begun(history: History) -> Iterable[str]:
     return dict.fromkeys(one.subject for one in history.measurements if not is_network_key(one.subject))
 
 
-def random_networks(spaces: Sequence[Space], resolutions: Sequence[int], seed: int) -> Iterator[Network]:
-    """Random networks of the spaces in turn, at the resolutions in random order; endless."""
+def random_networks(
+    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int
+) -> Iterator[Network]:
+    """Random networks of the sources in turn, at the resolutions in random order; endless."""
     rng = random.Random(seed)
     while True:
-        for space in spaces:
+        for source in sources:
             resolution = rng.choice(list(resolutions))
-            yield random_network(space, resolution, _classes(resolution), rng)
+            yield source(resolution, _classes(resolution), rng)
 
 
 def stratified_workloads(
-    spaces: Sequence[Space], resolutions: Sequence[int], seed: int
+    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int
 ) -> Iterator[Workload]:
     """Units of random networks, one from every stratum in turn, none twice; ends when none is new."""
     rng = random.Random(seed)
-    networks = random_networks(spaces, resolutions, seed + 2)
+    networks = random_networks(sources, resolutions, seed + 2)
     seen: set[Workload] = set()
     strata: dict[Stratum, list[Workload]] = {}
     laps_without = 0

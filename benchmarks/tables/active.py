@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 
 from zenbench.bench.cli.profile import RESOLUTIONS
-from zenbench.bench.profiling.plan import DRAWN_EVERY, GROWTH, LEAST_KNOWN, random_networks
+from zenbench.bench.profiling.plan import DRAWN_EVERY, GROWTH, LEAST_KNOWN, random_networks, sources
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.next_workloads import most_informative
@@ -84,7 +84,7 @@ def drawn(table: LatencyTable, order: list[Workload], size: int, networks: int) 
 def chosen(table: LatencyTable, order: list[Workload], size: int, networks: int) -> list[Workload]:
     wholes = [
         network.workloads()
-        for network in islice(random_networks(list(spaces().values()), RESOLUTIONS, 1000), networks)
+        for network in islice(random_networks(sources(*spaces().values()), RESOLUTIONS, 1000), networks)
     ]
     known, left = order[:LEAST_KNOWN], order[LEAST_KNOWN:]
     while len(known) < size:

@@ -11,11 +11,10 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 
-from zenbench.bench.profiling.plan import stratified_workloads
+from zenbench.bench.profiling.plan import sources, stratified_workloads
 from zenbench.errors import NetworkError
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.table import LatencyTable
-from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
 FOLDS, WORKLOADS, WIDER = 5, 600, 32
@@ -43,7 +42,7 @@ def left_out(rows: Sequence[tuple[Workload, float]], fold: int) -> Iterator[floa
 
 
 def wider_pairs() -> Iterator[tuple[Workload, Workload]]:
-    for workload in islice(stratified_workloads(list(spaces().values()), (224, 128, 64, 32), 3), WORKLOADS):
+    for workload in islice(stratified_workloads(sources(), (224, 128, 64, 32), 3), WORKLOADS):
         for name, width in re.findall(r"(in_channels|hidden_channels|out_channels)=(\d+)", str(workload)):
             if int(width) % 16 == 0:
                 wider = str(workload).replace(f"{name}={width}", f"{name}={int(width) + WIDER}")

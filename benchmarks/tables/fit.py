@@ -16,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 from zenbench.bench.latency_files.columns import Columns
-from zenbench.bench.profiling.plan import random_networks
+from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.bench.tables.fitting import fit_table
 from zenbench.devices.base import Setting, SettingRequest
 from zenbench.latency_tables.card import TableCard
@@ -161,7 +161,7 @@ def repetition(networks: Sequence[Network], truths: Vector) -> float:
 def super_blocks(setting: Setting, space: str, seeds: int) -> None:
     truth = ModelledTable(shipped(setting))
     print(f"\n{setting.device} {setting}, space {space}, modelled latencies with {NOISE:.0%} of noise")
-    networks = list(islice(random_networks([spaces()[space]], (224, 192, 160, 128), 0), 600))
+    networks = list(islice(random_networks(sources(spaces()[space]), (224, 192, 160, 128), 0), 600))
     exact = np.array([truth.estimate(network).ms for network in networks])
     noisy = exact * np.exp(NOISE * np.random.default_rng(0).standard_normal(len(exact)))
     for count in (30, 100, 400):
@@ -194,9 +194,7 @@ def speed() -> None:
     names = dict.fromkeys(map(random_cell, [generator] * 2 * MANY))
     drawn = {
         "nasbench201": [name for name in names if name is not None][:MANY],
-        "mobilenet": [
-            str(network) for network in islice(random_networks([spaces()["mobilenet"]], (224,), 0), MANY)
-        ],
+        "mobilenet": list(map(str, islice(random_networks(sources(spaces()["mobilenet"]), (224,), 0), MANY))),
     }
     print(f"\nspeed, {MANY} networks each")
     for space, texts in drawn.items():
@@ -211,7 +209,7 @@ def speed() -> None:
         network = (
             cell_network(texts[0])
             if space == "nasbench201"
-            else next(random_networks([spaces()[space]], (224,), 0))
+            else next(random_networks(sources(spaces()[space]), (224,), 0))
         )
         workloads = network.workloads()
         print(

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from zenbench.bench.profiling.plan import random_networks, stratified_workloads
+from zenbench.bench.profiling.plan import random_networks, sources, stratified_workloads
 from zenbench.latency_tables.predictor import predictor
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.proxies.closed_form import zen_closed
@@ -37,11 +37,11 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"opening {len(table.rows)} rows and {len(table.networks)} networks: {perf_counter() - started:.2f} s"
     )
-    stream = stratified_workloads(list(spaces().values()), [224], 99)
+    stream = stratified_workloads(sources(), [224], 99)
     unseen = [workload for workload in islice(stream, 500) if workload not in table.rows]
     us = each_us(lambda: [model.block(workload) for workload in unseen], len(unseen), 1)
     print(f"prediction of a workload never seen: {us:.1f} us")
-    networks = list(islice(random_networks(list(spaces().values()), [224], 99), 100))
+    networks = list(islice(random_networks(sources(*spaces().values()), [224], 99), 100))
     us = each_us(lambda: [zen_closed(n) for n in networks], len(networks), 1)
     print(f"closed form of a network never seen: {us:.0f} us; again: ", end="")
     print(f"{each_us(lambda: [zen_closed(n) for n in networks], len(networks)):.1f} us")

@@ -36,6 +36,8 @@ _NAMES = (
 )
 _PLACE = {name: place for place, name in enumerate(_NAMES)}
 _FEW_CHANNELS = 4
+_FUSED = ("swish", "hard-swish")
+"""Activations count as a part of what they follow: few tables of whole networks hold enough to tell them."""
 
 
 class GraphFeatures:
@@ -61,6 +63,8 @@ class GraphFeatures:
         if isinstance(workload.unit, HeadUnit):
             found[_PLACE["networks"]] = 1.0
         for op in timed_ops(workload):
+            if op.form in _FUSED:
+                continue
             for name, amount in _amounts(op):
                 if name in _PLACE:
                     found[_PLACE[name]] += amount
@@ -79,7 +83,7 @@ def _amounts(op: TimedOp) -> Sequence[tuple[str, float]]:
         ("100 kB of activations", activations),
         (f"100 kB of activations, size {size}", activations),
     ]
-    if op.form == "elementwise":
+    if op.form not in ("conv", "linear"):
         return amounts
     weights = op.channels_out * op.channels_in // op.groups * op.kernel**2
     macs, work = weights * op.size**2 / 1e7, f"{_kind(op)} 10M MACs"

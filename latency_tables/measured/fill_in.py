@@ -24,7 +24,16 @@ import numpy as np
 from scipy.optimize import nnls
 
 from ...zen.workload import Workload
-from ..op_features import KINDS, OpFeatures, TimedOp, Vector, op_features, timed_ops, workload_features
+from ..op_features import (
+    KINDS,
+    KINDS_WITH_MACS,
+    OpFeatures,
+    TimedOp,
+    Vector,
+    op_features,
+    timed_ops,
+    workload_features,
+)
 from .gaussian_process import KIND_GAP, LEAST_MS, Process, Units, inducing_points
 from .gaussian_process_fit import likeliest
 
@@ -119,4 +128,8 @@ class _PredictedOp:
 def _fit_roofline(features: Sequence[tuple[OpFeatures, ...]], times: Vector) -> Vector:
     work = np.array([np.sum([op.work for op in unit], axis=0) for unit in features])
     rates, _ = nnls(work / times[:, None], np.ones(len(times)))
+    # A kind that was never measured gets a guess between those that were; its amplitude says so.
+    macs = rates[:KINDS_WITH_MACS]
+    if (macs > 0).any():
+        macs[~work[:, :KINDS_WITH_MACS].any(0)] = np.exp(np.log(macs[macs > 0]).mean())
     return np.asarray(rates)

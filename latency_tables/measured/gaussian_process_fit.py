@@ -16,6 +16,8 @@ from .gaussian_process import Covariance, Points, Units
 
 _LENGTHS = (2.5, 5.0, 10.0)
 _AMPLITUDE, _NOISE = 0.35, 0.05
+_AMPLITUDE_UNSEEN = 1.0
+"""Of a kind that no row holds: its base is a guess."""
 _FACTOR = 1.0
 """Amplitudes are expected within so many e-foldings of _AMPLITUDE; few rows tell little of a rare kind's."""
 _AMPLITUDES = (0.02, 4.0)
@@ -62,7 +64,7 @@ def _fit(kernel: Covariance, units: Units, departures: Vector) -> tuple[float, H
     bounds = [tuple(np.log(_AMPLITUDES))] * len(present) + [tuple(np.log(_NOISES))]
     found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
     *seen, noise = np.exp(found.x)
-    amplitudes = np.full(len(KINDS), _AMPLITUDE)
+    amplitudes = np.full(len(KINDS), _AMPLITUDE_UNSEEN)
     amplitudes[present] = seen
     return float(found.fun), Hyper(kernel, tuple(amplitudes.tolist()), float(noise))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import sqrt
 
 from ...devices.base import profile_command
 from ...errors import TableError
@@ -45,17 +46,18 @@ class TableModel:
     def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)
         if row is not None:
-            return Part(row.latency_ms, row.std_ms**2, row.latency_ms, cut_terms(workload))
+            return Part(row.latency_ms, row.std_ms**2, row.latency_ms, (*cut_terms(workload), row.std_ms))
         if self.fill_in is None:
             raise TableError(
                 f"the table holds {len(self.table.rows)} workloads, too few to predict others (at least "
                 f"{MIN_ROWS}); measure more with: {profile_command(self.table.card.setting)}"
             )
         ms, variance = self.fill_in.predict(workload)
-        return Part(ms, variance, 0.0, cut_terms(workload))
+        return Part(ms, variance, 0.0, (*cut_terms(workload), sqrt(variance)))
 
     def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
-        ms, std_ms = self.calibration.apply((whole.ms, *whole.extras), whole.variance)
+        *terms, std_sum = whole.extras
+        ms, std_ms = self.calibration.apply((whole.ms, *terms), whole.variance, std_sum)
         return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
 
     def estimate(self, network: Network) -> Estimate:
@@ -68,18 +70,23 @@ class TableModel:
     @property
     def summary(self) -> str:
         calibration = self.calibration
-        bias = "unknown" if calibration.bias_of_sum is None else f"{calibration.bias_of_sum:+.1%}"
-        return f"plain sum has bias {bias} over {calibration.networks} whole networks"
+        if (left_out := calibration.left_out) is None:
+            return "plain sums of blocks; no whole network was measured"
+        return (
+            f"{left_out.networks} networks left out of it are off by {left_out.mape:.1%} in the mean "
+            f"({left_out.low:.1%} to {left_out.high:.1%})"
+        )
 
     def _calibrate(self) -> Calibration:
         if self.fill_in is None:
-            return calibrate([], [], [])
+            return calibrate([], [], [], [])
         sums = [
             Part.sum([self.block(workload) for workload in network.workloads()])
             for network in self.table.networks
         ]
         return calibrate(
-            [(whole.ms, *whole.extras) for whole in sums],
+            [(whole.ms, *whole.extras[:-1]) for whole in sums],
             [whole.variance for whole in sums],
+            [whole.extras[-1] for whole in sums],
             [row.latency_ms for row in self.table.networks.values()],
         )

@@ -26,8 +26,8 @@ COLUMNS = (
     Column("networks", "networks"),
     Column("noisy", "noisy rows"),
     Column("bias_of_sum", "bias of plain sum", lambda v: f"{v:+.1%}"),
-    Column("calibrated_error", "error around calibration", lambda v: f"{v:.0%}"),
     Column("left_out_error", "typical error", lambda v: f"{v:.0%}"),
+    Column("left_out_interval", "its 95 % interval", lambda v: f"{v[0]:.0%} to {v[1]:.0%}"),
     Column("contradicted", "sources contradict each other on", right=False),
     Column("reading", "reading", right=False),
     Column("created", "last sitting", right=False),
@@ -87,9 +87,14 @@ def _describe(path: Path) -> OutputRecord:
 def _errors(model: Predictor) -> OutputRecord:
     """How far the predictions of a table were off, where that is known."""
     if isinstance(model, TableModel):
-        calibration = model.calibration
-        error = calibration.noise if calibration.networks else None
-        return {"bias_of_sum": calibration.bias_of_sum, "calibrated_error": error}
+        left_out = model.calibration.left_out
+        if left_out is None:
+            return {}
+        return {
+            "bias_of_sum": model.calibration.bias_of_sum,
+            "left_out_error": left_out.mape,
+            "left_out_interval": [left_out.low, left_out.high],
+        }
     if isinstance(model, FittedTable):
         return {"left_out_error": model.typical_error, "reading": model.record.reading}
     if not isinstance(model, AdditiveTable):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from zenbench.bench.latency_files.latency_rows import LatencyRow, write_rows
-from zenbench.bench.profiling.plan import random_networks
+from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.zen.space import spaces
 
 SETTING = "simulated/fp32/b1/t1/free"
 NETWORKS = [
-    next(stream) for stream in [random_networks(list(spaces().values()), (32,), 5)] for _ in range(12)
+    next(stream) for stream in [random_networks(sources(*spaces().values()), (32,), 5)] for _ in range(12)
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from places import DATA
-from zenbench.bench.profiling.plan import random_networks
+from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.devices.base import Setting
 from zenbench.home import home
 from zenbench.latency_tables.modelled.model import ModelledTable
@@ -99,7 +99,7 @@ def test_by_block_and_the_list_of_tables(run, tmp_path: Path) -> None:  # type: 
 
 def test_search_within_a_fitted_table(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     truth = ModelledTable(shipped(Setting("pixel2", "litert")))
-    networks = list(islice(random_networks([spaces()["resnet"]], (32,), 1), 80))
+    networks = list(islice(random_networks(sources(spaces()["resnet"]), (32,), 1), 80))
     rows = [[str(one), 32, 10, 1e3 * truth.estimate(one).ms] for one in networks]
     write(tmp_path / "m.csv", rows, ("network", "resolution", "classes", "latency_us"))
     done = run(

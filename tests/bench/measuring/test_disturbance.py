@@ -7,7 +7,7 @@ from zenbench.bench.measuring.disturbance import DisturbanceDetector
 from zenbench.bench.measuring.journal import Journal, read
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import Recipe
-from zenbench.bench.profiling.plan import plan
+from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
@@ -75,7 +75,7 @@ class Visited(SimulatedDevice):
 def test_disturbed_rounds_are_kept_marked_and_taken_again(tmp_path: Path) -> None:
     device, path = Visited(), tmp_path / "j.jsonl"
     with Journal(path) as journal:
-        items = plan([spaces()["mobilenet"]], [32], 0, journal.history)
+        items = plan(sources(spaces()["mobilenet"]), [32], 0, journal.history)
         profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=24))
     history = read(path)
     assert 0.1 < sum(one.disturbed for one in history.measurements) / len(history.measurements) < 0.4

@@ -8,7 +8,7 @@ import pytest
 from zenbench.bench.measuring.journal import Journal, read
 from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.rounds import WARMUP_MS, WARMUP_RUNS, time_hot, warm_up
-from zenbench.bench.profiling.plan import plan
+from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
@@ -121,7 +121,7 @@ class Remote(Hot):
 
 def measure(path: Path, device: SimulatedDevice, blocks: int = 6) -> None:
     with Journal(path) as journal:
-        items = plan([spaces()["mobilenet"]], [32], 0, journal.history)
+        items = plan(sources(spaces()["mobilenet"]), [32], 0, journal.history)
         profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=blocks))
 
 

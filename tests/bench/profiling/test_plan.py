@@ -13,6 +13,7 @@ from zenbench.bench.profiling.plan import (
     NETWORK_EVERY,
     plan,
     random_networks,
+    sources,
     stratified_workloads,
 )
 from zenbench.bench.profiling.profile import profile
@@ -28,7 +29,7 @@ from zenbench.zen.space import parse_space, spaces
 from zenbench.zen.workload import Workload
 
 RECIPE = Recipe(rounds=3, round_ms=1.0, min_runs=3, max_runs=5, window=4)
-SPACE = [spaces()["mobilenet"]]
+SPACE = sources(spaces()["mobilenet"])
 
 
 def test_most_of_a_plan_is_chosen_once_something_is_known(tmp_path: Path) -> None:
@@ -81,15 +82,30 @@ def test_another_seed_adds_networks_only_as_it_adds_workloads(tmp_path: Path) ->
 
 def test_a_space_that_has_no_more_ends_its_plan(tmp_path: Path) -> None:
     space = parse_space(TINY_SPACE, "tiny.toml")
-    first = list(plan([space], [32], 0, History()))
+    first = list(plan(sources(space), [32], 0, History()))
     workloads = [item for item in first if isinstance(item, Workload)]
     assert 3 <= len(workloads) == len(set(workloads)) < 24 and len(workloads) < len(first)
     device = SimulatedDevice(cards()["simulated"])
     with Journal(tmp_path / "j.jsonl") as journal:
-        items = plan([space], [32], 0, journal.history)
+        items = plan(sources(space), [32], 0, journal.history)
         profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=500))
         assert {str(workload) for workload in workloads} <= {
             one.subject for one in journal.history.measurements
         }
-        again = list(plan([space], [32], 1, journal.history))
+        again = list(plan(sources(space), [32], 1, journal.history))
     assert {item for item in again if isinstance(item, Workload)} == set(workloads)
+
+
+def test_without_a_space_relatives_of_known_networks_are_drawn_too() -> None:
+    kinds = {
+        workload.unit.kind
+        for network in islice(random_networks(sources(), [64], 5), 60)
+        for workload in network.workloads()
+    }
+    assert {"residual", "inverted", "resnet"} <= kinds
+    one = {
+        workload.unit.kind
+        for network in islice(random_networks(SPACE, [64], 5), 20)
+        for workload in network.workloads()
+    }
+    assert one == {"conv", "residual", "head"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from places import DATA
-from zenbench.bench.profiling.plan import random_networks
+from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, TableError
 from zenbench.latency_tables.card import TableCard
@@ -139,7 +139,7 @@ def test_measured_cells_are_predicted_from_a_hundred(device: str, goal: float) -
 
 @pytest.mark.parametrize("space", ["resnet", "mobilenet", ANY])
 def test_networks_of_super_blocks_are_predicted(space: str) -> None:
-    drawn = list(spaces().values()) if space == ANY else [spaces()[space]]
+    drawn = sources(*spaces().values()) if space == ANY else sources(spaces()[space])
     networks = list(islice(random_networks(drawn, (224, 160), 5), 260))
     truth = np.array(
         [ModelledTable(shipped(Setting("pixel2", "litert"))).estimate(one).ms for one in networks]
@@ -150,7 +150,7 @@ def test_networks_of_super_blocks_are_predicted(space: str) -> None:
 
 
 def test_more_channels_are_not_predicted_faster() -> None:
-    networks = list(islice(random_networks([spaces()["resnet"]], (224,), 6), 80))
+    networks = list(islice(random_networks(sources(spaces()["resnet"]), (224,), 6), 80))
     truth = ModelledTable(shipped(Setting("t4", "tensorrt", "int8", 64)))
     model = fit(networks, np.array([truth.estimate(one).ms for one in networks]), "resnet")
     for size in (7, 14, 28, 56):
@@ -261,7 +261,7 @@ def test_ten_networks_that_are_almost_alike_give_a_cautious_table() -> None:
 
 
 def test_what_no_network_had_is_refused() -> None:
-    networks = list(islice(random_networks([spaces()["resnet"]], (224, 192), 1), 30))
+    networks = list(islice(random_networks(sources(spaces()["resnet"]), (224, 192), 1), 30))
     model = fit(networks, np.linspace(1, 2, 30), "resnet")
     with pytest.raises(TableError, match="none of the space resnet, to which the table of phone"):
         model.estimate(zoo("mobilenetv2-1.0"))

@@ -12,27 +12,30 @@ from zenbench.errors import NetworkError, TableError
 from zenbench.latency_tables.measured.fill_in import FillIn
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
-from zenbench.latency_tables.op_features import KINDS, workload_features
+from zenbench.latency_tables.op_features import KINDS, KINDS_WITH_MACS, ROOFLINE, workload_features
 from zenbench.latency_tables.table import LatencyTable
 from zenbench.zen.blocks import block_workloads
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.families.nas_bench_201 import cell_network
+from zenbench.zen.graph import Function
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.units.dense import DenseUnit, NormUnit
+from zenbench.zen.units.mobile import InvertedUnit
 from zenbench.zen.units.resnet import ResNetUnit
 from zenbench.zen.workload import Workload
 
 CARD = measured_card()
-RATES = dict(zip(KINDS, (0.1, 0.05, 0.03, 0.2, 0.1, 0.0), strict=True))
+RATES = {"image": 0.1, "dense": 0.05, "grouped": 0.08, "pointwise": 0.03, "depthwise": 0.2, "linear": 0.1}
+ACTIVATIONS = ROOFLINE.index("100 kB of activations")
 
 
 def truth_ms(workload: Workload) -> float:
     """MACs by kind, traffic, a launch an operation; small feature maps run less efficiently."""
     total = 0.0
     for op in workload_features(workload):
-        macs = sum(op.work[:5])
+        macs = sum(op.work[:KINDS_WITH_MACS])
         small = 1 + 0.5 / (1 + 2 ** (op.point[2] - 3))
-        total += RATES[KINDS[op.kind]] * macs * small + 0.002 * op.work[6] + 0.005
+        total += RATES.get(KINDS[op.kind], 0.0) * macs * small + 0.002 * op.work[ACTIVATIONS] + 0.005
     return total
 
 
@@ -71,7 +74,7 @@ def make_model(rows: int = 150, networks: int = 0) -> TableModel:
 def test_a_grouped_convolution_does_its_share_of_the_dense_work() -> None:
     units = [ResNetUnit("bottleneck", 64, 64, 64, 1, False, groups) for groups in (1, 4, 64)]
     dense, grouped, depthwise = (workload_features(Workload(unit, 14))[1] for unit in units)
-    assert [KINDS[op.kind] for op in (dense, grouped, depthwise)] == ["dense", "dense", "depthwise"]
+    assert [KINDS[op.kind] for op in (dense, grouped, depthwise)] == ["dense", "grouped", "depthwise"]
     assert grouped.work[grouped.kind] == pytest.approx(dense.work[dense.kind] / 4)
     assert depthwise.work[depthwise.kind] == pytest.approx(dense.work[dense.kind] / 64)
 
@@ -80,13 +83,30 @@ def test_only_a_norm_without_a_convolution_before_it_takes_time() -> None:
     norm, dense = workload_features(Workload(NormUnit(64), 14)), Workload(DenseUnit(64, 128, 32), 14)
     assert [KINDS[op.kind] for op in norm] == ["elementwise"]
     kinds = [KINDS[op.kind] for op in workload_features(dense)]
-    assert kinds == ["elementwise", "pointwise", "dense", "elementwise"]  # norm, 1x1, 3x3, joining
+    assert kinds == ["elementwise", "pointwise", "dense", "copying"]  # norm, 1x1, 3x3, joining
 
 
-def test_a_model_of_plain_units_predicts_every_known_network() -> None:
+def test_an_activation_takes_time_unless_runtimes_fuse_it() -> None:
+    def kinds(activation: Function) -> list[str]:
+        unit = InvertedUnit(3, 16, 64, 24, 1, activation)
+        return [KINDS[op.kind] for op in workload_features(Workload(unit, 14))]
+
+    assert kinds("relu") == kinds("relu6") == ["pointwise", "depthwise", "pointwise"]
+    assert kinds("swish") == ["pointwise", "swish", "depthwise", "swish", "pointwise"]
+    assert kinds("hard-swish").count("hard-swish") == 2
+
+
+def test_a_model_of_plain_units_predicts_known_networks_and_says_which_it_cannot() -> None:
     model = make_model(networks=4)
+    seen = {op.kind for workload in model.table.rows for op in workload_features(workload)}
     for name in zoo_names():
-        assert model.estimate(zoo(name)).ms == pytest.approx(network_truth_ms(zoo(name)), rel=0.2), name
+        network, estimate = zoo(name), model.estimate(zoo(name))
+        kinds = {op.kind for workload in network.workloads() for op in workload_features(workload)}
+        if KINDS.index("grouped") in kinds - seen:
+            assert abs(estimate.ms - network_truth_ms(network)) < 2 * estimate.std_ms, name
+            assert estimate.std_ms > 0.06 * estimate.ms, name
+        else:
+            assert estimate.ms == pytest.approx(network_truth_ms(network), rel=0.2), name
 
 
 def test_a_runtime_that_is_lost_on_large_depthwise_kernels_is_learned() -> None:
@@ -209,7 +229,7 @@ def test_calibration_learns_its_coefficients() -> None:
     )
     past_cache = np.maximum(0.0, terms[:, 3] - 32.0)
     truths = terms @ np.array([1.08, -0.01, -0.05, 0.004]) + 0.03 * past_cache
-    found = calibrate(terms.tolist(), [0.0] * 200, truths.tolist())
+    found = calibrate(terms.tolist(), [0.0] * 200, [0.0] * 200, truths.tolist())
     assert found.cache_mb == 32.0
     assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004, 0.03], rel=0.1, abs=2e-3)
 
