@@ -50,7 +50,10 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")
     print(f"{'mean error, within 10 %, Spearman':36}{'zenbench':>20}", end="")
-    print("".join(f"{name:>20}" for name in BASELINES), f"{'over best':>10}  left out, reading of each draw")
+    print(
+        "".join(f"{name:>20}" for name in BASELINES),
+        f"{'over best':>10}  left out, within 1 / 2 deviations, readings",
+    )
     excess = []
     for path in asked.files:
         for column, networks, truths in columns(path):
@@ -80,15 +83,18 @@ def device(name: str, networks: Sequence[Network], truths: Vector, seeds: int, k
     """Prints a line; returns the mean error over that of the best baseline."""
     given = np.array([counts(network) for network in networks])
     found: dict[str, list[tuple[float, float, float]]] = {}
-    said, readings = [], []
+    said, readings, within = [], [], []
     for seed in range(seeds):
         order = np.random.default_rng(seed).permutation(len(truths))
         learned, others = order[:known], order[known:]
         table = fitted([networks[index] for index in learned], truths[learned])
-        ours = np.array([table.estimate(networks[index]).ms for index in others])
+        estimates = [table.estimate(networks[index]) for index in others]
+        ours = np.array([one.ms for one in estimates])
+        sizes = np.abs(ours - truths[others]) / np.array([one.std_ms for one in estimates])
+        within.append([np.mean(sizes <= deviations) for deviations in (1, 2)])
         found.setdefault("zenbench", []).append(figures(ours, truths[others]))
         said.append(table.record.error.mean)
-        readings.append(table.record.features.reading)
+        readings.append(table.record.reading)
         for baseline, made in BASELINES.items():
             model = made().fit(given[learned], truths[learned])  # type: ignore[attr-defined]
             found.setdefault(baseline, []).append(figures(model.predict(given[others]), truths[others]))
@@ -96,7 +102,11 @@ def device(name: str, networks: Sequence[Network], truths: Vector, seeds: int, k
     shown = "".join(f"{f'{mape:.2%} {near:4.0%} {order:.3f}':>20}" for mape, near, order in means.values())
     over = means["zenbench"][0] - min(means[baseline][0] for baseline in BASELINES)
     tally = ", ".join(f"{readings.count(one)} {one}" for one in dict.fromkeys(readings))
-    print(f"{name:36}{shown} {100 * over:+10.2f}  {fmean(said):.2%}, {tally}", flush=True)
+    one, two = np.mean(within, axis=0)
+    print(
+        f"{name:36}{shown} {100 * over:+10.2f}  {fmean(said):.2%}, {one:.0%} / {two:.0%}, {tally}",
+        flush=True,
+    )
     return over
 
 

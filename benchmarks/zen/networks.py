@@ -11,6 +11,7 @@ from pathlib import Path
 from zenbench.quantities import format_count
 from zenbench.zen.cost import cost
 from zenbench.zen.families import FAMILIES, Family, zoo
+from zenbench.zen.families.aliases import ALIASES
 
 Row = dict[str, str]
 
@@ -43,7 +44,29 @@ def main() -> None:
         published = defaultdict(list)
         for row in csv.DictReader(file):
             published[row["network"]].append(row)
-    print("\n\n".join([INTRODUCTION, *(section(family, published) for family in FAMILIES), LEFT_OUT]))
+    print(
+        "\n\n".join([INTRODUCTION, *(section(family, published) for family in FAMILIES), aliases(), LEFT_OUT])
+    )
+
+
+def aliases() -> str:
+    """The names that timm and torchvision have for them."""
+    names: dict[str, list[str]] = {}
+    for theirs, ours in ALIASES.items():
+        names.setdefault(ours, []).append(f"`{theirs}`")
+    return "\n".join(
+        [
+            "## What timm and torchvision call them",
+            "",
+            "These names are read too, with timm's tag of the weights or without: `resnet50.a1_in1k` is",
+            "`zoo:resnet-50`. "
+            "The networks are the same, parameter for parameter; others of a like name are not.",
+            "",
+            "| network | there |",
+            "|---|---|",
+            *(f"| `{ours}` | {', '.join(theirs)} |" for ours, theirs in names.items()),
+        ]
+    )
 
 
 def section(family: Family, published: dict[str, list[Row]]) -> str:

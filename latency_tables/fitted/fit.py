@@ -128,7 +128,7 @@ def _with_residual(best: _Tried, truths: Vector, predicted: Vector) -> tuple[_Tr
         residual = learner.residual(truths / sums_ms - 1, without=fold)
         left_out[fold] = sums_ms[fold] * (1 + residual.departures(best.sums[fold])) / truths[fold]
     found = best._replace(left_out=left_out)
-    wins = found.error < (1 - _LEAST_GAIN) * best.error
+    wins = best.error > _LEAST_NOISE and found.error < (1 - _LEAST_GAIN) * best.error
     return (found, learner.residual(departures)) if wins else (best, None)
 
 

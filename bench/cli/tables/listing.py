@@ -102,4 +102,4 @@ def _errors(model: Predictor) -> OutputRecord:
     names = (
         dict.fromkeys(one.network for one in model.contradictions) if isinstance(model, ModelledTable) else ()
     )
-    return {"left_out_error": model.typical_error, "contradicted": ", ".join(names)}
+    return {"left_out_error": model.typical_error, "contradicted": ", ".join(names) or None}
