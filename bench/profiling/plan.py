@@ -1,12 +1,12 @@
 """What to measure: workloads, most of them chosen by what is known so far, and whole networks.
 
-Drawn ones are stratified: units of random networks (of a space, or of every space and relatives of the known
-networks) give the combinations of widths that a search will meet,
-and taking one from every stratum in turn keeps the common ones (small strided stems) from crowding out the
-rare ones. Once some are measured, all but one in DRAWN_EVERY of the next are chosen among the units of
-further random networks, by what the predictions of these networks gain; the rest is still drawn, so that no
-mistake of the predictor hides a part of the space from it. One item in NETWORK_EVERY is a whole network for
-calibration, spread over the session so that both see the same machine.
+Drawn ones are stratified: units of random networks (of a space, or of every space and relatives of known
+networks) give the combinations of widths that a search will meet, and taking one from every stratum in turn
+keeps the common ones (small strided stems) from crowding out the rare ones. Once some are measured, all but
+one in DRAWN_EVERY of the next are chosen among the units of further random networks, by what the predictions
+of these networks gain; the rest is still drawn, so that no mistake of the predictor hides a part of the space
+from it. One item in NETWORK_EVERY is a whole network for calibration, spread over the session so that both
+see the same machine.
 
 What a journal holds is planned first, workloads and networks, so an interrupted profile goes on with what it
 has begun, and one with another seed or space adds networks only as it adds workloads.

@@ -20,7 +20,7 @@ from: plain sum 9.3 %; with a step at the cache instead of an excess 7.2, 5.1, 5
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import sqrt
@@ -140,19 +140,14 @@ def calibrate(
         certain = ((0.0, *_NO_TERMS),) * len(TERMS)
         return Calibration((1.0, *_NO_TERMS), certain, _UNCALIBRATED_STD, _CACHES_MB[-1])
     truths = np.asarray(truths_ms, dtype=float)
-    independent = np.asarray(variances) / truths**2
-    common = np.square(np.asarray(std_sums) / truths)
-    fits = {True: list[_Fit](), False: list[_Fit]()}
-    for cache in _CACHES_MB:
-        design = np.array([_row(network, cache) for network in sums]) / truths[:, None]
-        for is_plain in (True, False) if cache == _CACHES_MB[-1] else (False,):
-            scales = _scales(design, is_plain)
-            for shared, noise in product(_SHARED, _NOISES):
-                noises = (1 - shared) * independent + shared * common + noise**2
-                fits[is_plain].append(_regress(design, noises, scales, (noise, cache, shared)))
-    plain, best = (max(fits[is_plain], key=lambda fit: fit.likelihood) for is_plain in (True, False))
-    of_sum = plain.mape
-    if of_sum <= best.mape or len(truths) < _LEAST_NETWORKS:
+    observed = _Observed(
+        {cache: np.array([_row(one, cache) for one in sums]) / truths[:, None] for cache in _CACHES_MB},
+        np.asarray(variances) / truths**2,
+        np.square(np.asarray(std_sums) / truths),
+    )
+    plain, best = _likeliest(observed, _CACHES_MB[-1:], is_plain=True), _likeliest(observed, _CACHES_MB)
+    mape_of_sum = plain.mape
+    if mape_of_sum <= best.mape or len(truths) < _LEAST_NETWORKS:
         best = plain
     return Calibration(
         coefficients=tuple(best.coefficients.tolist()),
@@ -161,16 +156,38 @@ def calibrate(
         cache_mb=best.cache_mb,
         shared=best.shared,
         stretch=_stretch(best),
-        bias_of_sum=float(np.mean(design[:, 0] - 1)),
-        left_out=LeftOut(len(truths), best.mape, *_interval(np.abs(best.errors)), of_sum),
+        bias_of_sum=float(np.mean([one[0] for one in sums] / truths - 1)),
+        left_out=LeftOut(len(truths), best.mape, *_interval(np.abs(best.errors)), mape_of_sum),
     )
+
+
+class _Observed(NamedTuple):
+    """The networks' terms by cache, and the variance of their sums if the errors of blocks are independent,
+    and if all are one; relative to the truths."""
+
+    designs: Mapping[float, Vector]
+    independent: Vector
+    common: Vector
+
+
+def _likeliest(observed: _Observed, caches: Sequence[float], is_plain: bool = False) -> _Fit:
+    fits = (
+        _regress(
+            observed.designs[cache],
+            (1 - shared) * observed.independent + shared * observed.common + noise**2,
+            _scales(observed.designs[cache]) * (not is_plain),
+            (noise, cache, shared),
+        )
+        for cache, shared, noise in product(caches, _SHARED, _NOISES)
+    )
+    return max(fits, key=lambda fit: fit.likelihood)
 
 
 def _row(sums: Sequence[float], cache_mb: float) -> tuple[float, ...]:
     return (*sums, max(0.0, sums[3] - cache_mb))
 
 
-def _scales(design: Vector, is_plain: bool) -> Vector:
+def _scales(design: Vector) -> Vector:
     """Prior standard deviations of the coefficients around those of the plain sum."""
     most = np.abs(design).max(0)
     # A term that no network has anything of stays out: nothing could be learned of it.
@@ -178,7 +195,7 @@ def _scales(design: Vector, is_plain: bool) -> Vector:
     scales[0] = _FACTOR_STD
     if np.count_nonzero(design[:, -1]) < _LEAST_PAST_CACHE:
         scales[-1] = 0.0
-    return scales * (not is_plain)
+    return scales
 
 
 def _regress(design: Vector, noises: Vector, scales: Vector, chosen: tuple[float, float, float]) -> _Fit:
