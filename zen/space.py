@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,6 +30,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _SHIPPED = ("resnet", "mobilenet")
 _KERNELS, _EXPANSIONS = (3, 5, 7), (1, 2, 4, 6)
 _WIDEST = 65_536
+_MOST_MACS = 1e18
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ def _space(data: Any) -> Space:
     if not isinstance(starts, list) or not starts:
         raise _WrongError("it needs at least one [[start]] with up_to_resolution and blocks")
     limit = values["random_macs_at_224"]
-    if type(limit) not in (int, float) or not 0 < limit < inf:
-        raise _WrongError("random_macs_at_224 must be a number above 0")
+    if type(limit) not in (int, float) or not 0 < limit < _MOST_MACS:
+        raise _WrongError(f"random_macs_at_224 must be a number above 0, below {_MOST_MACS:g}")
     space = Space(
         name=data["name"],
         kinds=_choices("kinds", data.get("kinds"), kinds),

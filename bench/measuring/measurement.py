@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import inf, isfinite
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -125,7 +125,7 @@ class Measurement:
                 str(data["time"]),
                 bool(data.get("disturbed")),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise TableError("not a measurement") from None
         if (timing is None) == (found.error is None) or (timing is not None and not timing.samples):
             raise TableError("a measurement without readings, or with an error beside them")
@@ -134,7 +134,32 @@ class Measurement:
         summary = timing.summary if timing is not None else None
         if summary is not None and not (0 < summary.median_ms < inf and 0 <= summary.std_ms < inf):
             raise TableError("a summary of runs that is impossible")
-        states = (value for name in ("before", "after") for value in data[name].values())
-        if not all(isfinite(value) for value in states if isinstance(value, float)):
-            raise TableError("a state that is no finite number")
+        if not all(map(_is_state, (before, after))):
+            raise TableError("a state that no device can be in")
         return found
+
+
+_TEXTS = ("governor", "power", "screen", "throttled")
+_BY_NAME = ("cores_mhz", "temperatures_celsius")
+
+
+def _is_state(state: DeviceState) -> bool:
+    """Whether every entry is of its type, and every number finite."""
+    for name, value in asdict(state).items():
+        if name in _TEXTS:
+            fits = value is None or isinstance(value, str)
+        elif name in _BY_NAME:
+            fits = value is None or (isinstance(value, dict) and all(map(_is_number, value.values())))
+        else:
+            fits = value is None or _is_number(value)
+        if not fits:
+            return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < _MOST
+
+
+_MOST = 1e15
+"""Of what a device says of itself, in any unit."""

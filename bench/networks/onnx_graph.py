@@ -76,7 +76,13 @@ class _Reader:
             read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
             if read is None:
                 raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
-            found = read(self)
+            try:
+                found = read(self)
+            except (ValueError, IndexError, TypeError) as error:
+                # What the format's checker lets pass: weights without extents, attributes of another type.
+                raise NetworkError(
+                    f"{self.where} is not valid ({first_line(error)}); export it again"
+                ) from None
             if found is not None:
                 self.tensors[node.output[0]] = found
         return self.assembler.graph(self._tensor(self.source.output[0].name))
@@ -114,7 +120,13 @@ class _Reader:
         name = self.node.input[position]
         if name not in self.constants:
             raise NetworkError(f"{self.where} computes its {attribute}; export the file with fixed shapes")
-        return numpy_helper.to_array(self.constants[name])
+        constant = self.constants[name]
+        if constant.data_location == onnx.TensorProto.EXTERNAL:
+            # Read from wherever the command runs, it might be another file of that name.
+            raise NetworkError(
+                f"{self.where} has its {attribute} in another file; save the model as one file"
+            )
+        return numpy_helper.to_array(constant)
 
     def _window(self, kernel: tuple[int, ...]) -> Window:
         automatic = self.attributes.get("auto_pad", b"NOTSET").decode()

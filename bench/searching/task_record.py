@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import Any, cast
 
 from ...devices.base import Setting
@@ -22,6 +21,7 @@ from ...zen.space import space_from
 _COST_LIMITS = ("macs", "params", "layers", "peak_activation_bytes", "min_width")
 _SHAPE_LIMITS = ("max_stage_share", "max_depth_to_width")
 _COUNTS = ("resolution", "classes", "evaluations", "population", "seed", "islands")
+_MOST = 1e18
 MOST_ISLANDS = 256
 """Beyond so many an exchange takes longer than an island's share of an epoch."""
 
@@ -123,8 +123,8 @@ def _whole(record: Any, name: str) -> int:
 
 def _positive(record: Any, name: str) -> float:
     value = record[name]
-    if type(value) not in (int, float) or not 0 < value < inf:
-        raise UserError(f"'{name}' of the search to repeat must be a number above 0, not {value!r}")
+    if type(value) not in (int, float) or not 0 < value < _MOST:
+        raise UserError(f"'{name}' of the search to repeat must be a number above 0, below {_MOST:g}")
     return float(value)
 
 

@@ -169,6 +169,7 @@ def test_shipped_spaces_round_trip_through_json(space: Space) -> None:
         (("[3]", "[4]"), "kernels must be a list of 3, 5, 7"),
         (("[3]", "[3.0]"), "kernels must be a list of 3, 5, 7"),
         (('name = "mine"', 'name = "mine"\nrandom_macs_at_224 = nan'), "must be a number above 0"),
+        (('name = "mine"', 'name = "mine"\nrandom_macs_at_224 = 1' + "0" * 400), "must be a number above 0"),
         (("[16, 64]", "[16, 60]"), "widths must be two multiples of 8"),
         (("[16, 64]", "[64, 16]"), "widths must be two multiples of 8"),
         (("[16, 64]", "[24, 64]"), "its widths must be multiples of 8 from 24 to 64"),

@@ -241,6 +241,7 @@ def test_more_workers_than_islands_make_as_many_islands(run, tmp_path: Path) -> 
         ("algorithm", {}, "the algorithm '{}'"),
         ("budget", {"params": 0}, "'params' of the search to repeat"),
         ("budget", {"max_stage_share": float("nan")}, "must be a number above 0"),
+        ("budget", {"max_stage_share": 10**400}, "must be a number above 0"),
         ("budget", {"latencies": [3]}, "its task is malformed"),
         ("budget", None, "its task is malformed"),
     ],

@@ -51,6 +51,24 @@ def test_a_card_asks_for_what_can_be_repeated(entry: dict[str, object]) -> None:
             "after": {},
             "timing": {"warmup_ms": [], "samples": [], "reference_ms": 1},
         },
+        {
+            "subject": "x",
+            "time": "t",
+            "before": {},
+            "after": {},
+            "timing": {"warmup_ms": [], "samples": [[1.0, float("inf")]], "reference_ms": 1},
+        },
+        *(
+            {"subject": "x", "time": "t", "before": {}, "after": {name: value}, "error": "e"}
+            for name, value in [
+                ("temperature_celsius", [40.0]),
+                ("temperature_celsius", float("nan")),
+                ("load_1min", 10**400),
+                ("cores_mhz", {"0": "fast"}),
+                ("cores_mhz", [1800]),
+                ("governor", 3),
+            ]
+        ),
     ],
 )
 def test_records_that_are_no_measurement(data: dict[str, object]) -> None:

@@ -211,6 +211,26 @@ def test_what_cannot_be_read_is_named_with_what_would_help(fault: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_weight_without_extents_is_one_sentence() -> None:
+    model = everything().model()
+    weight = next(node.input[1] for node in model.graph.node if node.op_type == "Conv")
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == weight)
+    tensor.CopyFrom(numpy_helper.from_array(np.float32(1), weight))
+    with pytest.raises(NetworkError, match=r"a Conv, is not valid .*; export it again"):
+        graph_of_onnx(model)
+
+
+def test_a_constant_in_another_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made()
+    made.node("Reshape", "image", made.numbers(1, 256))
+    model = made.model()
+    onnx.external_data_helper.convert_model_to_external_data(model, location="s.bin", size_threshold=0)
+    onnx.save(model, tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NetworkError, match="in another file; save the model as one file"):
+        graph_of_onnx(Path("m.onnx"))
+
+
 def test_several_inputs_are_refused() -> None:
     model = everything().model()
     model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
