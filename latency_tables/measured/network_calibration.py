@@ -48,8 +48,6 @@ _UNCALIBRATED_STD = 0.1
 _FREEDOM = 4.0
 """Of Student's t, under which networks left out are judged: one that was measured while something else was
 busy does not decide."""
-_LEAST_NETWORKS = 5
-"""Fewer left out say too little for a calibration."""
 _PRIOR_NETWORKS = 10
 """Stated deviations are taken to be right as if so many networks had said so."""
 _RESAMPLES = 2_000
@@ -147,7 +145,7 @@ def calibrate(
     )
     plain, best = _likeliest(observed, _CACHES_MB[-1:], is_plain=True), _likeliest(observed, _CACHES_MB)
     mape_of_sum = plain.mape
-    if mape_of_sum <= best.mape or len(truths) < _LEAST_NETWORKS:
+    if mape_of_sum <= best.mape:
         best = plain
     return Calibration(
         coefficients=tuple(best.coefficients.tolist()),
