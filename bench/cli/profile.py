@@ -14,7 +14,7 @@ from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceUnavailableError
 from ...latency_tables.measured.model import TableModel
-from ...latency_tables.measured.network_calibration import Calibration, LeftOut
+from ...latency_tables.measured.network_calibration import Calibration, LeftOutNetworks
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
@@ -167,7 +167,7 @@ def run_profile(
     return Profiled(table, found, exhausted)
 
 
-def _against_sum(calibration: Calibration, left_out: LeftOut) -> str:
+def _against_sum(calibration: Calibration, left_out: LeftOutNetworks) -> str:
     if calibration.is_plain:
         return "predictions are plain sums of blocks, since a calibration is no nearer"
     return f"plain sums of blocks are off by {left_out.mape_of_sum:.1%}, bias {calibration.bias_of_sum:+.1%}"

@@ -59,7 +59,7 @@ def cut_terms(workload: Workload) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOutNetworks:
     """Mean absolute relative error of networks that were predicted without themselves, with its 95 %
     interval (by resampling networks), and that of their plain sums."""
 
@@ -86,7 +86,7 @@ class Calibration:
     stretch: float = 1.0
     bias_of_sum: float | None = None
     """Mean relative error of the plain sum over the calibrating networks; None without any."""
-    left_out: LeftOut | None = None
+    left_out: LeftOutNetworks | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -155,7 +155,7 @@ def calibrate(
         shared=best.shared,
         stretch=_stretch(best),
         bias_of_sum=float(np.mean([one[0] for one in sums] / truths - 1)),
-        left_out=LeftOut(len(truths), best.mape, *_interval(np.abs(best.errors)), mape_of_sum),
+        left_out=LeftOutNetworks(len(truths), best.mape, *_interval(np.abs(best.errors)), mape_of_sum),
     )
 
 
