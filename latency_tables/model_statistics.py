@@ -63,6 +63,21 @@ def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def numbers(given: Any) -> Vector:
+    """Numbers in lists of any depth as an array; ModelError for anything else in them."""
+    flat = [given]
+    while flat:
+        one = flat.pop()
+        if isinstance(one, list):
+            flat += one
+        elif type(one) not in (int, float) or not abs(one) < MOST:
+            raise ModelError("it holds something else where numbers belong")
+    try:
+        return np.array(given, dtype=float)
+    except ValueError:
+        raise ModelError("it holds lists of different lengths where a matrix belongs") from None
+
+
 def read_statistics(given: Any, name: str) -> ErrorStatistics:
     """The error statistics in a card; raises ModelError."""
     try:

@@ -14,7 +14,7 @@ from ...latency_tables.fitted.model import FittedTable
 from ..latency_files.columns import Columns, with_options
 from ..tables.fitting import UNKNOWN, fit_table
 from ..tables.importing.importing import check_new
-from .shared.options import COLUMNS, FILE, TABLE, format_option
+from .shared.options import BATCH, COLUMNS, FILE, PRECISION, TABLE, format_option
 from .shared.output import Column, answer, say
 
 _SHOWN = 20
@@ -48,8 +48,8 @@ FIGURES = (
 @click.option("--classes", type=click.IntRange(1), help="Outputs of their classifiers.")
 @click.option("--device-name", help=f"The device that was measured; default {UNKNOWN}.")
 @click.option("--runtime", help=f"The runtime it ran in, such as litert; default {UNKNOWN}.")
-@click.option("--precision", help=f"fp32, fp16 or int8; default {UNKNOWN}.")
-@click.option("--batch", type=click.IntRange(1), help="Images a run; default 1.")
+@click.option("--precision", type=PRECISION, help=f"Default {UNKNOWN}.")
+@click.option("--batch", type=BATCH, help="Images a run; default 1.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; default 1.")
 @format_option
 def command(

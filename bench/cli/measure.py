@@ -85,6 +85,8 @@ def command(
     An ONNX or TFLite file is measured in the precision that it holds. All raw samples are kept in OUT's
     journal. Exit code 3 where a network could not be measured.
     """
+    if len(dict(shapes)) < len(shapes):
+        raise UserError("--shape names an input twice; give each once")
     given = _with_shapes(chosen_networks(options), dict(shapes))
     files = [item for item in given if isinstance(item, FileSubject)]
     held = {item.precision for item in files}

@@ -12,11 +12,12 @@ import click
 
 from ...devices.base import Device, Setting
 from ...devices.card import card
-from ...errors import DeviceUnavailableError
+from ...errors import DeviceUnavailableError, UserError
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.network_calibration import Calibration, LeftOutNetworks
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
+from ...latency_tables.table_files import card_path
 from ...zen.network import Network
 from ...zen.space import open_space
 from ...zen.workload import Workload
@@ -125,6 +126,11 @@ def run_profile(
     recipe = Recipe().adapted(card(driver.name).recipe)
     say(f"profiling {setting.device} {setting}")
     with Journal(journal_path(path)) as journal:
+        if not journal.history.measurements and any(one.exists() for one in (path, card_path(path))):
+            raise UserError(
+                f"{path} holds a table without the journal that it was made from, and would be overwritten; "
+                "choose another --table"
+            )
         try:
             with progress("profile", 1.0) as meter:
 

@@ -81,6 +81,8 @@ def command(
         check_suffix(plot)
     if out and out.resolve() == against.resolve():
         raise UserError(f"--out would overwrite {against}, which --against reads; choose another file")
+    if out and plot and out.resolve() == plot.resolve():
+        raise UserError(f"--out and --plot are both {out}; give each a file of its own")
     named = with_options(columns, network=network_column)
     column = column or named.names.get("latency")
     if column is None:

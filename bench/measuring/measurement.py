@@ -107,7 +107,7 @@ class Measurement:
             timing = None
             if "timing" in data:
                 raw = data["timing"]
-                samples = tuple(Sample(float(ms), int(inner)) for ms, inner in raw["samples"])
+                samples = tuple(_sample(ms, inner) for ms, inner in raw["samples"])
                 reference = raw["reference_ms"]
                 timing = Timing(
                     tuple(map(float, raw["warmup_ms"])),
@@ -137,6 +137,12 @@ class Measurement:
         if not all(map(_is_state, (before, after))):
             raise TableError("a state that no device can be in")
         return found
+
+
+def _sample(ms: Any, inner_runs: Any) -> Sample:
+    if not _is_number(ms) or type(inner_runs) is not int or not 1 <= inner_runs < _MOST:
+        raise ValueError("no sample")
+    return Sample(float(ms), inner_runs)
 
 
 _TEXTS = ("governor", "power", "screen", "throttled")

@@ -139,8 +139,13 @@ class _Reader:
         return Window(kernel, strides, pads, self.attributes.get("dilations", [1, 1]))
 
     def conv(self) -> str:
-        x, (out_channels, _, *kernel) = self._tensor(self.node.input[0]), self._weight(1)
+        x, (out_channels, of_group, *kernel) = self._tensor(self.node.input[0]), self._weight(1)
         window, groups = self._window(tuple(kernel)), self.attributes.get("group", 1)
+        if (given := self.assembler.shape(x)[0]) != of_group * groups:
+            raise NetworkError(
+                f"{self.where} has weights for {of_group * groups} channels and reads {given}; "
+                "export it again"
+            )
         return self.assembler.conv(x, out_channels, window, groups, len(self.node.input) > 2, self.where)
 
     def batch_norm(self) -> str:

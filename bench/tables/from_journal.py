@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from ...errors import DeviceError
+from ...errors import DeviceError, TableError
 from ...latency_tables.card import TableCard
 from ...latency_tables.table import LatencyTable
 from ...zen.workload import Workload
@@ -13,7 +13,15 @@ from ..measuring.journal import History
 
 
 def build_table(history: History) -> LatencyTable:
-    """The table of everything in a journal; raises DeviceError where every measurement failed."""
+    """The table of everything in a journal.
+
+    Raises DeviceError where every measurement failed, TableError where the journal lost its first line.
+    """
+    if history.measurements and not history.sessions:
+        raise TableError(
+            "the journal does not begin with the head of a sitting, which says what was measured on; restore "
+            "its first line, or choose another table"
+        )
     rows, reference_ms = rows_of(history)
     if not rows:
         raise DeviceError(_why_nothing(history))

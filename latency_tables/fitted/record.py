@@ -14,6 +14,7 @@ from ..model_statistics import (
     ErrorStatistics,
     ModelError,
     Trained,
+    numbers,
     read_statistics,
     read_trained,
     rounded,
@@ -90,7 +91,7 @@ class FittedRecord:
         except TableError as error:
             raise ModelError(str(error)) from None
         reading = record.get("reading", CONVERTED if record.get("version") == 1 else None)
-        if reading not in readings:
+        if not isinstance(reading, str) or reading not in readings:
             raise ModelError(f"its reading is {reading!r}; known are {', '.join(readings)}")
         features = readings[reading]
         coefficients, directions = _coefficients(record.get("coefficients"), features.names)
@@ -145,10 +146,10 @@ def _coefficients(given: Any, names: tuple[str, ...]) -> tuple[Vector, Vector]:
     if not isinstance(given, Mapping) or set(given) != set(names):
         raise ModelError(f"its coefficients must be {', '.join(names)}")
     try:
-        ms = np.array([given[name]["ms"] for name in names], dtype=float)
-        directions = np.array([given[name]["directions"] for name in names], dtype=float)
-    except (TypeError, KeyError, ValueError):
+        ms = numbers([given[name]["ms"] for name in names])
+        directions = numbers([given[name]["directions"] for name in names])
+    except (TypeError, KeyError, ModelError):
         raise ModelError("every coefficient must have ms and directions, which are numbers") from None
-    if directions.ndim != 2 or not (np.all(np.abs(ms) < MOST) and np.all(np.abs(directions) < MOST)):
+    if directions.ndim != 2 or ms.ndim != 1:
         raise ModelError("every coefficient must have ms and as many directions, of possible sizes")
     return ms, directions

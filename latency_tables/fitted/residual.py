@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model_statistics import MOST, ModelError
+from ..model_statistics import ModelError, numbers
 from ..op_features import Vector
 
 LEAST_NETWORKS = 60
@@ -27,6 +27,8 @@ _LENGTHS = (1.0, 2.0, 4.0, 8.0)
 _NOISES = (0.1, 0.2, 0.4, 0.8)
 """Variance of the noise over that of the process."""
 _MOST_DEPARTURE = 0.5
+_LEAST = 1e-12
+"""Of a length and of the most that networks have of a feature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +64,19 @@ class Residual:
         if set(given["scales"]) != set(names):
             raise ModelError(f"the scales of its residual must be {', '.join(names)}")
         try:
-            scales = np.array([given["scales"][name] for name in names], dtype=float)
-            points, weights = (np.array(given[name], dtype=float) for name in ("points", "weights"))
-            length = float(given["length"])
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise ModelError("the residual's length, scales, points and weights must be numbers") from None
-        fits = points.ndim == 2 and points.shape == (len(weights), len(names)) and weights.ndim == 1
-        if not fits or not (0 < length < MOST and (scales > 0).all()):
+            scales = numbers([given["scales"][name] for name in names])
+            points, weights = numbers(given["points"]), numbers(given["weights"])
+            length = numbers(given["length"])
+        except (KeyError, ModelError):
             raise ModelError(
-                "its residual must have a point and a weight for each network, and scales above 0"
-            )
-        if not all(np.all(np.abs(values) < MOST) for values in (scales, points, weights)):
-            raise ModelError("its residual holds an impossible value")
-        return Residual(scales, points, weights, length)
+                "the residual's length, scales, points and weights must be possible numbers"
+            ) from None
+        shapes = (length.shape, scales.shape, weights.shape, points.shape)
+        if shapes != ((), (len(names),), (len(points),), (len(points), len(names))) or not len(points):
+            raise ModelError("its residual must have a point and a weight for each network it is carried by")
+        if not (length > _LEAST and (scales > _LEAST).all()):
+            raise ModelError(f"the length and scales of its residual must be above {_LEAST:g}")
+        return Residual(scales, points, weights, float(length))
 
 
 class ResidualFit:

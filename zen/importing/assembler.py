@@ -76,6 +76,12 @@ class Assembler:
 
     def conv(self, x: str, out_channels: int, window: Window, groups: int, bias: bool, where: str) -> str:
         kernel, stride, padding = window.square(where)
+        in_channels = self.shape(self._image(x, where))[0]
+        if stride < 1 or groups < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
+            raise NetworkError(
+                f"{where} makes {out_channels} channels of {in_channels} in {groups} groups at "
+                f"stride {stride}; no runtime can, export it again"
+            )
         if kernel % 2 == 0 or padding != (kernel - 1) // 2:
             raise NetworkError(
                 f"{where} has kernel {kernel} and padding {padding}; "

@@ -54,6 +54,8 @@ LATENCY_LIMIT = _Parsed("limit", parse_limit)
 COLUMNS = _Parsed("columns", parse_columns)
 TABLE = _Parsed("table", _table_path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+PRECISION = click.Choice(("fp32", "fp16", "int8"))
+BATCH = click.IntRange(1, 65_536)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

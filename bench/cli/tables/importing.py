@@ -17,7 +17,7 @@ from ...tables.importing.importing import (
 )
 from ...tables.importing.subjects_file import all_with, read_subjects
 from ...tables.importing.trtexec import read_profile
-from ..shared.options import DURATION_OR_NONE, FILE, TABLE, format_option
+from ..shared.options import BATCH, DURATION_OR_NONE, FILE, PRECISION, TABLE, format_option
 from ..shared.output import Column, OutputRecord, answer, say
 from .timings import asked_out, asked_setting, import_logs, import_summaries, import_traces, show_rows
 
@@ -49,8 +49,8 @@ _USED_BY: dict[str, tuple[Format, ...]] = {
 @click.option("--as", "kind", type=click.Choice(FORMATS), help="What wrote the files; default by content.")
 @click.option("--device", help="The device that was measured: a card's name, or any other.")
 @click.option("--runtime", help="The runtime it ran in, such as tensorrt or litert.")
-@click.option("--precision", help="fp32, fp16 or int8.")
-@click.option("--batch", type=click.IntRange(1), help="Images a run.")
+@click.option("--precision", type=PRECISION, help="Of its weights and activations.")
+@click.option("--batch", type=BATCH, help="Images a run.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; default 1.")
 @click.option("--subject", help="The network or workload that every FILE measured.")
 @click.option("--subjects", type=FILE, help="Instead of FILE and --subject: a CSV file with both as columns.")

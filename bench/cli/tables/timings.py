@@ -91,6 +91,8 @@ def import_summaries(
             f"{one.path}: mean GPU compute time {format_ms(sample.ms)} of {sample.inner_runs} runs"
             f"{_copies(summary.copies_ms)}"
         )
+        if summary.timing.summary is None:
+            say(f"{one.path} has no percentile that tells the spread of its runs, which stands as 0")
     show_rows(import_timings(files, setting, out), out, style)
 
 
@@ -101,7 +103,7 @@ def import_logs(
     logs = [(one, read_log(texts[one.path], one.path)) for one in given]
     (first, log), *_ = logs
     for one, other in logs:
-        check_log(other, one.path, options["runtime"], options["threads"])
+        check_log(other, one.path, options["runtime"], options["threads"], options["precision"])
         if (other.runtime, other.threads) != (log.runtime, log.threads):
             raise UserError(
                 f"{first.path} was measured by {_ran(log)}, {one.path} by {_ran(other)}; "
@@ -113,6 +115,8 @@ def import_logs(
     table = import_timings([(one, [other.timing]) for one, other in logs], setting, out, facts)
     for one, other in logs:
         say(f"{one.path}: {_stated(other)}")
+        if other.threads is None and options["threads"] is None:
+            say(f"{one.path} does not say how many threads ran; it stands as 1 (--threads)")
         if other.timing.summary is None:
             say(f"{one.path} says nothing of the spread of its runs, which stands as 0")
     show_rows(table, out, style)

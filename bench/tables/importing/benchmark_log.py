@@ -40,7 +40,15 @@ _NAMED = re.compile(
 """A delegate that is spoken of; whether it took nodes another line would say."""
 _NOT_EXECUTED = "delegate is explicitly applied, the model graph will not be executed by the delegate"
 _XNNPACK_OFF = re.compile(r"Use xnnpack: \[(?:0|false)\]", re.IGNORECASE)
-_THREADS = re.compile(r"(?:Num threads: \[|--?num_threads=)(\d{1,6})\b")
+_THREADS = re.compile(r"(?:Num threads: \[|--?num_threads=)(-?\d{1,9})\b")
+_MOST_THREADS = 1024
+_QUOTED = 40
+_LOWER_PRECISION = re.compile(
+    r"(?:Allow lower precision in gpu|Allow fp16): \[(?:1|true)\]"
+    r"|--(?:gpu_precision_loss_allowed|allow_fp16)=(?:1|true)\b",
+    re.IGNORECASE,
+)
+"""Heeded by delegates that have kernels of their own for it, of which XNNPACK is none."""
 _SUMMARY, _OLD_SUMMARY = "Inference timings in us:", "Average inference timings in us:"
 _SIZE = r"(\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?)"
 _MEMORY = re.compile(rf"emory footprint[^:]*\(MB\): init={_SIZE} overall={_SIZE}")
@@ -54,13 +62,15 @@ BUILTIN = "litert-builtin"
 class BenchmarkLog:
     """One run of the tool.
 
-    `runtime`: None where lines are missing that would say it. `threads`: None where they are the runtime's
-    choice. `facts`: what else it states, by names with their unit, with the share of the graph's nodes that
-    the delegate runs as `delegated`.
+    `runtime`: None where lines are missing that would say it. `threads`: None where it does not say them or
+    leaves them to the runtime. `precision`: fp16 where that was allowed to a delegate that heeds it, else
+    None, since the file of the network decides. `facts`: what else it states, by names with their unit, with
+    the share of the graph's nodes that the delegate runs as `delegated`.
     """
 
     runtime: str | None
     threads: int | None
+    precision: str | None
     timing: Timing
     facts: dict[str, float]
 
@@ -99,9 +109,10 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
     try:
         report = benchmark_model.figures([line for _, line in figures])
     except DeviceError as error:
-        raise TableError(f"{path}, line {figures[-1][0]}: {error}") from None
+        # The error quotes the line that it is about, if it is about one.
+        place = next((number for number, line in figures if line[:_QUOTED] in str(error)), figures[-1][0])
+        raise TableError(f"{path}, line {place}: {error}") from None
     runtime, delegated = _runtime(lines, path)
-    threads = next((int(found[1]) for line in lines if (found := _THREADS.search(line))), None)
     summary = None
     if report.std_ms is not None:
         # Logs of before 2023 say no median: their mean is the best guess of it.
@@ -109,14 +120,17 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
     warmup = () if report.warmup is None else (report.warmup.ms,)
     return BenchmarkLog(
         runtime=runtime,
-        threads=threads or None,
+        threads=_threads(lines, path),
+        precision="fp16" if _in_fp16(lines, runtime) else None,
         timing=Timing(warmup, (report.measured,), None, summary),
         facts=_facts(lines, report) | ({} if delegated is None else {"delegated": delegated}),
     )
 
 
-def check_log(log: BenchmarkLog, path: Path, runtime: str | None, threads: int | None) -> None:
-    """Raises UserError where a log contradicts the runtime or the threads that were given beside it."""
+def check_log(
+    log: BenchmarkLog, path: Path, runtime: str | None, threads: int | None, precision: str | None
+) -> None:
+    """Raises UserError where a log contradicts what was given beside it."""
     if None not in (runtime, log.runtime) and runtime != log.runtime:
         share = "" if log.delegated is None else f", which ran {log.delegated:.0%} of its nodes"
         ran = "without a delegate" if log.runtime == BUILTIN else f"with a delegate{share}"
@@ -129,6 +143,27 @@ def check_log(log: BenchmarkLog, path: Path, runtime: str | None, threads: int |
             f"{path} was measured with {log.threads} threads, not {threads}; "
             f"give --threads {log.threads}, or leave it out"
         )
+    if None not in (precision, log.precision) and precision != log.precision:
+        raise UserError(
+            f"{path} allowed its delegate {log.precision}, so its precision is not {precision}; "
+            f"give --precision {log.precision}"
+        )
+
+
+def _threads(lines: Sequence[str], path: Path) -> int | None:
+    said = dict.fromkeys(int(found[1]) for line in lines if (found := _THREADS.search(line)))
+    if len(said) > 1:
+        raise TableError(
+            f"{path} says {' and '.join(map(str, said))} threads; give the log of one run, as it was printed"
+        )
+    threads = next(iter(said), 0)
+    if threads > _MOST_THREADS:
+        raise TableError(f"{path} says {threads} threads, which no run has; give the log as it was printed")
+    return threads if threads > 0 else None
+
+
+def _in_fp16(lines: Sequence[str], runtime: str | None) -> bool:
+    return runtime not in (None, BUILTIN, RUNTIMES["xnnpack"]) and any(map(_LOWER_PRECISION.search, lines))
 
 
 def _runtime(lines: Sequence[str], path: Path) -> tuple[str | None, float | None]:

@@ -99,7 +99,8 @@ def import_blocks(blocks: BlockTable, path: Path, setting: Setting, out: Path) -
 def check_named(setting: Setting) -> None:
     """Raises UserError for names that a setting's text or a device's folder cannot hold."""
     Setting.parse(setting.device, str(setting))
-    if not all(character.isalnum() or character in "._-" for character in setting.device):
+    fits = all(character.isalnum() or character in "._-" for character in setting.device)
+    if not (setting.device and fits):
         raise UserError(f"'{setting.device}' is no name for a device; use letters, digits, '.', '_' and '-'")
 
 

@@ -29,7 +29,8 @@ _SECTION = re.compile(
 _TOTAL_NAME = re.compile(r"Total (?:GPU )?Compute Time:", re.IGNORECASE)
 _TOTAL = re.compile(rf"{_TOTAL_NAME.pattern} {_NUMBER} s$", re.IGNORECASE)
 _COMMAND = re.compile(r"&&&& (RUNNING|PASSED|FAILED) TensorRT\.trtexec.*?# (.*)$", re.MULTILINE)
-_SHAPE = re.compile(r"--(?:shapes|optShapes)=[^:\s]*:(\d{1,9})x")
+_SHAPES = {name: re.compile(rf"--{name}=\S*?:(\d{{1,9}})x\d") for name in ("shapes", "optShapes")}
+"""The first input's batch; a name may hold colons. An engine runs at `shapes` where they are given."""
 _MOST_RUNS = 10**9
 
 
@@ -65,12 +66,15 @@ def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSu
     for name, ms in (("mean", mean_ms), ("median", median_ms)):
         if not 0 < least <= ms <= most:
             raise TableError(f"{path}: the {name} of the GPU compute time, {ms:g} ms, lies outside its range")
-    runs = 1
-    if said := next((line for line in lines if _TOTAL_NAME.match(line)), None):
-        total = _TOTAL.match(said)
-        runs = round(float(total[1]) * 1e3 / mean_ms) if total else 0
-        if not 1 <= runs <= _MOST_RUNS:
-            raise TableError(f"{path}: '{said[:80]}' cannot be the total of runs of {mean_ms:g} ms")
+    said = next((line for line in lines if _TOTAL_NAME.match(line)), None)
+    if said is None:
+        raise TableError(
+            f"{path} has no total GPU compute time, which tells the runs; give the whole summary"
+        )
+    total = _TOTAL.match(said)
+    runs = round(float(total[1]) * 1e3 / mean_ms) if total else 0
+    if not 1 <= runs <= _MOST_RUNS:
+        raise TableError(f"{path}: '{said[:80]}' cannot be the total of runs of {mean_ms:g} ms")
     summary = None
     if compute.percentile is not None:
         share, value = compute.percentile
@@ -121,10 +125,14 @@ def _check_options(command: str, path: Path, precision: str, batch: int) -> None
     """What trtexec was told; an engine or a file may bring another precision without an option."""
     words = command.split()
     asked = [name for name in ("fp16", "int8") if f"--{name}" in words]
+    if "--best" in words and precision == "fp32":
+        raise UserError(
+            f"{path} ran with --best, which computes in fp16 and int8 too; give --precision int8 or fp16"
+        )
     if asked and "--best" not in words and precision not in asked:
         raise UserError(f"{path} ran with --{asked[0]}, so its --precision is {asked[-1]}, not {precision}")
     given = [int(match[1]) for match in re.finditer(r"--batch=(\d{1,9})\b", command)]
-    given += [int(match[1]) for match in _SHAPE.finditer(command)]
+    given += [int(match[1]) for shapes in _SHAPES.values() if (match := shapes.search(command))]
     if given and given[0] != batch:
         raise UserError(f"{path} ran with batch {given[0]}, not {batch}; give --batch {given[0]}")
     if re.search(r"--(?:infStreams|streams)=(?!1\b)\d+", command):

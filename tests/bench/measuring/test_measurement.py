@@ -59,6 +59,13 @@ def test_a_card_asks_for_what_can_be_repeated(entry: dict[str, object]) -> None:
             "timing": {"warmup_ms": [], "samples": [[1.0, float("inf")]], "reference_ms": 1},
         },
         *(
+            {
+                **{"subject": "x", "time": "t", "before": {}, "after": {}},
+                "timing": {"warmup_ms": [], "samples": [sample], "reference_ms": 1},
+            }
+            for sample in ([0.1, 1.5], [0.1, 0], [True, True], [1e308, 1], ["0.1", 1])
+        ),
+        *(
             {"subject": "x", "time": "t", "before": {}, "after": {name: value}, "error": "e"}
             for name, value in [
                 ("temperature_celsius", [40.0]),

@@ -173,6 +173,13 @@ def test_batch_may_be_free_but_extents_may_not(tmp_path: Path) -> None:
 BAD: dict[str, Callable[[Made], Any]] = {
     "a Softmax, cannot be read": lambda m: m.node("Softmax"),
     "a Shape, makes shapes depend on the input": lambda m: m.node("Shape"),
+    "has weights for 5 channels and reads 4": lambda m: m.conv("image", 5, 4, 3),
+    "has weights for 0 channels and reads 4": lambda m: m.node(
+        "Conv", "image", m.weight(4, 0, 3, 3), group=0, pads=[1] * 4
+    ),
+    "makes 0 channels of 4": lambda m: m.conv("image", 4, 0, 3),
+    "at stride -1; no runtime can": lambda m: m.conv("image", 4, 4, 3, strides=[-1, -1]),
+    "at stride 0; no runtime can": lambda m: m.conv("image", 4, 4, 3, strides=[0, 0]),
     "dilation 2; only dilation 1": lambda m: m.conv("image", 4, 4, 3, dilations=[2, 2]),
     "padding 0; make the kernel odd": lambda m: m.conv("image", 4, 4, 3, pads=[0] * 4),
     "padding 1 x 1 x 0 x 0; make it the same": lambda m: m.conv("image", 4, 4, 3, pads=[1, 1, 0, 0]),

@@ -290,3 +290,22 @@ def test_time_is_told_apart_by_role(tmp_path: Path) -> None:
     assert history.seconds("calibrating") > 0
     history.hold_out.clear()
     assert history.seconds("judging") == 0
+
+
+def test_a_table_without_its_journal_is_not_overwritten(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    profile = ("profile", "--device", "simulated", "--table", "t.csv", "--resolution", "32")
+    assert run(*profile, "--blocks", "12").code == 0
+    held = (tmp_path / "t.csv").read_text()
+    (tmp_path / "t.journal.jsonl").unlink()
+    refused = run(*profile, "--blocks", "3")
+    assert refused.code == 2 and "t.csv holds a table without the journal" in refused.err
+    assert (tmp_path / "t.csv").read_text() == held
+
+
+def test_a_journal_without_its_first_line_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    profile = ("profile", "--device", "simulated", "--table", "t.csv", "--resolution", "32")
+    assert run(*profile, "--blocks", "12").code == 0
+    journal = tmp_path / "t.journal.jsonl"
+    journal.write_text(journal.read_text().partition("\n")[2])
+    refused = run(*profile, "--blocks", "3")
+    assert refused.code == 2 and "does not begin with the head of a sitting" in refused.err

@@ -185,6 +185,8 @@ def test_a_saved_table_predicts_the_same_in_plain_numbers(tmp_path: Path) -> Non
     [
         ("kind", "gpu-roofline"),
         ("version", 4),
+        ("reading", []),
+        ("reading", {}),
         ("reading", "elsewhere"),
         ("reading", None),
         ("readings_left_out_error", {"elsewhere": 0.1}),

@@ -93,6 +93,10 @@ def test_a_card_holds_the_residual(tmp_path: Path, myriad: FittedTable) -> None:
     [
         ("length", 0),
         ("length", 10**400),
+        ("length", 1e-308),
+        ("length", True),
+        ("weights", 1.5),
+        ("points", None),
         ("scales", []),
         ("scales", {"sum": 1.0}),
         ("points", [[1.0]]),

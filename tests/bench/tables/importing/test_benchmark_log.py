@@ -15,6 +15,9 @@ DEFAULT, SPREAD, PROFILED, LOGCAT = (
     (IMPORTS / f"{name}.log").read_text()
     for name in ("default_xnnpack", "spread_in_log", "with_op_profile", "logcat")
 )
+FP16_GPU = "INFO: Allow lower precision in gpu: [1]\n" + DEFAULT.replace(
+    "TfLiteXNNPackDelegate", "TfLiteGpuDelegateV2"
+)
 XNNPACK = "Replacing 66 out of 66 node(s) with delegate (TfLiteXNNPackDelegate) node"
 
 
@@ -141,21 +144,46 @@ def test_figures_that_are_not_whole_are_refused(text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("text", "runtime", "threads", "fault"),
     [
+        (FP16_GPU, None, 1, "allowed its delegate fp16, so its precision is not fp32; give --precision fp16"),
         (DEFAULT, "litert-builtin", None, "ran 100% of its nodes: its runtime is litert, not litert-builtin"),
         (PROFILED, "litert", None, "without a delegate: its runtime is litert-builtin, not litert"),
         (DEFAULT, "litert", 4, "with 1 threads, not 4; give --threads 1"),
     ],
 )
 def test_what_contradicts_an_option_is_refused(
-    text: str, runtime: str, threads: int | None, fault: str
+    text: str, runtime: str | None, threads: int | None, fault: str
 ) -> None:
     with pytest.raises(UserError, match=fault):
-        check_log(read_log(text, PATH), PATH, runtime, threads)
+        check_log(read_log(text, PATH), PATH, runtime, threads, "fp32")
+
+
+def test_xnnpack_keeps_its_precision_whatever_was_allowed() -> None:
+    log = read_log(f"INFO: Allow fp16: [1]\n{DEFAULT}", PATH)
+    check_log(log, PATH, "litert", 1, "fp32")
+    assert log.precision is None
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("$ ./benchmark_model --graph=n.tflite --num_threads=4", "says 4 and 1 threads"),
+        ("INFO: Num threads: [2]", "says 2 and 1 threads"),
+    ],
+)
+def test_threads_that_contradict_each_other_are_refused(line: str, fault: str) -> None:
+    with pytest.raises(TableError, match=fault):
+        read_log(f"{line}\n{DEFAULT}", PATH)
+
+
+def test_threads_of_the_runtimes_choice_are_not_known() -> None:
+    assert read_log(DEFAULT.replace("Num threads: [1]", "Num threads: [-1]"), PATH).threads is None
+    with pytest.raises(TableError, match="says 1000000 threads"):
+        read_log(DEFAULT.replace("Num threads: [1]", "Num threads: [1000000]"), PATH)
 
 
 def test_what_a_log_leaves_open_an_option_may_say() -> None:
     part = without(DEFAULT, "Replacing", "Created", "STARTING", "Num threads")
-    check_log(read_log(part, PATH), PATH, "litert-builtin", 4)
+    check_log(read_log(part, PATH), PATH, "litert-builtin", 4, "fp16")
 
 
 def test_sizes_that_are_no_numbers_are_not_kept() -> None:

@@ -54,6 +54,12 @@ def test_a_summary_is_recognised_with_and_without_its_command(text: str) -> None
     [
         (NEW.replace("--fp16", "--int8"), UserError, "--precision is int8, not fp16"),
         (NEW.replace("--fp16", "--fp16 --shapes=input:8x3x224x224"), UserError, "batch 8, not 1"),
+        (
+            NEW.replace("--fp16", "--fp16 --optShapes=a:1x3x224x224 --shapes=a:0:8x3x224x224"),
+            UserError,
+            "batch 8, not 1; give --batch 8",
+        ),
+        (NEW.replace("Total GPU Compute Time", "Total Something"), TableError, "no total GPU compute time"),
         (NEW.replace("--fp16", "--batch=4"), UserError, "batch 4, not 1; give --batch 4"),
         (NEW.replace("--fp16", "--fp16 --infStreams=2"), UserError, "several streams"),
         (NEW.replace("&&&& PASSED", "&&&& FAILED"), TableError, "failed"),
@@ -96,3 +102,13 @@ def test_options_that_leave_it_open_are_accepted(options: str) -> None:
 def test_copies_that_are_no_numbers_are_not_told() -> None:
     text = NEW.replace("median = 0.0513916", "median = 9e400")
     assert read_summary(text, PATH, "fp16", 1).copies_ms == (None, 0.0041)
+
+
+def test_an_engine_for_several_batches_ran_at_its_shapes() -> None:
+    options = "--fp16 --minShapes=a:1x3x8x8 --optShapes=a:8x3x8x8 --maxShapes=a:32x3x8x8 --shapes=a:1x3x8x8"
+    assert read_summary(NEW.replace("--fp16", options), PATH, "fp16", 1)
+
+
+def test_the_best_of_all_precisions_is_not_fp32() -> None:
+    with pytest.raises(UserError, match="ran with --best, which computes in fp16 and int8 too"):
+        read_summary(NEW.replace("--fp16", "--best"), PATH, "fp32", 1)
