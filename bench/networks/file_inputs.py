@@ -16,11 +16,20 @@ Extents = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class FileInput:
-    """An input of a file. `extents`: a number per axis that is fixed, else its name, empty without one."""
+    """An input of a file. `extents`: a number per axis that is fixed, else its name, empty without one.
+
+    `batch_axis`: 1 of what a recurrent layer reads, whose first axis is its steps or its layers.
+    """
 
     name: str
     extents: Extents
     dtype: str
+    batch_axis: int = 0
+
+    @property
+    def batch(self) -> int | str:
+        """How many images it holds, a number where that is fixed."""
+        return self.extents[self.batch_axis]
 
     @property
     def size_axes(self) -> tuple[int, int] | None:
@@ -36,9 +45,9 @@ class FileInput:
 
 
 def leading(inputs: Sequence[FileInput]) -> FileInput | None:
-    """The input whose first axis is the batch: the first image, else the first that has an axis."""
+    """The input that tells the batch: the first image, else the first that has such an axis."""
     images = [one for one in inputs if one.size_axes]
-    return next(iter(images or [one for one in inputs if one.extents]), None)
+    return next(iter(images or [one for one in inputs if len(one.extents) > one.batch_axis]), None)
 
 
 def sized(inputs: Sequence[FileInput], resolution: int) -> tuple[FileInput, ...]:
@@ -91,7 +100,7 @@ def specs(inputs: Sequence[FileInput], batch: int) -> tuple[TensorSpec, ...]:
     UserError where the file is written for another batch, NetworkError for an axis that is still free.
     """
     first = leading(inputs)
-    name = first.extents[0] if first else ""
+    name = first.batch if first else ""
     if isinstance(name, int) and name != batch:
         raise UserError(
             f"is written for batch {name}, the setting asks for {batch}; give --batch {name}, or export it "
@@ -116,7 +125,7 @@ def _free(one: FileInput, axis: int, extent: str, batch_name: int | str, batch: 
         raise NetworkError(
             f"has a free height and width at its input '{one.name}'; give --resolution, as in 224"
         )
-    if axis == 0 or (extent and extent == batch_name):
+    if axis == one.batch_axis or (extent and extent == batch_name):
         return batch
     named = f"axis '{extent}'" if extent else f"axis {axis}"
     shape = "x".join(str(value) if isinstance(value, int) else "1" for value in one.extents)

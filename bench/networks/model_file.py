@@ -91,7 +91,7 @@ class FileSubject:
     @property
     def _own_batch(self) -> int:
         first = leading(self.inputs)
-        return first.extents[0] if first and isinstance(first.extents[0], int) else 1
+        return first.batch if first and isinstance(first.batch, int) else 1
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         """The file as it is, whatever form is asked for."""
@@ -140,6 +140,12 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
     if not model.HasField("graph"):
         raise NetworkError(f"{path} is not an ONNX file (it holds no graph)")
     constants = {tensor.name for tensor in model.graph.initializer}
+    recurrent = {
+        name
+        for node in model.graph.node
+        if node.op_type in _RECURRENT and not any(one.name == "layout" and one.i for one in node.attribute)
+        for name in (*node.input[:1], *node.input[5:7])  # steps, and the states before the first
+    }
     found = []
     for value in model.graph.input:
         if value.name not in constants:
@@ -157,9 +163,12 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
                     f"input '{value.name}' of {path} takes what zenbench cannot fill; export it with float, "
                     "integer or boolean inputs"
                 )
-            found.append(FileInput(value.name, extents, dtype))
+            found.append(FileInput(value.name, extents, dtype, int(value.name in recurrent)))
     properties = {entry.key: entry.value for entry in model.metadata_props}
     return tuple(found), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY) or _precision(model)
+
+
+_RECURRENT = ("RNN", "GRU", "LSTM")
 
 
 def _numbers(element_type: int) -> str | None:
@@ -177,14 +186,23 @@ def _precision(model: Any) -> str:
     """What an ONNX file computes in: int8 where it quantises, by whatever form, else that of its weights."""
     import onnx
 
-    nodes = list(model.graph.node) + [node for function in model.functions for node in function.node]
-    if any(_QUANTISES.search(node.op_type) for node in nodes):
+    bodies = (model.graph, *model.functions)
+    if any(_QUANTISES.search(node.op_type) for body in bodies for node in _nodes(body)):
         return "int8"
     bytes_of = Counter[int]()
     for tensor in model.graph.initializer:
         bytes_of[tensor.data_type] += prod(tensor.dims)
     half = bytes_of[onnx.TensorProto.FLOAT16]
     return "fp16" if half > bytes_of[onnx.TensorProto.FLOAT] else "fp32"
+
+
+def _nodes(body: Any) -> Iterator[Any]:
+    """Of a graph or function, those in the branches of its nodes too."""
+    for node in body.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _nodes(inner)
 
 
 _QUANTISES = re.compile(

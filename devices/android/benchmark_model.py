@@ -164,7 +164,8 @@ def figures(lines: Sequence[str]) -> Figures:
     last_count = found[-1]
     median = int(last_count["median"]) / 1e3 if last_count["median"] else None
     std = _number(last_count["std"], last_count) / 1e3 if last_count["std"] else None
-    least, most = (int(last_count[name] or 0) / 1e3 for name in ("min", "max"))
+    # Equal runs print no range: all are what the last one was.
+    least, most = (int(last_count[name] or last_count["newest"]) / 1e3 for name in ("min", "max"))
     if (median is not None and not least <= median <= most) or (
         std is not None and std > most - least + _STEP_MS
     ):

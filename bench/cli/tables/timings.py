@@ -54,6 +54,13 @@ def asked_setting(options: Mapping[str, Any]) -> Setting:
     return setting
 
 
+def _of_tensorrt(options: Mapping[str, Any]) -> Setting:
+    setting = asked_setting(options)
+    if setting.runtime != "tensorrt":
+        raise UserError(f"trtexec times tensorrt, not {setting.runtime}; give --runtime tensorrt")
+    return setting
+
+
 def asked_out(options: dict[str, Any]) -> Path:
     out: Path | None = options["out"]
     if out is None:
@@ -65,7 +72,7 @@ def asked_out(options: dict[str, Any]) -> Path:
 def import_traces(
     given: Sequence[ImportedFile], texts: dict[Path, str], options: dict[str, Any], style: str
 ) -> None:
-    setting, out = asked_setting(options), asked_out(options)
+    setting, out = _of_tensorrt(options), asked_out(options)
     warmup_ms = WARMUP_MS if options["warmup"] is None else options["warmup"]
     files = []
     for one in given:
@@ -81,7 +88,7 @@ def import_traces(
 def import_summaries(
     given: Sequence[ImportedFile], texts: dict[Path, str], options: dict[str, Any], style: str
 ) -> None:
-    setting, out = asked_setting(options), asked_out(options)
+    setting, out = _of_tensorrt(options), asked_out(options)
     files = []
     for one in given:
         summary = read_summary(texts[one.path], one.path, setting.precision, setting.batch)
@@ -91,8 +98,8 @@ def import_summaries(
             f"{one.path}: mean GPU compute time {format_ms(sample.ms)} of {sample.inner_runs} runs"
             f"{_copies(summary.copies_ms)}"
         )
-        if summary.timing.summary is None:
-            say(f"{one.path} has no percentile that tells the spread of its runs, which stands as 0")
+        if not summary.is_spread_known:
+            say(f"{one.path} has no percentile that tells the spread of its runs; what stands is the least")
     show_rows(import_timings(files, setting, out), out, style)
 
 

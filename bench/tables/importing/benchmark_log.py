@@ -169,7 +169,8 @@ def _in_fp16(lines: Sequence[str], runtime: str | None) -> bool:
 def _runtime(lines: Sequence[str], path: Path) -> tuple[str | None, float | None]:
     """The runtime of the delegate that runs most of the graph, and its share of the nodes.
 
-    XNNPACK is that only where no other delegate takes nodes: what another leaves over is XNNPACK's.
+    XNNPACK is that only where no other delegate takes nodes: what another leaves over is XNNPACK's. Flex runs
+    operations that the graph could not do without, beside whatever runs it.
     """
     taken: Counter[str] = Counter()
     nodes: Counter[str] = Counter()
@@ -180,8 +181,8 @@ def _runtime(lines: Sequence[str], path: Path) -> tuple[str | None, float | None
                 raise TableError(f"{path}: '{found[0]}' cannot be; give the log as it was printed")
             taken[name] += int(found[1])
             nodes[name] += int(found[2])
-    others = [name for name, count in taken.most_common() if count and name != "xnnpack"]
-    chosen = others[0] if others else "xnnpack" if taken["xnnpack"] else None
+    others = [name for name, count in taken.most_common() if count and name not in ("xnnpack", "flex")]
+    chosen = next((name for name in (*others, "xnnpack", "flex") if taken[name]), None)
     if chosen is not None:
         return _named(chosen), taken[chosen] / nodes[chosen]
     if taken or any(_NOT_EXECUTED in line for line in lines):

@@ -1,7 +1,8 @@
 """The performance summary that trtexec prints, which is what people keep where no times were exported.
 
 Of it we take the GPU compute time: mean, median, and a standard deviation from the first percentile that is
-printed, as of a normal distribution. The number of runs is the total GPU compute time over the mean.
+printed, as of a normal distribution, but no less than mean and median differ by, as of any. The number of
+runs is the total GPU compute time over the mean.
 
 Source of the format: samples/common/sampleReporting.cpp of NVIDIA/TensorRT. Since 8 it is one line, `GPU
 Compute Time: min = ...`; in 7 it is `GPU Compute` with a line for each figure.
@@ -22,12 +23,18 @@ from ...measuring.measurement import RunSummary, Timing
 _PREFIX = re.compile(r"^(?:\[[\d/:-]+\] )?(?:\[[A-Z]\] )?")
 _NUMBER = r"(\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?)"
 _FIGURE = re.compile(rf"\b(min|max|mean|median)(?: =|:) {_NUMBER} ms")
-_PERCENTILE = re.compile(rf"\bpercentile(?:\((\d{{1,3}})%\) =|:) {_NUMBER} ms(?: at (\d{{1,3}})%)?")
+_SHARE = r"(\d{1,3}(?:\.\d{1,6})?)%"
+_PERCENTILE = re.compile(rf"\bpercentile(?:\({_SHARE}\) =|:) {_NUMBER} ms(?: at {_SHARE})?")
 _SECTION = re.compile(
-    r"^(GPU Compute(?: Time)?|H2D Latency|D2H Latency|Host Latency|Latency|Enqueue Time|End-to-End)\b"
+    r"^(GPU Compute(?: Time)?|H2D Latency|D2H Latency|Host Latency|Latency|Enqueue Time|End-to-End)"
+    r"(?= *:? *$|: *min\b|.* Latency\b)"
 )
+"""Followed by its figures: --verbose also prints what each of them means."""
 _TOTAL_NAME = re.compile(r"Total (?:GPU )?Compute Time:", re.IGNORECASE)
 _TOTAL = re.compile(rf"{_TOTAL_NAME.pattern} {_NUMBER} s$", re.IGNORECASE)
+_WALL = re.compile(rf"Total Host Walltime: {_NUMBER} s$", re.IGNORECASE)
+_MORE_THAN_ONE = 1.1
+"""A GPU that computed this many times as long as its host waited had several streams."""
 _COMMAND = re.compile(r"&&&& (RUNNING|PASSED|FAILED) TensorRT\.trtexec.*?# (.*)$", re.MULTILINE)
 _SHAPES = {name: re.compile(rf"--{name}=\S*?:(\d{{1,9}})x\d") for name in ("shapes", "optShapes")}
 """The first input's batch; a name may hold colons. An engine runs at `shapes` where they are given."""
@@ -36,10 +43,14 @@ _MOST_RUNS = 10**9
 
 @dataclass(frozen=True)
 class TrtexecSummary:
-    """GPU compute time of all runs; `copies_ms`: medians to the GPU and from it, None where not printed."""
+    """GPU compute time of all runs; `copies_ms`: medians to the GPU and from it, None where not printed.
+
+    Where no percentile tells the spread, it is what mean and median differ by, the least that it can be.
+    """
 
     timing: Timing
     copies_ms: tuple[float | None, float | None]
+    is_spread_known: bool
 
 
 def is_summary(text: str) -> bool:
@@ -54,7 +65,7 @@ def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSu
     commands = _COMMAND.findall(text)
     if any(state == "FAILED" for state, _ in commands):
         raise TableError(f"{path} is of a run of trtexec that failed; give one that ends with PASSED")
-    if sum(line.startswith("GPU Compute") for line in lines) > 1:
+    if sum(line.startswith("GPU Compute") and _SECTION.match(line) is not None for line in lines) > 1:
         raise TableError(f"{path} holds the summaries of several runs; give a file for each")
     _check_options(commands[0][1] if commands else "", path, precision, batch)
     sections = _sections(lines)
@@ -75,17 +86,20 @@ def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSu
     runs = round(float(total[1]) * 1e3 / mean_ms) if total else 0
     if not 1 <= runs <= _MOST_RUNS:
         raise TableError(f"{path}: '{said[:80]}' cannot be the total of runs of {mean_ms:g} ms")
-    summary = None
+    wall = next((float(match[1]) for line in lines if (match := _WALL.match(line))), None)
+    if total and wall is not None and float(total[1]) > _MORE_THAN_ONE * wall:
+        raise UserError(f"{path}: its GPU computed {total[1]} s in {wall:g} s; {_SEVERAL}")
+    std_ms = abs(mean_ms - median_ms)
     if compute.percentile is not None:
         share, value = compute.percentile
         if not median_ms <= value <= most:
             raise TableError(
                 f"{path}: the {share:.0%} percentile of the GPU compute time, {value:g} ms, cannot be"
             )
-        summary = RunSummary(median_ms, (value - median_ms) / NormalDist().inv_cdf(share))
+        std_ms = max(std_ms, (value - median_ms) / NormalDist().inv_cdf(share))
     copies = [sections[name].figures.get("median") if name in sections else None for name in _COPIES]
-    timing = Timing((), (Sample(mean_ms, runs),), None, summary)
-    return TrtexecSummary(timing, (copies[0], copies[1]))
+    timing = Timing((), (Sample(mean_ms, runs),), None, RunSummary(median_ms, std_ms))
+    return TrtexecSummary(timing, (copies[0], copies[1]), compute.percentile is not None)
 
 
 _COPIES = ("H2D Latency", "D2H Latency")
@@ -117,13 +131,15 @@ def _section(text: str) -> _Section:
     percentile = _PERCENTILE.search(text)
     if percentile is None:
         return _Section(figures, None)
-    share = int(percentile[1] or percentile[3] or 0) / 100
+    share = float(percentile[1] or percentile[3] or 0) / 100
     return _Section(figures, (share, float(percentile[2])) if 0.5 < share < 1 else None)
 
 
 def _check_options(command: str, path: Path, precision: str, batch: int) -> None:
     """What trtexec was told; an engine or a file may bring another precision without an option."""
     words = command.split()
+    if other := next((word for word in words if word in _OTHER_PRECISIONS), None):
+        raise UserError(f"{path} ran with {other}; tables are of fp32, fp16 and int8")
     asked = [name for name in ("fp16", "int8") if f"--{name}" in words]
     if "--best" in words and precision == "fp32":
         raise UserError(
@@ -136,6 +152,8 @@ def _check_options(command: str, path: Path, precision: str, batch: int) -> None
     if given and given[0] != batch:
         raise UserError(f"{path} ran with batch {given[0]}, not {batch}; give --batch {given[0]}")
     if re.search(r"--(?:infStreams|streams)=(?!1\b)\d+", command):
-        raise UserError(
-            f"{path} ran several streams at once; a latency is measured with one: leave --infStreams out"
-        )
+        raise UserError(f"{path} ran several streams at once; {_SEVERAL}")
+
+
+_SEVERAL = "a latency is measured with one stream: leave --infStreams out"
+_OTHER_PRECISIONS = ("--fp8", "--bf16", "--int4", "--fp4")

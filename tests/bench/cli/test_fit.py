@@ -310,3 +310,16 @@ def test_rank_writes_no_column_twice(run, tmp_path: Path) -> None:  # type: igno
     write(tmp_path / "m.csv", ROWS[:4], ("network", "flops"))
     refused = run("rank", "--against", "m.csv", "--column", "flops", "--proxies", "flops", "--out", "o.csv")
     assert refused.code == 2 and "--out has a column 'flops' of its own" in refused.err
+
+
+def test_rank_writes_scores_and_figure_to_two_files(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", ROWS[:4], ("network", "top1"))
+    refused = run("rank", "--against", "m.csv", "--column", "top1", "--out", "o.svg", "--plot", "o.svg")
+    assert refused.code == 2 and "--out and --plot are both o.svg" in refused.err
+
+
+@pytest.mark.parametrize("option", [("--precision", "fp7"), ("--batch", "9" * 24), ("--device-name", "")])
+def test_a_setting_that_cannot_be_is_refused(run, tmp_path: Path, option: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "m.csv", ROWS[:12], ("network", "latency_ms"))
+    refused = run("fit", "m.csv", "--space", "nasbench201", *option, "--out", "t.csv")
+    assert refused.code == 2 and not (tmp_path / "t.csv").exists()

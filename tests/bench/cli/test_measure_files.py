@@ -65,6 +65,10 @@ def test_files_are_counted_at_the_shapes_that_fit(files: Any, arguments: tuple[s
             "no file has an input 'y' for --shape; they have x",
         ),
         (("measure", "plain_64.onnx", "--shape", "x=1xthree"), "write one as NAME=1x3x224x224"),
+        (
+            ("measure", "plain_64.onnx", "--shape", "x=1x3x64x64", "--shape", "x=1x3x32x32"),
+            "--shape names an input twice",
+        ),
         (("measure", "plain_64.onnx", "--shape", "x=" + "9" * 5000), "write one as NAME=1x3x224x224"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -151,3 +152,48 @@ def test_an_empty_file_is_no_onnx_file(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(NetworkError, match=r"is not an ONNX file \(it holds no graph\)"):
         FileSubject.read(path)
+
+
+def lstm(path: Path, steps: int | str, batch: int | str) -> FileSubject:
+    shapes = {"x": [steps, batch, 16], "h": [1, batch, 8], "c": [1, batch, 8]}
+    weights = {"w": (1, 32, 16), "r": (1, 32, 8)}
+    graph = helper.make_graph(
+        [helper.make_node("LSTM", ["x", "w", "r", "", "", "h", "c"], ["y"], hidden_size=8)],
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()],
+    )
+    onnx.save(helper.make_model(graph), path)
+    return FileSubject.read(path)
+
+
+def test_the_steps_of_a_recurrent_layer_are_no_batch(tmp_path: Path) -> None:
+    fixed = lstm(tmp_path / "fixed.onnx", 10, 1)
+    assert shapes(fixed.inputs) == [(10, 1, 16), (1, 1, 8), (1, 1, 8)]
+    with pytest.raises(UserError, match="is written for batch 1"):
+        shapes(fixed.inputs, 10)
+    free = lstm(tmp_path / "free.onnx", "steps", "n")
+    with pytest.raises(NetworkError, match="has the free axis 'steps' at its input 'x'"):
+        shapes(free.inputs)
+    assert shapes(shaped(free.inputs, {"x": (10, 4, 16)}), 4) == [(10, 4, 16), (1, 4, 8), (1, 4, 8)]
+
+
+def test_a_file_that_quantises_in_a_branch_is_int8(tmp_path: Path) -> None:
+    def branch(name: str) -> onnx.GraphProto:
+        quantise = helper.make_node("QuantizeLinear", ["x", "s"], [f"{name}_q"])
+        back = helper.make_node("DequantizeLinear", [f"{name}_q", "s"], [name])
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])
+        return helper.make_graph([quantise, back], name, [], [output])
+
+    node = helper.make_node("If", ["b"], ["y"], then_branch=branch("t"), else_branch=branch("e"))
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4]),
+        helper.make_tensor_value_info("b", TensorProto.BOOL, []),
+    ]
+    scale = onnx.numpy_helper.from_array(np.float32(0.1), "s")
+    graph = helper.make_graph(
+        [node], "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])], [scale]
+    )
+    onnx.save(helper.make_model(graph), tmp_path / "f.onnx")
+    assert FileSubject.read(tmp_path / "f.onnx").precision == "int8"

@@ -126,7 +126,7 @@ def test_a_log_without_spread_says_so() -> None:
         (SPREAD.replace("max=686105", f"max={'9' * 400}"), "not whole"),
         (SPREAD.replace("median=51891", f"median={'9' * 5000}"), "not whole"),
         (SPREAD.replace("Init: 119515", "Init: 1.2.3"), "not whole"),
-        (SPREAD.replace("count=1000 first", "count=1000 curr=x first"), "a.log, line 22: .* not whole"),
+        (SPREAD.replace("count=1000 first", "count=1000 curr=x first"), "a.log, line 20: .* not whole"),
         (SPREAD.replace("Inference (avg): 63743.2", "Inference (avg): 51743.2"), "contradicts itself"),
         (SPREAD.replace("avg=63743.2", "avg=0"), "measured nothing"),
         (SPREAD.replace("count=1000", "count=9999999999"), "measured nothing"),
@@ -190,3 +190,18 @@ def test_sizes_that_are_no_numbers_are_not_kept() -> None:
     for size in ("-", "1.2.3", "nan", "9" * 400):
         log = read_log(DEFAULT.replace("init=55.5", f"init={size}"), PATH)
         assert "memory_mb" not in log.facts and log.facts["load_ms"] == 119.515
+
+
+def test_flex_beside_xnnpack_is_no_delegate_of_its_own() -> None:
+    flex = "VERBOSE: Replacing 2 out of 68 node(s) with delegate (TfLiteFlexDelegate) node, yielding 2 parts."
+    log = read_log(f"{flex}\n{DEFAULT.replace('66 out of 66', '64 out of 68')}", PATH)
+    assert log.runtime == "litert" and log.delegated == pytest.approx(64 / 68)
+
+
+def test_equal_runs_lie_in_their_own_range() -> None:
+    figures = "count=50 curr=42394(all same) p5=42394 median=42394 p95=42394"
+    lines = [
+        f"INFO: {figures}" if line.startswith("INFO: count=1000") else line for line in DEFAULT.split("\n")
+    ]
+    log = read_log("\n".join(lines).replace("Inference (avg): 42394.8", "Inference (avg): 42394"), PATH)
+    assert log.timing.samples[0].ms == 42.394 and log.timing.samples[0].inner_runs == 50

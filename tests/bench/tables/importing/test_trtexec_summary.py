@@ -112,3 +112,37 @@ def test_an_engine_for_several_batches_ran_at_its_shapes() -> None:
 def test_the_best_of_all_precisions_is_not_fp32() -> None:
     with pytest.raises(UserError, match="ran with --best, which computes in fp16 and int8 too"):
         read_summary(NEW.replace("--fp16", "--best"), PATH, "fp32", 1)
+
+
+def test_what_a_figure_means_is_no_summary() -> None:
+    said = (
+        "[V] GPU Compute Time: the GPU latency to execute the kernels for a query.\n[V] Latency: the sum of"
+    )
+    assert read_summary(NEW + said, PATH, "fp16", 1) == read_summary(NEW, PATH, "fp16", 1)
+
+
+def test_more_gpu_time_than_time_is_of_several_streams() -> None:
+    text = NEW.partition("\n")[2].replace("Compute Time: 2.99186 s", "Compute Time: 7.02881 s")
+    with pytest.raises(UserError, match=r"computed 7\.02881 s in 3\.01037 s; .* with one stream"):
+        read_summary(text, PATH, "fp16", 1)
+
+
+def test_a_mean_far_from_the_median_is_no_quiet_run() -> None:
+    text = NEW.replace("max = 5.76514", "max = 55.76514").replace("mean = 4.24378", "mean = 5.24378")
+    summary = read_summary(text, PATH, "fp16", 1).timing.summary
+    assert summary == RunSummary(4.24156, pytest.approx(5.24378 - 4.24156))
+
+
+@pytest.mark.parametrize(("share", "known"), [("99.9", True), ("50", False), ("100", False)])
+def test_a_percentile_of_ones_own_is_read(share: str, known: bool) -> None:
+    before, rest = NEW.split("GPU Compute Time: ", 1)
+    line, after = rest.split("\n", 1)
+    line = f"{line.split(', percentile')[0]}, percentile({share}%) = 4.28 ms"
+    found = read_summary(f"{before}GPU Compute Time: {line}\n{after}", PATH, "fp16", 1)
+    assert found.is_spread_known == known and found.timing.summary is not None
+    assert found.timing.summary.median_ms == 4.24156
+
+
+def test_another_precision_is_named() -> None:
+    with pytest.raises(UserError, match="ran with --fp8; tables are of fp32, fp16 and int8"):
+        read_summary(NEW.replace("--fp16", "--fp8"), PATH, "fp16", 1)
