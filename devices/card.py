@@ -6,6 +6,7 @@ is a card and no code.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ def card(name: str) -> DeviceCard:
     return known[name]
 
 
+_NAME = re.compile(r"\w[\w.-]*")
 _KEYS = {"name": str, "description": str, "runtimes": dict, "defaults": dict, "local": bool, "recipe": dict}
 _DEFAULTS = {"runtime": str, "precision": str, "batch": int, "threads": int}
 
@@ -91,6 +93,16 @@ def read_card(path: Path) -> DeviceCard:
             value = table.get(key) if isinstance(table, dict) else None
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                 raise UserError(f"the device card {path} needs {place}{key}, a {_NAMES[kind]}")
+    if more := sorted(set(data["defaults"]) - set(_DEFAULTS)):
+        raise UserError(
+            f"the device card {path} has the default '{more[0]}'; it may have {', '.join(_DEFAULTS)}"
+        )
+    # A folder of the home is named after the device.
+    if not _NAME.fullmatch(data["name"]):
+        raise UserError(
+            f"the device card {path} has the name '{data['name']}'; use letters, digits, '.', '_' and '-', a "
+            "letter or digit first"
+        )
     if data["defaults"]["runtime"] not in data["runtimes"]:
         raise UserError(f"the device card {path} has no runtime '{data['defaults']['runtime']}', its default")
     known = {key: data.pop(key) for key in _KEYS}

@@ -39,7 +39,12 @@ def source(card: DeviceCard) -> Source:
     data = card.details.get("android", {}).get("runner", {})
     if not isinstance(data.get("url"), str):
         raise UserError(f"the card of '{card.name}' names no runner to download; give one with --runner FILE")
-    return Source(data["url"], str(data.get("page", data["url"])), data.get("sha256"))
+    digest = data.get("sha256")
+    if not (digest is None or isinstance(digest, str)):
+        raise UserError(
+            f"the card of '{card.name}' has the sha256 {digest!r}; write its 64 hex digits as text"
+        )
+    return Source(data["url"], str(data.get("page", data["url"])), digest)
 
 
 def kept_path(card: DeviceCard) -> Path:

@@ -75,6 +75,9 @@ def test_a_users_card_is_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         pytest.param("batch = 1", "batch = " + 5000 * "9", "cannot be read", id="large"),
         ('runtime = "simulated"', 'runtime = "abacus"', "no runtime 'abacus', its default"),
         ('name = "simulated"', "name = ", "cannot be read"),
+        ('name = "simulated"', 'name = "../outside"', "has the name '../outside'; use letters"),
+        ('name = "simulated"', 'name = ""', "has the name ''; use letters"),
+        ("batch = 1", 'batch = 1\npinning = "core-0"', "has the default 'pinning'; it may have runtime"),
         ('simulated = "simulated"', 'simulated = "abacus"', "no known driver: 'abacus'"),
     ],
 )

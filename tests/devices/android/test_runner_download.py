@@ -102,6 +102,11 @@ def test_other_ways_than_https_are_refused(server: str, tmp_path: Path, url: str
         download(pointed(tmp_path, url))
 
 
+def test_a_digest_that_is_no_text_is_refused(server: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has the sha256 5; write its 64 hex digits as text"):
+        download(pointed(tmp_path, server, "sha256 = 5"))
+
+
 def test_a_card_without_a_runner_is_told(server: str) -> None:
     with pytest.raises(UserError, match="names no runner"):
         download(card("host"))
