@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UserError
+from ...errors import NetworkError, UserError
 from ..graph import Graph, Shape
 from ..importing.assembler import require_batch_norm
 from ..network import Network
@@ -85,13 +86,21 @@ def score(
     if proxy == "zen-closed":
         start = perf_counter()
         value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(target, reading)
-        return Score(proxy, value, 0.0, 1, perf_counter() - start)
+        return _finite(Score(proxy, value, 0.0, 1, perf_counter() - start))
     graph = target.graph() if isinstance(target, Network) else target
     function = PROXIES[proxy].load()
     if proxy == "zen":
         function = partial(function, reading=reading)
     batch = PROXIES[proxy].batch if batch is None else batch
-    return replace(function(graph, batch=batch, repeats=repeats, seed=seed), proxy=proxy)
+    return _finite(replace(function(graph, batch=batch, repeats=repeats, seed=seed), proxy=proxy))
+
+
+def _finite(found: Score) -> Score:
+    if not isfinite(found.value):
+        raise NetworkError(
+            f"its {found.proxy} score is more than floating point holds; give a network of fewer layers"
+        )
+    return found
 
 
 def score_module(

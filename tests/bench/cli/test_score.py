@@ -141,3 +141,12 @@ def test_a_file_with_folded_norms_has_no_zen_score(
 def test_an_unknown_proxy_is_refused() -> None:
     with pytest.raises(UserError, match="there is no proxy 'magic'"):
         score(parse_text(STRIDED, 32), "magic")
+
+
+@pytest.mark.parametrize("style", ["table", "json"])
+def test_a_score_beyond_floating_point_is_refused(run, style: str) -> None:  # type: ignore[no-untyped-def]
+    deep = "".join(f"SuperResK1K7K1(2048,2048,1,2048,{layers})" for layers in (250, 250, 250, 200))
+    refused = run("score", f"SuperConvK3BNRELU(3,2048,1,1){deep}", "--resolution", "64", "--format", style)
+    assert (
+        refused.code == 2 and "more than floating point holds; give a network of fewer layers" in refused.err
+    )
