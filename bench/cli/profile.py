@@ -124,13 +124,9 @@ def run_profile(
 ) -> Profiled:
     """Profiles with a progress display; the table is written however the profile ends."""
     recipe = Recipe().adapted(card(driver.name).recipe)
+    _check_journal(path)
     say(f"profiling {setting.device} {setting}")
     with Journal(journal_path(path)) as journal:
-        if not journal.history.measurements and any(one.exists() for one in (path, card_path(path))):
-            raise UserError(
-                f"{path} holds a table without the journal that it was made from, and would be overwritten; "
-                "choose another --table"
-            )
         try:
             with progress("profile", 1.0) as meter:
 
@@ -171,6 +167,17 @@ def run_profile(
             f"its 95 % bound {found.bound:.1%}"
         )
     return Profiled(table, found, exhausted)
+
+
+def _check_journal(path: Path) -> None:
+    """Raises UserError for a table that was not made from a journal, since that would make it anew."""
+    journal = journal_path(path)
+    backed = journal.exists() and journal.stat().st_size > 0
+    if not backed and any(one.exists() for one in (path, card_path(path))):
+        raise UserError(
+            f"{path} holds a table without the journal that it was made from, and would be overwritten; "
+            "choose another --table"
+        )
 
 
 def _against_sum(calibration: Calibration, left_out: LeftOutNetworks) -> str:

@@ -300,6 +300,7 @@ def test_a_table_without_its_journal_is_not_overwritten(run, tmp_path: Path) -> 
     refused = run(*profile, "--blocks", "3")
     assert refused.code == 2 and "t.csv holds a table without the journal" in refused.err
     assert (tmp_path / "t.csv").read_text() == held
+    assert not (tmp_path / "t.journal.jsonl").exists()
 
 
 def test_a_journal_without_its_first_line_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
