@@ -84,9 +84,14 @@ class AndroidLink:
         try:
             self._properties = self._ask_properties()
             self._check_identity()
-            self._settle(runner)
         except BaseException:
             self._adb.close()
+            raise
+        try:
+            self._settle(runner)
+        except BaseException:
+            # Not left to the janitor, which may not have begun.
+            self.close()
             raise
 
     @property
