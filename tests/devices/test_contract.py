@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Artifact, Connection, Device, RemoteDevice, Setting, SettingRequest
@@ -46,11 +45,11 @@ def artifact(any_device: Device, path: Path, batch: int = 1) -> Artifact:
     return WorkloadSubject(Workload.parse(WORKLOAD)).artifact(path, setting, any_device.accepts[0])
 
 
-def median_ms(any_device: Device, path: Path, batch: int) -> float:
+def fastest_ms(any_device: Device, path: Path, batch: int) -> float:
+    """Of several calls: a phone answers each with one mean, which whatever else runs here may raise."""
     setting = any_device.setting(SettingRequest(batch=batch))
     with closing(any_device.open(artifact(any_device, path, batch), setting)) as session:
-        session.time(5)
-        return float(np.median([sample.ms for sample in session.time(30)]))
+        return min(sample.ms for _ in range(5) for sample in session.time(6))
 
 
 def test_is_a_device_that_knows_itself(any_device: Device) -> None:
@@ -97,7 +96,7 @@ def test_times_as_many_runs_as_asked(any_device: Device, tmp_path: Path) -> None
 
 
 def test_a_larger_batch_takes_longer(any_device: Device, tmp_path: Path) -> None:
-    assert median_ms(any_device, tmp_path, 8) > 2 * median_ms(any_device, tmp_path, 1)
+    assert fastest_ms(any_device, tmp_path, 8) > 2 * fastest_ms(any_device, tmp_path, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07" * 50])
