@@ -23,7 +23,8 @@ from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
-from zenbench.bench.export.weights import seeded_weights, state_arrays
+from zenbench.bench.export.timing_weights import timing_weights
+from zenbench.bench.export.weights import state_arrays
 from zenbench.bench.profiling.plan import sources, stratified_workloads
 from zenbench.devices.base import SettingRequest
 from zenbench.devices.registry import device
@@ -133,7 +134,7 @@ def write_times_ms(workloads: Iterator[Workload]) -> Iterator[float]:
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads:
             graph = workload.graph()
-            weights = seeded_weights(graph)
+            weights = timing_weights(graph)
             write_tflite(graph, weights, Path(folder) / "warm.tflite")
             start = thread_time()
             write_tflite(graph, weights, Path(folder) / "block.tflite")
@@ -178,7 +179,7 @@ def depthwise(size: int, kernel: int) -> list[str]:
     builder = GraphBuilder((CHANNELS, size, size))
     builder.activation(builder.batch_norm(builder.conv(INPUT, CHANNELS, kernel, groups=CHANNELS)), "relu")
     graph = builder.graph()
-    weights = seeded_weights(graph)
+    weights = timing_weights(graph)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         files = {
             "onnx": write_onnx(graph, weights, Path(folder) / "d.onnx"),

@@ -11,9 +11,10 @@ from ...devices.base import Artifact
 from ...zen.network import Network
 from .parity import Parity, check_onnx, check_tflite, gaussian
 from .tflite_quantise import read_batches
-from .weights import WEIGHT_SEED, Array, state_arrays
+from .weights import Array, state_arrays
 
 _IMAGES = 8
+_WEIGHT_SEED = 0
 
 
 def export_onnx(
@@ -73,7 +74,7 @@ def _module(network: Network, weights: Path | None) -> Any:
 
     module = build_module(network.graph())
     if weights is None:
-        initialise(module, WEIGHT_SEED)
+        initialise(module, _WEIGHT_SEED)
     else:
         load_weights(module, weights)
     return module

@@ -92,18 +92,6 @@ def _get(state: Mapping[str, Array], name: str) -> Array:
         raise UserError(f"the weights hold no '{name}'; they belong to another network") from None
 
 
-WEIGHT_SEED = 0
-
-
-def seeded_weights(graph: Graph, seed: int = WEIGHT_SEED) -> Mapping[str, Array]:
-    """He-initialised weights with batch-norm statistics of one Gaussian batch, by torch's names."""
-    from ...zen.module import build_module, initialise
-
-    module = build_module(graph)
-    initialise(module, seed)
-    return state_arrays(module)
-
-
 def state_arrays(module: Any) -> Mapping[str, Array]:
     """A torch module's parameters and buffers as arrays."""
     return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}

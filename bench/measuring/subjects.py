@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from ...devices.base import Artifact, Setting
 from ...zen.graph import Graph
 from ...zen.network import Network
 from ...zen.workload import Workload
-from ..export.weights import seeded_weights
+from ..export.timing_weights import timing_weights
 from ..networks.model_file import FileSubject
 
 _SUFFIXES = {"torch-export": "pt2"}
@@ -34,7 +34,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class WorkloadSubject:
-    """One workload with seeded weights."""
+    """One workload with weights that are only for timing."""
 
     workload: Workload
 
@@ -43,13 +43,12 @@ class WorkloadSubject:
         return str(self.workload)
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        small = replace(self.workload, size=min(self.workload.size, _UNIT_PIXELS))
-        return _written(self.workload.graph(), small.graph(), folder, self.key, setting, file_format)
+        return _written(self.workload.graph(), folder, self.key, setting, file_format)
 
 
 @dataclass(frozen=True)
 class NetworkSubject:
-    """A whole network with seeded weights."""
+    """A whole network with weights that are only for timing."""
 
     network: Network
 
@@ -58,22 +57,13 @@ class NetworkSubject:
         return f"{_NETWORK}{self.network.digest}"
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        small = replace(self.network, resolution=min(self.network.resolution, _NETWORK_PIXELS))
-        return _written(self.network.graph(), small.graph(), folder, self.key, setting, file_format)
+        return _written(self.network.graph(), folder, self.key, setting, file_format)
 
 
-_UNIT_PIXELS, _NETWORK_PIXELS = 14, 64
-"""Weights do not depend on the size of the maps, and statistics of small ones serve a latency as well: taken
-at 224 pixels, they were a third of the time of a profile."""
-
-
-def _written(
-    graph: Graph, small: Graph, folder: Path, key: str, setting: Setting, file_format: str
-) -> Artifact:
-    """The file of a graph, with weights seeded on `small`, the same operations on smaller maps."""
+def _written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     path = folder / f"{name}.{_SUFFIXES.get(file_format, file_format)}"
-    weights, batch, precision = seeded_weights(small), setting.batch, setting.precision
+    weights, batch, precision = timing_weights(graph), setting.batch, setting.precision
     if file_format == "tflite":
         from ..export.tflite import write_tflite
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from zenbench.bench.export.tflite import write_tflite
-from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.zen.network import parse_text
 
 TEXT = "SuperConvK3BNRELU(3,8,2,1)SuperResIDWE2K7(8,16,2,8,1)"
@@ -31,7 +31,7 @@ def test_files_are_measured_as_they_are(run: Callable[..., Any], tmp_path: Path)
     assert run("export", TEXT, *SMALL, "--tflite", "ours.tflite", "--int8").code == 0
     network = parse_text(TEXT, 32, 10)
     graph = network.graph()
-    write_tflite(graph, seeded_weights(graph), tmp_path / "theirs.tflite", precision="int8")
+    write_tflite(graph, timing_weights(graph), tmp_path / "theirs.tflite", precision="int8")
     done = run(
         "measure",
         "ours.tflite",

@@ -14,7 +14,8 @@ from zenbench.bench.export.checked import export_tflite
 from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
-from zenbench.bench.export.weights import seeded_weights, state_arrays
+from zenbench.bench.export.timing_weights import timing_weights
+from zenbench.bench.export.weights import state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode
@@ -140,7 +141,7 @@ def test_activations_are_fused_where_nothing_else_reads_the_tensor(
 def test_a_pad_stands_only_where_an_even_size_is_halved(tmp_path: Path, kernel: int, size: int) -> None:
     for stride in (1, 2):
         graph = build(lambda b, s=stride: b.conv(INPUT, 4, kernel, s), size).graph()  # type: ignore[misc]
-        path = write_tflite(graph, seeded_weights(graph), tmp_path / "g.tflite").path
+        path = write_tflite(graph, timing_weights(graph), tmp_path / "g.tflite").path
         assert ("PAD" in operators(path)) == (stride == 2 and size % 2 == 0 and kernel > 1)
 
 
@@ -214,7 +215,7 @@ def test_weights_past_two_gib_are_refused_before_they_are_written() -> None:
     class Huge(np.ndarray):  # type: ignore[type-arg]
         nbytes = 3 * 2**30  # type: ignore[assignment]
 
-    model = lower(TINY.graph(), seeded_weights(TINY.graph()), 1)
+    model = lower(TINY.graph(), timing_weights(TINY.graph()), 1)
     name = next(name for name, tensor in model.tensors.items() if tensor.values is not None)
     values = np.zeros(3, np.float32).view(Huge)
     model.tensors[name] = replace(model.tensors[name], values=values)

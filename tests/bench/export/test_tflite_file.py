@@ -12,7 +12,7 @@ from tflite_cases import TINY
 from zenbench.bench.export.checked import export_onnx, export_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import schema
-from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.networks.model_file import FileSubject
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, UserError
@@ -31,7 +31,7 @@ def test_a_file_can_be_read_back(tmp_path: Path, run: Callable[..., Any]) -> Non
 
 def test_a_foreign_file_is_no_network(tmp_path: Path, run: Callable[..., Any]) -> None:
     graph = TINY.graph()
-    write_tflite(graph, seeded_weights(graph), tmp_path / "f.tflite")
+    write_tflite(graph, timing_weights(graph), tmp_path / "f.tflite")
     subject = FileSubject.read(tmp_path / "f.tflite")
     assert subject.network is None and subject.inputs[0].extents == (1, 16, 16, 3)
     for command in ("cost", "score"):

@@ -12,7 +12,7 @@ from zenbench.bench.export.parity import LIMITS, run_tflite
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
 from zenbench.bench.export.tflite_quantise import gaussian_batches, quantise, read_batches
-from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.networks.model_file import FileSubject
 from zenbench.errors import DeviceError, UserError
 from zenbench.zen.families import zoo
@@ -53,7 +53,7 @@ def test_int8_blocks_keep_most_of_the_signal(tmp_path: Path, block: str) -> None
 
 def test_int8_weights_have_a_scale_a_channel() -> None:
     graph = TINY.graph()
-    data = quantise(model_bytes(lower(graph, seeded_weights(graph), 1)), gaussian_batches((1, 16, 16, 3)))
+    data = quantise(model_bytes(lower(graph, timing_weights(graph), 1)), gaussian_batches((1, 16, 16, 3)))
     model = schema().Model.GetRootAs(data)
     tensors = [model.Subgraphs(0).Tensors(n) for n in range(model.Subgraphs(0).TensorsLength())]
     weights = [tensor for tensor in tensors if tensor.Name().endswith(b"conv1.weight")]
@@ -65,7 +65,7 @@ def test_int8_weights_have_a_scale_a_channel() -> None:
 def test_what_the_quantizer_cannot_do_is_told_in_one_line(tmp_path: Path) -> None:
     graph = build(lambda b: b.conv(INPUT, 2100, 1), size=2, channels=4100).graph()  # 34 MB of weights
     with pytest.raises(DeviceError, match=r"^ai-edge-quantizer failed: .*conv1\.weight") as caught:
-        write_tflite(graph, seeded_weights(graph), tmp_path / "g.tflite", precision="int8")
+        write_tflite(graph, timing_weights(graph), tmp_path / "g.tflite", precision="int8")
     assert "\n" not in str(caught.value)
 
 

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.devices.base import Setting, SettingRequest
 from zenbench.devices.host import cpu
 from zenbench.devices.registry import device
@@ -75,7 +75,7 @@ def test_a_run_that_fails_leaves_the_process_as_it_was(
     graph = Workload.parse(SMALL).graph()
     before, inside = scheduling(), []
     with closing(
-        host.open(write_onnx(graph, seeded_weights(graph), tmp_path / "s.onnx"), setting)
+        host.open(write_onnx(graph, timing_weights(graph), tmp_path / "s.onnx"), setting)
     ) as session:
 
         class Broken:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zenbench.bench.export.tflite import write_tflite
-from zenbench.bench.export.weights import seeded_weights
+from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Artifact, SettingRequest, TensorSpec
 from zenbench.devices.host import cpu
@@ -158,7 +158,7 @@ def test_bytes_are_spread_over_their_range() -> None:
 
 def test_written_files_are_loaded_with_the_batch_they_have(tmp_path: Path) -> None:
     graph = WORKLOAD.graph()
-    written = write_tflite(graph, seeded_weights(graph), tmp_path / "b.tflite", batch=4)
+    written = write_tflite(graph, timing_weights(graph), tmp_path / "b.tflite", batch=4)
     host = device("host", "litert")
     with closing(host.open(written, host.setting(SettingRequest(batch=4)))) as session:
         assert len(session.time(1)) == 1
