@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log2, prod
+from math import log2, prod, sqrt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -60,6 +60,10 @@ TILE = 32
 """Matrix kernels work on tiles of so many output channels where the registers allow it (XNNPACK's on AVX-512
 do); what does not fill the last tile costs as much."""
 
+ROWS = 7
+"""They work on so many output pixels at a time (XNNPACK's on AVX-512; of tiles from 5 to 14 no other
+explains its latencies half as well); what does not fill the last rows costs as much."""
+
 _FEW_CHANNELS = 4
 _LARGEST_TUNED = 5
 """XNNPACK has depthwise kernels written for 3x3 and 5x5. What is larger runs many times slower, taps on
@@ -68,18 +72,18 @@ _PLACE = {kind: place for place, kind in enumerate(KINDS)}
 _IMAGE, _DENSE, _GROUPED, _POINTWISE, _DEPTHWISE, _LINEAR, _ELEMENTWISE, _POOLING, _COPYING, *_ = range(
     len(KINDS)
 )
-_STRIDED = KINDS_WITH_MACS
 
 
 @dataclass(frozen=True, slots=True)
 class OpFeatures:
     """One operation that takes time.
 
-    `kind`: its place in KINDS. `work`: the columns of the roofline (see `ROOFLINE`), in units that keep
-    them near one. `point`: coordinates in which its efficiency varies smoothly: octaves of input channels (of
-    one group), output channels, output size and (twice) kernel, the stride, what rounding wastes of the
-    channels, (in twice the octaves) what padding wastes of the taps: some runtimes compute those too; and
-    what the last tile of output channels wastes.
+    `kind`: its place in KINDS. `work`: the columns of the roofline (see `ROOFLINE`), in units that keep them
+    near one. `point`: coordinates in which its efficiency varies smoothly: octaves of input channels (of one
+    group), output channels, output size and (twice) kernel, the stride, what rounding wastes of the channels
+    (of groups, the root of what it wastes of one group's output), (in twice the octaves) what padding wastes
+    of the taps: some runtimes compute those too; what the last tile of output channels wastes, and what the
+    last rows of output pixels do.
     """
 
     kind: int
@@ -100,7 +104,17 @@ ROOFLINE = (
     "100 kB of copied activations",
     "100 kB of swish",
     "100 kB of hard-swish",
+    "100 kB of weights, padding's too",
+    "grouped 10M MACs in whole vectors",
+    "convolutions",
+    "sums and products",
+    "depthwise 10M MACs, padding's too",
+    "dense 10M MACs, padding's too",
 )
+
+
+_ACTIVATIONS_OF = ROOFLINE[ROOFLINE.index("100 kB of pooled activations") :]
+"""The columns of the kinds from pooling on."""
 
 
 class TimedOp(NamedTuple):
@@ -186,64 +200,100 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 
 @lru_cache(maxsize=16_384)
 def op_features(op: TimedOp) -> OpFeatures:
-    form, channels_in, channels_out, size_in, size, kernel, stride, groups = op
-    kind, per_output, padded = _PLACE.get(form, _ELEMENTWISE), 0.0, 1.0
-    rounded_in, rounded_out = _rounded(channels_in), _rounded(channels_out)
-    if form == "conv":
-        # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
-        per_output = sum(tap_shares(kernel, size_in, stride)) ** 2
-        padded = kernel**2 / per_output
-        if groups == channels_in > 1:
-            kind = _DEPTHWISE
-        else:
-            if channels_in <= _FEW_CHANNELS:
-                kind, rounded_in = _IMAGE, channels_in
-            elif groups > 1:
-                kind, rounded_in, rounded_out = _GROUPED, channels_in, channels_out
-            else:
-                kind = _POINTWISE if kernel == 1 else _DENSE
-            per_output *= rounded_in / groups
-    elif form == "linear":
-        kind, per_output = _LINEAR, rounded_in
-    weights = rounded_out * per_output
-    macs = weights * size * size / 1e7
-    activations = 4e-5 * (rounded_in * size_in * size_in + rounded_out * size * size)
-    work = [0.0] * len(ROOFLINE)
-    if kind < KINDS_WITH_MACS:
-        work[kind] = macs
-    work[_STRIDED] = macs if kind == _DENSE and stride > 1 else 0.0
-    work[_STRIDED + 1] = activations
-    work[_STRIDED + 2] = activations if kind == _DEPTHWISE else 0.0
-    work[_STRIDED + 3] = 4e-5 * weights
-    work[_STRIDED + 4] = 4e-5 * weights if kind == _LINEAR else 0.0
-    work[_STRIDED + 5] = 1.0
-    if kind == _DEPTHWISE and kernel > _LARGEST_TUNED:
-        work[_STRIDED + 6] = rounded_out * (kernel * size) ** 2 / 1e7
-    if kind >= _POOLING:
-        work[_STRIDED + 7 + kind - _POOLING] = activations
-    # Of groups, the width says all that rounding would.
-    waste = [0.0] * 3
-    if kind != _GROUPED:
-        waste = [
-            rounded / channels - 1
-            for rounded, channels in (
-                (rounded_out, channels_out),
-                (_rounded(channels_in), channels_in),
-                (_rounded(channels_out, TILE), channels_out),
-            )
-        ]
+    kind = _kind(op)
+    # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
+    taps = sum(tap_shares(op.kernel, op.size_in, op.stride)) ** 2 if op.form == "conv" else 1.0
+    padded = op.kernel**2 / taps if op.form == "conv" else 1.0
+    waste = _group_waste(op) if kind == _GROUPED else _vector_waste(op)
     point = (
-        log2(channels_in / groups if kind == _GROUPED else channels_in),
-        log2(channels_out),
-        log2(size),
-        2 * log2(kernel),
-        stride - 1.0,
+        log2(op.channels_in / op.groups if kind == _GROUPED else op.channels_in),
+        log2(op.channels_out),
+        log2(op.size),
+        2 * log2(op.kernel),
+        op.stride - 1.0,
         2 * waste[0],
         2 * waste[1],
         2 * log2(padded),
         2 * waste[2],
+        2 * _row_waste(op, kind),
     )
-    return OpFeatures(kind, tuple(work), point)
+    return OpFeatures(kind, _work(op, kind, taps), point)
+
+
+def _kind(op: TimedOp) -> int:
+    if op.form != "conv":
+        return _PLACE.get(op.form, _ELEMENTWISE)
+    if op.groups == op.channels_in > 1:
+        return _DEPTHWISE
+    if op.channels_in <= _FEW_CHANNELS:
+        return _IMAGE
+    if op.groups > 1:
+        return _GROUPED
+    return _POINTWISE if op.kernel == 1 else _DENSE
+
+
+def _work(op: TimedOp, kind: int, taps: float) -> tuple[float, ...]:
+    """The columns of the roofline; `taps`: of the kernel, those that meet the image."""
+    channels_in, channels_out, outputs = op.channels_in, op.channels_out, op.size**2
+    if kind != _GROUPED:  # of groups, the width says all that rounding would
+        channels_out = _rounded(channels_out)
+        channels_in = channels_in if kind == _IMAGE else _rounded(channels_in)
+    inputs_each = {_DEPTHWISE: 1.0, _LINEAR: float(channels_in)}.get(kind, channels_in / op.groups)
+    weights = channels_out * inputs_each * taps if kind < KINDS_WITH_MACS else 0.0
+    macs = weights * outputs / 1e7
+    activations = 4e-5 * (channels_in * op.size_in**2 + channels_out * outputs)
+    work = dict.fromkeys(ROOFLINE, 0.0)
+    work["100 kB of activations"] = activations
+    work["100 kB of weights"] = 4e-5 * weights
+    work["operations"] = 1.0
+    if kind < KINDS_WITH_MACS:
+        work[ROOFLINE[kind]] = macs
+    if op.form == "conv":
+        work["convolutions"] = 1.0
+        work["100 kB of weights, padding's too"] = 4e-5 * weights / taps * op.kernel**2
+    if kind == _DENSE:
+        work["dense 10M MACs, padding's too"] = macs / taps * op.kernel**2
+        work["strided dense 10M MACs"] = macs if op.stride > 1 else 0.0
+    elif kind == _GROUPED:
+        vectors = op.groups * _rounded(op.channels_in // op.groups) * _rounded(op.channels_out // op.groups)
+        work["grouped 10M MACs in whole vectors"] = vectors * op.kernel**2 * outputs / 1e7
+    elif kind == _DEPTHWISE:
+        work["100 kB of depthwise activations"] = activations
+        work["depthwise 10M MACs, padding's too"] = macs / taps * op.kernel**2
+        if op.kernel > _LARGEST_TUNED:
+            work["large depthwise 10M taps"] = channels_out * op.kernel**2 * outputs / 1e7
+    elif kind == _LINEAR:
+        work["100 kB of linear weights"] = 4e-5 * weights
+    elif kind == _ELEMENTWISE:
+        work["sums and products"] = 1.0
+    elif kind >= _POOLING:
+        work[_ACTIVATIONS_OF[kind - _POOLING]] = activations
+    return tuple(work.values())
+
+
+def _vector_waste(op: TimedOp) -> tuple[float, float, float]:
+    """What whole vectors waste of output and input channels, and the last tile of output channels."""
+    pairs = (
+        (_rounded(op.channels_out), op.channels_out),
+        (_rounded(op.channels_in), op.channels_in),
+        (_rounded(op.channels_out, TILE), op.channels_out),
+    )
+    first, second, last = (rounded / channels - 1 for rounded, channels in pairs)
+    return first, second, last
+
+
+def _row_waste(op: TimedOp, kind: int) -> float:
+    """What the last rows of a matrix kernel waste of the output pixels."""
+    if op.form != "conv" or kind == _DEPTHWISE:
+        return 0.0
+    pixels = op.size**2
+    return -(-pixels // ROWS) * ROWS / pixels - 1
+
+
+def _group_waste(op: TimedOp) -> tuple[float, float, float]:
+    """What whole vectors waste of one group's output channels; its root, since narrow groups waste most."""
+    width = op.channels_out // op.groups
+    return sqrt(_rounded(width) / width - 1), 0.0, 0.0
 
 
 def boundary_bytes(workload: Workload) -> int:
