@@ -36,6 +36,14 @@ class Setting:
     def file_stem(self) -> str:
         return f"{self.runtime}-{self.precision}-b{self.batch}-t{self.threads}"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its entries are of their types: read back from its text, they are the same."""
+        try:
+            return isinstance(self.device, str) and Setting.parse(self.device, str(self)) == self
+        except UserError:
+            return False
+
     @staticmethod
     def parse(device: str, text: str) -> Setting:
         """The setting that `str()` wrote."""
@@ -201,6 +209,15 @@ class Device(Protocol):
     def open(self, artifact: Artifact, setting: Setting) -> Session:
         """Loads an artifact; raises DeviceError where the runtime refuses it."""
         ...
+
+
+@runtime_checkable
+class CachedDevice(Device, Protocol):
+    """A device that also says how large its last cache is: units are timed with that cache full of other
+    data, too."""
+
+    @property
+    def last_cache_mb(self) -> float: ...
 
 
 @runtime_checkable

@@ -44,6 +44,10 @@ class AdditiveTable(ABC):
     def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
         return Estimate(whole.ms, spread(whole.extras, whole.ms, self._noise), 0.0, whole.ms)
 
+    def units_ms(self, network: Network) -> dict[Workload, float]:
+        """What each unit adds to the network; with repetitions they make up its sum."""
+        return {workload: self.block(workload).ms for workload in network.workloads()}
+
     def estimate(self, network: Network) -> Estimate:
         return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 

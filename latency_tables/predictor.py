@@ -7,6 +7,7 @@ from typing import Protocol
 from ..errors import TableError
 from ..zen.latency import Estimate, LatencyModel
 from ..zen.network import Network
+from ..zen.workload import Workload
 from .fitted.model import FittedTable
 from .measured.model import TableModel
 from .model_statistics import ModelError
@@ -25,6 +26,8 @@ class Predictor(LatencyModel, Protocol):
     table: LatencyTable
 
     def estimate(self, network: Network) -> Estimate: ...
+
+    def units_ms(self, network: Network) -> dict[Workload, float]: ...
 
     @property
     def notice(self) -> str | None: ...

@@ -12,7 +12,7 @@ from ..errors import TableError
 from ..zen.network import Network
 from ..zen.workload import Workload
 from .card import TableCard
-from .row import Row
+from .row import VERDICTS, Row
 from .table_files import TableRows, read_files, write_files
 
 
@@ -42,6 +42,17 @@ class LatencyTable:
             raise TableError(f"tables of two settings do not merge: {mine.setting} and {theirs.setting}")
         if dict(mine.identity) != dict(theirs.identity):
             raise TableError("tables of two machines do not merge: their cards name different identities")
+        caches = [card.recipe.get("last_cache_mb") for card in (mine, theirs)]
+        if caches[0] != caches[1]:
+            raise TableError(
+                "tables whose cold runs had caches of two sizes before them do not merge; measure one of "
+                "them anew with zenbench profile"
+            )
+        if mine.basis != theirs.basis:
+            raise TableError(
+                "a table of workloads timed in context does not merge with one of workloads timed alone; "
+                "measure the older one anew with zenbench profile"
+            )
         networks = _merge(self.networks, other.networks)
         hold_out = _merge(self.hold_out, other.hold_out)
         # What one of the two learned from is held out no more.
@@ -65,7 +76,11 @@ class LatencyTable:
 def _merge(mine: Mapping[Any, Row], theirs: Mapping[Any, Row]) -> dict[Any, Row]:
     merged = dict(mine)
     for key, row in theirs.items():
-        merged[key] = _average(merged[key], row) if key in merged else row
+        mine_of_it = merged.get(key)
+        if mine_of_it is None or mine_of_it.basis == row.basis:
+            merged[key] = _average(mine_of_it, row) if mine_of_it else row
+        elif row.basis is None:
+            merged[key] = row  # as the table's other rows, which says more
     return merged
 
 
@@ -86,5 +101,13 @@ def _average(one: Row, two: Row) -> Row:
         ),
         rounds=rounds,
         runs=one.runs + two.runs,
-        verdict=max(one.verdict, two.verdict, key=("quiet", "noisy", "throttled").index),
+        verdict=max(one.verdict, two.verdict, key=VERDICTS.index),
+        cold_ms=_cold_ms(one, two, mix(one.latency_ms, two.latency_ms)),
+        basis=one.basis,
     )
+
+
+def _cold_ms(one: Row, two: Row, latency_ms: float) -> float | None:
+    """The mean latency with the mean excess of those that have one."""
+    excess = [row.cold_ms - row.latency_ms for row in (one, two) if row.cold_ms is not None]
+    return latency_ms + sum(excess) / len(excess) if excess else None

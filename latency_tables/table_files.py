@@ -15,15 +15,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from ..atomic import json_text, write_text
 from ..devices.base import Setting
-from ..errors import NetworkError, TableError, UserError
+from ..errors import NetworkError, TableError
 from ..zen.network import Network, from_json
 from ..zen.workload import Workload
 from .card import SCHEMA, TableCard
-from .row import Role, Row
+from .row import VERDICTS, Basis, Role, Row
 
 
 class TableRows(NamedTuple):
@@ -50,8 +50,8 @@ def write_files(path: Path, card: TableCard, rows: TableRows) -> None:
         (((*_network_cells(network), role), row) for role, group in groups for network, row in group.items()),
     )
     record = {"schema": SCHEMA, **asdict(card), "sha256": _digests(workloads_text, networks_text)}
-    for optional in ("imported", "model"):
-        if record[optional] is None:
+    for optional, usual in (("imported", None), ("model", None), ("basis", "alone")):
+        if record[optional] == usual:
             del record[optional]
     card_text = json_text(record)  # before anything is written: what JSON cannot hold costs no table
     write_text(path, workloads_text)
@@ -66,7 +66,7 @@ def check_rows(rows: TableRows) -> None:
             if not row.is_possible:
                 raise TableError(
                     f"{key} has an impossible value: {row.latency_ms:g} ms, median {row.median_ms:g} ms, "
-                    f"spread {row.spread:g}, {row.runs:g} runs"
+                    f"cold {row.cold_ms or 0:g} ms, spread {row.spread:g}, {row.runs:g} runs"
                 )
 
 
@@ -96,6 +96,8 @@ def networks_path(path: Path) -> Path:
 
 
 _COLUMNS = tuple(f.name for f in fields(Row))
+_BEFORE = _COLUMNS[: _COLUMNS.index("cold_ms")]
+"""The columns of tables from before units were timed in contexts."""
 
 
 def _to_csv(keys: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Row]]) -> str:
@@ -103,6 +105,7 @@ def _to_csv(keys: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Row]]) 
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*keys, *_COLUMNS])
     for cells, row in rows:
+        # What is not known has an empty cell.
         numbers = (f"{value:.7g}" if isinstance(value, float) else value for value in asdict(row).values())
         writer.writerow([*cells, *numbers])
     return buffer.getvalue()
@@ -113,10 +116,13 @@ def _from_csv(text: str, keys: int, path: Path) -> Iterable[tuple[list[str], Row
         lines = list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise TableError(f"{path} is not valid CSV: {error}") from None
-    if not lines or tuple(lines[0][keys:]) != _COLUMNS:
+    if not lines or tuple(lines[0][keys:]) not in (_COLUMNS, _BEFORE):
         raise TableError(f"{path} lacks the columns of a latency table: {', '.join(_COLUMNS)}")
     for number, cells in enumerate(lines[1:], 2):
-        yield cells[:keys], _row(cells[keys:], f"{path} line {number}")
+        place = f"{path} line {number}"
+        if len(cells) != len(lines[0]):
+            raise TableError(f"{place} is no table row")
+        yield cells[:keys], _row(cells[keys:], place)
 
 
 def _networks_from_csv(text: str, path: Path) -> tuple[dict[Network, Row], dict[Network, Row]]:
@@ -134,11 +140,20 @@ def _networks_from_csv(text: str, path: Path) -> tuple[dict[Network, Row], dict[
 
 def _row(cells: list[str], place: str) -> Row:
     try:
-        latency, median, spread, rounds, runs, verdict = cells
-        row = Row(float(latency), float(median), float(spread), int(rounds), int(runs), verdict)  # type: ignore[arg-type]
+        latency, median, spread, rounds, runs, verdict, cold, basis = (*cells, "", "")[: len(_COLUMNS)]
+        row = Row(
+            float(latency),
+            float(median),
+            float(spread),
+            int(rounds),
+            int(runs),
+            verdict,  # type: ignore[arg-type]
+            float(cold) if cold else None,
+            basis or None,  # type: ignore[arg-type]
+        )
     except ValueError:
         raise TableError(f"{place} is no table row") from None
-    if not row.is_possible or verdict not in ("quiet", "noisy", "throttled"):
+    if not row.is_possible or verdict not in VERDICTS or row.basis not in (None, "alone"):
         raise TableError(f"{place} holds an impossible value")
     return row
 
@@ -197,10 +212,8 @@ def _card(data: dict[str, Any], path: Path) -> TableCard:
     try:
         setting = Setting(**data.pop("setting"))
         card = TableCard(setting=setting, **data)
-        # Read back from its text, a setting has entries of the right types.
-        whole = Setting.parse(setting.device, str(setting)) == setting
-        usable = whole and _has_types(card) and _has_basis(card)
-    except (TypeError, ValueError, KeyError, AttributeError, UserError):
+        usable = setting.is_whole and _has_types(card) and _has_basis(card)
+    except (TypeError, ValueError, KeyError, AttributeError):
         usable = False
     if not usable:
         raise TableError(
@@ -218,6 +231,8 @@ def _has_types(card: TableCard) -> bool:
 
 def _has_basis(card: TableCard) -> bool:
     """Whether a card says what its numbers rest on: measured rounds, or a model and nothing measured."""
+    if card.basis not in get_args(Basis):
+        return False
     if card.provenance in ("modelled", "fitted"):
         return card.model is not None and card.reference is None and card.reference_ms is None
     return card.provenance == "measured" and card.model is None and _has_reference(card)

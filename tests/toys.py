@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from zenbench.devices.base import Setting
 from zenbench.latency_tables.card import TableCard
-from zenbench.latency_tables.row import Row, Verdict
+from zenbench.latency_tables.row import Basis, Row, Verdict
 from zenbench.zen.cost import workload_cost
 from zenbench.zen.latency import Estimate, Part
 from zenbench.zen.network import Network
@@ -52,9 +52,9 @@ class MacsModel:
         return Estimate(1.1 * whole.ms, 0.1 * whole.ms, 0.0, whole.ms)
 
 
-def measured_card(setting: Setting = SIMULATED) -> TableCard:
+def measured_card(setting: Setting = SIMULATED, basis: Basis = "alone") -> TableCard:
     """The card of a measured table whose reference took a millisecond."""
-    return TableCard(setting, "measured", {}, {}, {}, "reference", 1.0, "2026", "test")
+    return TableCard(setting, "measured", {}, {}, {}, "reference", 1.0, "2026", "test", basis=basis)
 
 
 def row(ms: float, spread: float = 0.02, rounds: int = 5, verdict: Verdict = "quiet") -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ...latency_tables.card import basis_text
 from ...latency_tables.predictor import Predictor
 from ...quantities import format_ms
 from ...zen.network import Network
@@ -108,6 +109,6 @@ def _say_setting(model: Predictor, style: str) -> None:
         return
     card, summary = model.table.card, model.summary
     if model.notice is None:  # which names the table
-        of = f"{card.provenance} table of {len(model.table.rows)} workloads"
+        of = f"{card.provenance} table of {len(model.table.rows)} workloads timed {basis_text(card)}"
         summary = f"{card.setting.device} {card.setting}, {of}; {summary}"
     say(summary)

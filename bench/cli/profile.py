@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import click
 
 from ...devices.base import Device, Setting
-from ...devices.card import card
 from ...errors import DeviceUnavailableError, UserError
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.network_calibration import Calibration, LeftOutNetworks
@@ -22,7 +21,8 @@ from ...zen.network import Network
 from ...zen.space import open_space
 from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, journal_path
-from ..measuring.recipe import Recipe
+from ..measuring.recipe import profile_recipe
+from ..profiling.earlier_tables import set_aside
 from ..profiling.plan import plan, random_networks, sources
 from ..profiling.profile import profile
 from ..profiling.progress import Limits, Progress
@@ -123,8 +123,10 @@ def run_profile(
     target_error: float | None = None,
 ) -> Profiled:
     """Profiles with a progress display; the table is written however the profile ends."""
-    recipe = Recipe().adapted(card(driver.name).recipe)
+    recipe = profile_recipe(driver)
     _check_journal(path)
+    if (kept := set_aside(path, driver, setting)) is not None:
+        say(f"{path} holds blocks that were timed alone, an older way; they are kept as {kept}")
     say(f"profiling {setting.device} {setting}")
     with Journal(journal_path(path)) as journal:
         try:

@@ -67,7 +67,7 @@ def write_onnx(
     folded = fold(graph, state)
     dtype = np.dtype(np.float16 if precision == "fp16" else np.float32)
     arrays = {
-        f"{name}.{part}": array.astype(dtype)
+        f"{name}.{part}": array.astype(dtype, copy=False)
         for name, kernel in folded.items()
         for part, array in kernel.parts()
     }

@@ -111,7 +111,22 @@ def row_of(rounds: Sequence[TimedRound], reference_ms: float | None) -> Row:
         rounds=len(rounds),
         runs=sum(one.timing.runs for one in rounds),
         verdict=verdict,
+        cold_ms=_cold_ms(rounds, reference_ms),
     )
+
+
+def _cold_ms(rounds: Sequence[TimedRound], reference_ms: float | None) -> float | None:
+    """The lower quartile of the runs behind a flush, less what warm runs vary by themselves: how far their
+    own quartile is above their fastest. The fastest cold run would be the one that found most still there."""
+    drifts = [_drift(one, reference_ms) for one in rounds]
+    pairs = list(zip((one.timing for one in rounds), drifts, strict=True))
+    cold = [ms / drift for timing, drift in pairs for ms in timing.cold_ms]
+    warm = [ms / drift for timing, drift in pairs for ms in timing.samples.ms]
+    return _quartile(cold) * min(warm) / _quartile(warm) if len(cold) > 1 else None
+
+
+def _quartile(readings: Sequence[float]) -> float:
+    return quantiles(readings, n=4, method="inclusive")[0]
 
 
 def _summed_up(rounds: Sequence[TimedRound]) -> Row:
@@ -121,7 +136,7 @@ def _summed_up(rounds: Sequence[TimedRound]) -> Row:
     shows in its distance to `median_ms` and in the spread: runs about their mean, and means about each other.
     """
     told = [(one.timing, one.timing.summary) for one in rounds if one.timing.summary is not None]
-    means = [median(sample.ms for sample in timing.samples) for timing, _ in told]
+    means = [median(timing.samples.ms) for timing, _ in told]
     within = median(summary.std_ms / mean for (_, summary), mean in zip(told, means, strict=True))
     spread = hypot(within, _relative_deviation(means))
     runs = sum(timing.runs for timing, _ in told)

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, get_args
 
 from filelock import FileLock, Timeout
 
 from ...atomic import make_folder
 from ...devices.base import Device, Setting
 from ...errors import TableError, UserError
-from ...latency_tables.row import Role
+from ...latency_tables.row import Basis, Role
 from ...zen.network import Network, from_json
 from .measurement import Measurement
 from .recipe import REFERENCE, Recipe
@@ -35,6 +35,7 @@ class MeasuringSession:
     """One run of a measuring command: the line that heads its measurements.
 
     What another tool measured has a `source` that says so, no recipe of ours and no reference workload.
+    `basis`: how workloads were timed.
     """
 
     setting: Setting
@@ -44,6 +45,7 @@ class MeasuringSession:
     reference: str | None
     started: str
     source: str | None = None
+    basis: Basis = "alone"
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
@@ -54,11 +56,27 @@ class MeasuringSession:
         values = {key: value for key, value in data.items() if key != "format"}
         try:
             setting, recipe = Setting(**values.pop("setting")), values.pop("recipe")
-            return MeasuringSession(
+            session = MeasuringSession(
                 setting=setting, recipe=None if recipe is None else Recipe(**recipe), **values
             )
         except (KeyError, TypeError):
             raise TableError("not the head of a sitting") from None
+        if not session.is_whole:
+            raise TableError("the head of a sitting with entries of another form")
+        return session
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its entries are of their types, as far as anything relies on it."""
+        groups, texts = (self.identity, self.versions), (self.reference, self.source)
+        return (
+            self.basis in get_args(Basis)
+            and all(isinstance(group, dict) for group in groups)
+            and isinstance(self.started, str)
+            and all(text is None or isinstance(text, str) for text in texts)
+            and self.setting.is_whole
+            and (self.recipe is None or self.recipe.is_whole)
+        )
 
 
 @dataclass
@@ -79,6 +97,14 @@ class History:
         """What is added from now on was measured in this session."""
         self.sessions.append(session)
         self.starts.append(len(self.measurements))
+
+    @property
+    def basis(self) -> Basis:
+        """How all its workloads were timed; raises TableError where some sessions did otherwise."""
+        bases = {session.basis for session in self.sessions}
+        if len(bases) > 1:
+            raise TableError("the journal mixes workloads timed alone and in context; choose another table")
+        return bases.pop() if bases else "alone"
 
     def by_session(self) -> list[list[Measurement]]:
         return [self.measurements[start:end] for start, end in pairwise([*self.starts, None])]
@@ -107,10 +133,12 @@ class Journal:
             raise UserError(
                 f"another zenbench is writing to {path}; wait for it to end or choose another --table"
             ) from None
+        except OSError as error:
+            raise UserError(f"nothing can be written beside {path}: {error.strerror}") from None
         try:
             self.history = read(path)
             _drop_torn_line(path)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = _appending(path)
         except BaseException:
             self._lock.release()
             raise
@@ -178,6 +206,13 @@ def _take(data: dict[str, Any], history: History) -> None:
     history.measurements.append(measurement)
 
 
+def _appending(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
 def _drop_torn_line(path: Path) -> None:
     if not path.exists():
         return
@@ -191,11 +226,10 @@ def journal_path(table: Path) -> Path:
     return table.with_suffix(".journal.jsonl")
 
 
-def new_session(device: Device, setting: Setting, recipe: Recipe) -> MeasuringSession:
+def new_session(device: Device, setting: Setting, recipe: Recipe, basis: Basis = "alone") -> MeasuringSession:
     """The head of a session that starts now."""
-    return MeasuringSession(
-        setting, dict(device.identity()), dict(device.versions()), recipe, REFERENCE, utc_now()
-    )
+    identity, versions = dict(device.identity()), dict(device.versions())
+    return MeasuringSession(setting, identity, versions, recipe, REFERENCE, utc_now(), basis=basis)
 
 
 def utc_now() -> str:

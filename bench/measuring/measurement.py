@@ -16,6 +16,7 @@ from typing import Any
 
 from ...devices.base import DeviceState, Sample
 from ...errors import TableError
+from .samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +31,41 @@ class RunSummary:
 class Timing:
     """Raw readings in ms: warm-ups apart, and the reference's median in the same round, where one ran.
 
-    With a `summary` the one sample is the mean of all runs.
+    `cold_ms`: single runs, each after the caches were flushed. With a `summary` the one sample is the mean
+    of all runs.
     """
 
     warmup_ms: tuple[float, ...]
-    samples: tuple[Sample, ...]
+    samples: Samples
     reference_ms: float | None
     summary: RunSummary | None = None
+    cold_ms: tuple[float, ...] = ()
 
     @property
     def readings(self) -> tuple[float, ...]:
         """Every number of milliseconds in it."""
         reference = () if self.reference_ms is None else (self.reference_ms,)
-        return (*self.warmup_ms, *(sample.ms for sample in self.samples), *reference)
+        return (*self.warmup_ms, *self.samples.ms, *self.cold_ms, *reference)
 
     @property
     def fastest_ms(self) -> float:
-        return min(sample.ms for sample in self.samples)
+        return min(self.samples.ms)
 
     @property
     def median_ms(self) -> float:
-        return median(sample.ms for sample in self.samples)
+        return median(self.samples.ms)
 
     @property
     def runs(self) -> int:
-        return sum(sample.inner_runs for sample in self.samples)
+        return self.samples.runs
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One round of one subject, or why there is none: exactly one of `timing` and `error` is set.
 
-    `subject` is a workload's key or `network:DIGEST`; `time` is in UTC, ISO 8601.
+    `subject` is the key of a workload (in its context, or `alone:` before it), `ends:C@S` of the ends of
+    contexts, or `network:DIGEST`; `time` is in UTC, ISO 8601.
     """
 
     subject: str
@@ -90,6 +94,8 @@ class Measurement:
                 "samples": [[sample.ms, sample.inner_runs] for sample in self.timing.samples],
                 "reference_ms": self.timing.reference_ms,
             }
+            if self.timing.cold_ms:
+                data["timing"]["cold_ms"] = list(self.timing.cold_ms)
             if self.timing.summary is not None:
                 data["timing"]["summary"] = asdict(self.timing.summary)
         else:
@@ -107,13 +113,14 @@ class Measurement:
             timing = None
             if "timing" in data:
                 raw = data["timing"]
-                samples = tuple(_sample(ms, inner) for ms, inner in raw["samples"])
+                samples = Samples(_sample(ms, inner) for ms, inner in raw["samples"])
                 reference = raw["reference_ms"]
                 timing = Timing(
-                    tuple(map(float, raw["warmup_ms"])),
+                    _readings(raw["warmup_ms"]),
                     samples,
                     None if reference is None else float(reference),
                     RunSummary(**raw["summary"]) if "summary" in raw else None,
+                    _readings(raw.get("cold_ms", [])),
                 )
             before, after = DeviceState(**data["before"]), DeviceState(**data["after"])
             found = Measurement(
@@ -137,6 +144,12 @@ class Measurement:
         if not all(map(_is_state, (before, after))):
             raise TableError("a state that no device can be in")
         return found
+
+
+def _readings(raw: Any) -> tuple[float, ...]:
+    if not isinstance(raw, list) or not all(type(ms) in (int, float) for ms in raw):
+        raise ValueError("no readings")
+    return tuple(map(float, raw))
 
 
 def _sample(ms: Any, inner_runs: Any) -> Sample:

@@ -9,23 +9,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ...devices.base import Artifact, Device, DeviceState, Session, Setting
+from ...devices.base import Artifact, Device, DeviceState, RemoteDevice, Session, Setting
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from ...zen.workload import Workload
 from .disturbance import RECENT, DisturbanceDetector
+from .flush import flush_artifact
 from .measurement import Measurement
+from .memory import give_back
 from .recipe import REFERENCE, Recipe
 from .rounds import rounds_of
-from .subjects import Subject, WorkloadSubject
+from .subjects import AloneSubject, Subject
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A subject, how many rounds it still needs, and how many it may take where they are not good."""
+    """A subject, how many rounds it still needs, and how many it may take where they are not good.
+
+    `cold`: whether it is also run after the caches were flushed.
+    """
 
     subject: Subject
     rounds: int
     most_rounds: int
+    cold: bool = False
 
 
 @dataclass
@@ -34,10 +40,12 @@ class _Open:
     session: Session
     rounds: int
     most_rounds: int
+    flush: Session | None
 
 
 class Meter:
-    """A device set up for one setting, with the reference workload loaded; closed by `with`."""
+    """A device set up for one setting, with the reference workload loaded, and what flushes its caches where
+    the recipe asks for it and single runs can be had; closed by `with`."""
 
     def __init__(
         self, device: Device, setting: Setting, recipe: Recipe, earlier: Sequence[Measurement] = ()
@@ -50,14 +58,22 @@ class Meter:
         self._resources.callback(self._rounds.close)
         try:
             folder = Path(self._resources.enter_context(_folder()))
-            reference = WorkloadSubject(Workload.parse(REFERENCE)).artifact(
-                folder, setting, device.accepts[0]
-            )
-            (opened,) = self._rounds.open([reference])
-            self._reference = self._resources.enter_context(closing(_session(opened)))
+            file_format = device.accepts[0]
+            reference = AloneSubject(Workload.parse(REFERENCE)).artifact(folder, setting, file_format)
+            self._reference = self._opened(reference)
+            self._flush: Session | None = None
+            if recipe.flush_mb and not isinstance(device, RemoteDevice):
+                self._flush = self._opened(flush_artifact(recipe.flush_mb, folder, setting, file_format))
         except BaseException:
             self._resources.close()
             raise
+
+    def _opened(self, artifact: Artifact) -> Session:
+        """A session that stays open as long as this."""
+        (opened,) = self._rounds.open([artifact])
+        if isinstance(opened, DeviceError):
+            raise opened
+        return self._resources.enter_context(closing(opened))
 
     def __enter__(self) -> Meter:
         return self
@@ -71,6 +87,7 @@ class Meter:
         A round in which the device throttled or was disturbed is yielded too, and taken again.
         """
         with ExitStack() as resources:
+            resources.callback(give_back)
             folder = Path(resources.enter_context(_folder()))
             artifacts: list[tuple[Visit, Artifact]] = []
             for task in tasks:
@@ -85,7 +102,8 @@ class Meter:
                     yield self._failed(task.subject, session)
                 else:
                     resources.enter_context(closing(session))
-                    waiting.append(_Open(task.subject, session, task.rounds, task.most_rounds))
+                    flush = self._flush if task.cold else None
+                    waiting.append(_Open(task.subject, session, task.rounds, task.most_rounds, flush))
             while waiting:
                 for entry in list(waiting):
                     try:
@@ -114,7 +132,7 @@ class Meter:
         return artifact
 
     def _round(self, entry: _Open) -> Measurement:
-        before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe)
+        before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe, entry.flush)
         measurement = Measurement(entry.subject.key, timing, None, before, after, _now())
         self._detector.see(measurement)
         return replace(measurement, disturbed=self._detector.disturbed(measurement))
@@ -122,12 +140,6 @@ class Meter:
     def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
         unknown = DeviceState()
         return Measurement(subject.key, None, str(error), unknown, unknown, _now())
-
-
-def _session(opened: Session | DeviceError) -> Session:
-    if isinstance(opened, DeviceError):
-        raise opened
-    return opened
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

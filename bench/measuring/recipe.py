@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ...devices.base import CachedDevice, Device
+from ...devices.card import card
 from ...errors import UserError
 
 REFERENCE = (
@@ -19,19 +21,32 @@ class Recipe:
     """How to repeat. `round_ms`: what a round aims at, within `min_runs` and `max_runs`; `window`: how many
     subjects are open at a time with their rounds interleaved.
 
-    A round in which the device throttled or was disturbed is measured again, as long as a subject has had no
-    more than `most_rounds` in all.
+    `cold_runs`: runs of a round that each come after `flush_mb` of other data has gone through the caches;
+    none where it is not known how large the last one is. A round in which the device throttled or was
+    disturbed is measured again, as long as a subject has had no more than `most_rounds` in all.
     """
 
-    rounds: int = 5
+    rounds: int = 3
     round_ms: float = 10.0
     min_runs: int = 3
     max_runs: int = 20
     window: int = 12
+    cold_runs: int = 3
+    last_cache_mb: float = 0.0
 
     @property
     def most_rounds(self) -> int:
         return 2 * self.rounds
+
+    @property
+    def flush_mb(self) -> float:
+        """Twice the last cache: a cache does not give up the oldest first, and one was not enough."""
+        return 2 * self.last_cache_mb
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its entries are numbers that a recipe can have."""
+        return all(type(value) in (int, float) and 0 <= value <= _MOST for value in asdict(self).values())
 
     def adapted(self, changes: Mapping[str, Any]) -> Recipe:
         """With what a device's card asks for; raises UserError for what is no recipe."""
@@ -46,6 +61,23 @@ class Recipe:
                     f"{_MOST:,} at the most"
                 )
         return replace(self, **changes)
+
+
+def profile_recipe(device: Device) -> Recipe:
+    """How a device's units are timed: as its card says, with its last cache flushed where it names one."""
+    recipe = Recipe().adapted(card(device.name).recipe)
+    if recipe.last_cache_mb > _MOST_CACHE_MB:
+        raise UserError(
+            f"the card of device '{device.name}' has last_cache_mb = {recipe.last_cache_mb:g}; a recipe may "
+            f"have {_MOST_CACHE_MB:g} at the most"
+        )
+    if recipe.last_cache_mb or not isinstance(device, CachedDevice):
+        return recipe
+    return replace(recipe, last_cache_mb=device.last_cache_mb)
+
+
+_MOST_CACHE_MB = 512.0
+"""A file of twice that is written and loaded."""
 
 
 _MOST = 100_000

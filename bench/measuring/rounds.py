@@ -15,6 +15,7 @@ from ...devices.base import Artifact, Device, DeviceState, RemoteDevice, Sample,
 from ...errors import DeviceBrokenError, DeviceError, DeviceUnavailableError
 from .measurement import Timing
 from .recipe import Recipe
+from .samples import Samples
 
 WARMUP_RUNS = (3, 20)
 """Fewest and most runs of a warm-up; it ends when three in a row lie within STEADY of each other."""
@@ -33,8 +34,11 @@ class Rounds(Protocol):
         broke the device with after it was given."""
         ...
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
-        """One round, with the state before and after it; raises DeviceError."""
+    def take(
+        self, reference: Session, session: Session, recipe: Recipe, flush: Session | None
+    ) -> RoundReading:
+        """One round, with the state before and after it; with `flush`, runs that come cold too. Raises
+        DeviceError."""
         ...
 
     def close(self) -> None: ...
@@ -73,12 +77,15 @@ class _CallByCall:
             raise
         return session
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
+    def take(
+        self, reference: Session, session: Session, recipe: Recipe, flush: Session | None
+    ) -> RoundReading:
         before = self._device.state()
         _, reference_samples = time_hot(reference, REFERENCE_RECIPE)
         lead, samples = time_hot(session, recipe)
+        cold = time_cold(session, flush, recipe.cold_runs) if flush is not None else ()
         warmup = (*self._warmups.pop(id(session), ()), *lead)
-        return before, _timing(warmup, samples, reference_samples), self._device.state()
+        return before, _timing(warmup, samples, reference_samples, cold), self._device.state()
 
     def close(self) -> None:
         """Nothing is held between the calls."""
@@ -91,7 +98,10 @@ class _InOneCall:
     def open(self, artifacts: Sequence[Artifact]) -> Iterator[Session | DeviceError]:
         yield from self._device.open_all(artifacts, self._setting)
 
-    def take(self, reference: Session, session: Session, recipe: Recipe) -> RoundReading:
+    def take(
+        self, reference: Session, session: Session, recipe: Recipe, flush: Session | None
+    ) -> RoundReading:
+        # Its runs come one after the other in one call, with nothing between them.
         found = self._device.round(reference, session, recipe.min_runs, recipe.round_ms)
         warmup = [sample.ms for sample in found.warmup]
         return found.before, _timing(warmup, found.samples, found.reference), found.after
@@ -119,10 +129,25 @@ def time_hot(session: Session, recipe: Recipe) -> tuple[list[float], Sequence[Sa
     return lead, session.time(min(max(runs, recipe.min_runs), recipe.max_runs))
 
 
-def _timing(warmup_ms: Sequence[float], samples: Sequence[Sample], reference: Sequence[Sample]) -> Timing:
+def time_cold(session: Session, flush: Session, runs: int) -> list[float]:
+    """Single runs in ms, each after a run of something that goes through the caches."""
+    cold: list[float] = []
+    for _ in range(runs):
+        flush.time(1)
+        cold.append(session.time(1)[0].ms)
+    return cold
+
+
+def _timing(
+    warmup_ms: Sequence[float],
+    samples: Sequence[Sample],
+    reference: Sequence[Sample],
+    cold_ms: Sequence[float] = (),
+) -> Timing:
     # Whole nanoseconds, as in the journal, so that a table is the same however it is rebuilt.
     return Timing(
         tuple(round(ms, 6) for ms in warmup_ms),
-        tuple(replace(sample, ms=round(sample.ms, 6)) for sample in samples),
+        Samples(replace(sample, ms=round(sample.ms, 6)) for sample in samples),
         round(median(sample.ms for sample in reference), 6),
+        cold_ms=tuple(round(ms, 6) for ms in cold_ms),
     )

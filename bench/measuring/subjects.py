@@ -1,4 +1,5 @@
-"""Subjects: what can be timed (a workload, a network, or a file), each with a key and an artifact."""
+"""Subjects: what can be timed (a workload in its context or alone, the ends of contexts, a network, a file),
+each with a key and an artifact."""
 
 from __future__ import annotations
 
@@ -13,13 +14,32 @@ from ...zen.network import Network
 from ...zen.workload import Workload
 from ..export.timing_weights import timing_weights
 from ..networks.model_file import FileSubject
+from .contexts import Ends, context_graph, is_ends_key
 
 _SUFFIXES = {"torch-export": "pt2"}
-_NETWORK = "network:"
+_NETWORK, _ALONE = "network:", "alone:"
 
 
 def is_network_key(key: str) -> bool:
     return key.startswith(_NETWORK)
+
+
+def is_workload_key(key: str) -> bool:
+    """Whether it is a workload's in its context, the usual way."""
+    return not is_alone_key(key) and not is_network_key(key) and not is_ends_key(key)
+
+
+def is_alone_key(key: str) -> bool:
+    return key.startswith(_ALONE)
+
+
+def alone_key(workload_key: str) -> str:
+    return f"{_ALONE}{workload_key}"
+
+
+def workload_key(key: str) -> str:
+    """Of a workload's subject, in its context or alone."""
+    return key.removeprefix(_ALONE)
 
 
 class Subject(Protocol):
@@ -34,7 +54,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class WorkloadSubject:
-    """One workload with weights that are only for timing."""
+    """One workload in its context."""
 
     workload: Workload
 
@@ -43,7 +63,35 @@ class WorkloadSubject:
         return str(self.workload)
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return _written(self.workload.graph(), folder, self.key, setting, file_format)
+        return written(context_graph(self.workload), folder, self.key, setting, file_format)
+
+
+@dataclass(frozen=True)
+class AloneSubject:
+    """One workload as a graph of its own."""
+
+    workload: Workload
+
+    @property
+    def key(self) -> str:
+        return alone_key(str(self.workload))
+
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return written(self.workload.graph(), folder, self.key, setting, file_format)
+
+
+@dataclass(frozen=True)
+class EndsSubject:
+    """The ends of contexts, with nothing between them."""
+
+    ends: Ends
+
+    @property
+    def key(self) -> str:
+        return self.ends.key
+
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return written(self.ends.graph(), folder, self.key, setting, file_format)
 
 
 @dataclass(frozen=True)
@@ -57,10 +105,11 @@ class NetworkSubject:
         return f"{_NETWORK}{self.network.digest}"
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return _written(self.network.graph(), folder, self.key, setting, file_format)
+        return written(self.network.graph(), folder, self.key, setting, file_format)
 
 
-def _written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
+def written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
+    """The file of a graph, with weights that serve for timing."""
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     path = folder / f"{name}.{_SUFFIXES.get(file_format, file_format)}"
     weights, batch, precision = timing_weights(graph), setting.batch, setting.precision

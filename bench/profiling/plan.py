@@ -15,7 +15,7 @@ has begun, and one with another seed or space adds networks only as it adds work
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from math import ceil, log2
@@ -27,9 +27,8 @@ from ...zen.network import Network
 from ...zen.random_networks import NetworkSource, random_network, random_relative
 from ...zen.space import Space, spaces
 from ...zen.workload import Workload
-from ..measuring.aggregation import rows_of
+from ..measuring.in_context import UnitRows, known_workloads
 from ..measuring.journal import History
-from ..measuring.subjects import is_network_key
 
 NETWORK_EVERY = 12
 DRAWN_EVERY = 4
@@ -83,7 +82,7 @@ def _workloads(
 ) -> Iterator[Workload]:
     drawn = stratified_workloads(sources, resolutions, seed)
     gaining = random_networks(sources, resolutions, seed + 3)
-    planned = dict.fromkeys(map(Workload.parse, _begun(history)))
+    planned = dict.fromkeys(known_workloads(history))
     yield from planned
 
     def next_drawn(count: int) -> list[Workload]:
@@ -92,8 +91,7 @@ def _workloads(
         return found
 
     while True:
-        rows, _ = rows_of(history)
-        known = {Workload.parse(key): row.latency_ms for key, row in rows.items() if not is_network_key(key)}
+        known = {unit: row.latency_ms for unit, row in UnitRows.of(history).units().items()}
         if len(known) < LEAST_KNOWN:
             lap = next_drawn(LEAST_KNOWN)
         else:
@@ -113,10 +111,6 @@ def _workloads(
         if not lap:
             return
         yield from lap
-
-
-def _begun(history: History) -> Iterable[str]:
-    return dict.fromkeys(one.subject for one in history.measurements if not is_network_key(one.subject))
 
 
 def random_networks(

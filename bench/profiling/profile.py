@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from time import monotonic
 
 from ...devices.base import Device, Setting
+from ...errors import TableError
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, check_same_machine, new_session
@@ -36,35 +37,67 @@ def profile(
     before its limit, they have their first visits at once.
     """
     check_same_machine(journal.history, device, setting)
+    if journal.history.sessions and journal.history.basis != "in-context":
+        raise TableError("this journal holds blocks that were timed alone; choose another --table")
     learned = journal.history.networks.keys() - journal.history.hold_out
     hold_out = [network for network in hold_out if subject_of(network).key not in learned]
     counts = RoundCounts(journal.history, recipe, limits, hold_out)
     visits = Visits(hold_out, counts)
-    waiting = (item for item in items if counts.wants(item))
+    waiting = _Waiting(items, counts)
     # A verdict waits for its hold-out networks.
     ended = counts.reached() or bool(enough and not visits and enough(journal.history))
     exhausted = False
     if ended and not visits:
         return exhausted
     with Meter(device, setting, recipe, journal.history.measurements) as meter:
-        journal.head(new_session(device, setting, recipe))
+        journal.head(new_session(device, setting, recipe, "in-context"))
         while visits or not ended:
             # Hold-out networks have windows of their own, and the limit is free of the time that they take.
             share = max(counts.progress().share, FIRST_VISITS if enough else 0.0)
             due = visits.due(1.0 if ended else share)
-            learning = islice(waiting, 0 if ended else counts.window_size())
-            window: Sequence[Workload | Network] = due or list(learning)
+            window: Sequence[Workload | Network] = due or waiting.take(0 if ended else counts.window_size())
             started = monotonic()
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
-            tasks = [counts.task(subject) for subject in map(subject_of, window)]
-            for measurement in meter.window(tasks):
+            subjects = dict.fromkeys(chain.from_iterable(map(counts.subjects, window)))
+            taken = []
+            for measurement in meter.window([counts.task(subject) for subject in subjects]):
                 role = counts.role(measurement.subject)
                 journal.append(measurement, networks.get(measurement.subject), role)
                 counts.add(measurement)
+                taken.append(measurement)
                 report(counts.progress())
+            counts.window_ended(window, taken)
+            report(counts.progress())
             if due:
                 counts.hold_out_seconds += monotonic() - started
             elif not ended:
                 exhausted = not window
+                if exhausted or counts.reached():
+                    waiting.first(counts.recount(journal.history))
+                    exhausted = exhausted and not waiting
                 ended = exhausted or counts.reached() or bool(enough and enough(journal.history))
     return exhausted
+
+
+class _Waiting:
+    """The items that are wanted, in order; one that a window left unfinished comes again in the next."""
+
+    def __init__(self, items: Iterable[Workload | Network], counts: RoundCounts) -> None:
+        self._items, self._counts = iter(items), counts
+        self._last: list[Workload | Network] = []
+
+    def first(self, items: Sequence[Workload | Network]) -> None:
+        """These come before all others."""
+        self._last = list(items)
+
+    def __bool__(self) -> bool:
+        """Whether something that was begun is not finished."""
+        return any(map(self._counts.wants, self._last))
+
+    def take(self, count: int) -> list[Workload | Network]:
+        if not count:
+            return []
+        again = [item for item in self._last if self._counts.wants(item)]
+        fresh = (item for item in self._items if self._counts.wants(item))
+        self._last = [*again, *islice(fresh, max(0, count - len(again)))]
+        return self._last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic
@@ -11,11 +11,22 @@ from time import monotonic
 from ...latency_tables.row import Role
 from ...zen.network import Network
 from ...zen.workload import Workload
+from ..measuring.contexts import ends_of, is_ends_key
+from ..measuring.in_context import UnitRows, known_workloads
 from ..measuring.journal import History
 from ..measuring.measurement import Measurement
 from ..measuring.meter import Visit
 from ..measuring.recipe import Recipe
-from ..measuring.subjects import Subject, is_network_key, subject_of
+from ..measuring.subjects import (
+    AloneSubject,
+    EndsSubject,
+    Subject,
+    WorkloadSubject,
+    is_alone_key,
+    is_network_key,
+    is_workload_key,
+    subject_of,
+)
 
 HOLD_OUT_VISITS = 4
 """A hold-out network is opened so often, far apart, each time for the recipe's rounds: what loading it again
@@ -69,11 +80,13 @@ class RoundCounts:
         self._good: Counter[str] = Counter()
         self._taken: Counter[str] = Counter()
         self._failed: set[str] = set()
-        # What has all its rounds. Kept up to date, not counted anew: progress is asked for after every round.
-        self._workloads: set[str] = set()
+        # What has all its rounds, workloads with all that their rows need. Kept up to date, not counted
+        # anew: progress is asked for after every round.
+        self._workloads: set[Workload] = set()
         self._networks: set[str] = set()
         for measurement in history.measurements:
             self.add(measurement)
+        self.recount(history)
 
     def add(self, measurement: Measurement) -> None:
         key = measurement.subject
@@ -82,25 +95,54 @@ class RoundCounts:
         else:
             self._taken[key] += 1
             self._good[key] += measurement.good
-        whole = self._networks if is_network_key(key) else self._workloads
-        if key in self._failed:
-            whole.discard(key)
-        elif not self.missing(key):
-            whole.add(key)
+        if is_network_key(key):
+            if key in self._failed:
+                self._networks.discard(key)
+            elif not self.missing(key):
+                self._networks.add(key)
+
+    def window_ended(self, window: Sequence[Workload | Network], measurements: Sequence[Measurement]) -> None:
+        """What a window's rounds make of its units decides whether these are done, or wanted another way."""
+        self._units.see([one for one in measurements if not is_network_key(one.subject)])
+        self._count(item for item in window if isinstance(item, Workload))
+
+    def recount(self, history: History) -> list[Workload]:
+        """What is done by all that was measured, by which the table is made, and what is begun and is not."""
+        self._units = UnitRows.of(history)
+        self._workloads.clear()
+        known = known_workloads(history)
+        self._count(known)
+        return [workload for workload in known if self.subjects(workload)]
+
+    def _count(self, workloads: Iterable[Workload]) -> None:
+        for workload in workloads:
+            if not self.subjects(workload) and AloneSubject(workload).key not in self._failed:
+                self._workloads.add(workload)
 
     def role(self, key: str) -> Role:
         return "judging" if key in self._hold_out else "calibrating"
 
     def wants(self, item: Workload | Network) -> bool:
         """Whether something is to be measured to learn from."""
-        key = subject_of(item).key
-        return key not in self._hold_out and self.missing(key)
+        return subject_of(item).key not in self._hold_out and bool(self.subjects(item))
+
+    def subjects(self, item: Workload | Network) -> list[Subject]:
+        """What is still to be timed of an item: of a workload, itself in its context and the context's ends;
+        or itself alone, where one of these failed, or where they leave no difference that could be told."""
+        if isinstance(item, Network):
+            parts: list[Subject] = [subject_of(item)]
+        else:
+            parts = [WorkloadSubject(item), *map(EndsSubject, ends_of(item))]
+            if any(part.key in self._failed for part in parts) or self._units.is_lost(item):
+                parts = [AloneSubject(item)]
+        return [part for part in parts if self.missing(part.key)]
 
     def task(self, subject: Subject) -> Visit:
         """The next visit to a subject."""
         key = subject.key
         rounds = min(self._recipe.rounds, self._wanted(key) - self._good[key])
-        return Visit(subject, rounds, self._most(key) - self._taken[key])
+        is_cold = is_workload_key(key) or is_ends_key(key)
+        return Visit(subject, rounds, self._most(key) - self._taken[key], is_cold)
 
     def missing(self, key: str) -> bool:
         """Whether a subject needs more rounds; not once it has failed or was never quiet."""
@@ -128,22 +170,24 @@ class RoundCounts:
     def window_size(self) -> int:
         if self._limits.workloads is None:
             return self._recipe.window
-        return min(self._recipe.window, max(1, self._limits.workloads - self.progress().workloads))
+        return min(self._recipe.window, max(1, self._limits.workloads - self._tried()))
 
     def reached(self) -> bool:
         return self.progress().share >= 1
 
     def progress(self) -> Progress:
-        workloads = len(self._workloads)
         hold_out = sum(self._good[key] >= self._recipe.rounds for key in self._hold_out)
         seconds = monotonic() - self._started - self.hold_out_seconds
-        # A network that failed is no workload less to learn from.
-        failed_workloads = sum(not is_network_key(key) for key in self._failed)
         return Progress(
-            workloads=workloads,
+            workloads=len(self._workloads),
             networks=len(self._networks - self._hold_out),
-            failed=len(self._failed),
+            # What failed in its context is measured alone.
+            failed=sum(is_network_key(key) or is_alone_key(key) for key in self._failed),
             hold_out=hold_out,
             seconds=seconds,
-            share=self._limits.share(workloads + failed_workloads, seconds),
+            share=self._limits.share(self._tried(), seconds),
         )
+
+    def _tried(self) -> int:
+        """Workloads that are done, and those that failed for good; a network that failed is none less."""
+        return len(self._workloads) + sum(map(is_alone_key, self._failed))

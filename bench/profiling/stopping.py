@@ -12,8 +12,8 @@ from scipy.special import stdtrit
 from ...latency_tables.measured.fill_in import MIN_ROWS
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.table import LatencyTable
+from ..measuring.in_context import known_workloads
 from ..measuring.journal import History
-from ..measuring.subjects import is_network_key
 from ..tables.from_journal import build_table
 
 LEAST_HOLD_OUT = 8
@@ -73,7 +73,7 @@ class Target:
         self._checked_at = 0
 
     def met(self, history: History) -> bool:
-        known = len({one.subject for one in history.measurements if not is_network_key(one.subject)})
+        known = len(known_workloads(history))
         if known < (1 + _GROWTH) * self._checked_at or known < MIN_ROWS:
             return False
         self._checked_at = known

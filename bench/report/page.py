@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...latency_tables.card import basis_text
 from ...latency_tables.table import LatencyTable
 from ...quantities import count_of, format_ms
 from ..charts.accuracy import WITHIN_5, WITHIN_10
@@ -142,7 +143,8 @@ def _provenance(named: NamedTable) -> TableFacts:
 def _rows(table: LatencyTable) -> str:
     """What was measured for it; empty where it has only a model."""
     noisy = sum(row.verdict != "quiet" for row in table.rows.values())
-    rows = f"{count_of(len(table.rows), 'workload')}, {noisy} of them not quiet" if table.rows else ""
+    count = f"{count_of(len(table.rows), 'workload')} timed {basis_text(table.card)}"
+    rows = f"{count}, {noisy} of them not quiet" if table.rows else ""
     networks = count_of(len(table.networks), "whole network") if table.networks else ""
     return "; ".join(filter(None, (rows, networks)))
 

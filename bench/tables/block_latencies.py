@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from ...latency_tables.predictor import Predictor
@@ -11,7 +12,7 @@ from ...zen.workload import Workload
 
 @dataclass(frozen=True)
 class BlockLatency:
-    """One workload of a network, which holds it `times`; `ms` is for one of them.
+    """One workload of a network, which holds it `times`; `ms` is what one of them adds to the network.
 
     `share`: of all of them in the plain sum of the network. `source`: measured, learned, modelled or fitted.
     """
@@ -28,14 +29,14 @@ def block_latencies(model: Predictor, network: Network) -> list[BlockLatency]:
     """One entry a different workload, in the network's order."""
     card = model.table.card
     unmeasured = "learned" if card.model is None else card.provenance
-    workloads = network.workloads()
-    sum_ms = sum(model.block(workload).ms for workload in workloads)
+    times, units_ms = Counter(network.workloads()), model.units_ms(network)
+    sum_ms = sum(times[workload] * ms for workload, ms in units_ms.items())
     found = []
-    for workload in dict.fromkeys(workloads):
-        part, times = model.block(workload), workloads.count(workload)
+    for workload, ms in units_ms.items():
+        part = model.block(workload)
         source = "measured" if part.measured_ms else unmeasured
-        share = times * part.ms / sum_ms
-        found.append(BlockLatency(workload, times, part.ms, part.variance**0.5, share, source))
+        share = times[workload] * ms / sum_ms
+        found.append(BlockLatency(workload, times[workload], ms, part.variance**0.5, share, source))
     return found
 
 

@@ -28,7 +28,7 @@ def export_table(table: LatencyTable, style: ExportFormat) -> tuple[str, list[st
     from .importing.block_yaml import write_blocks
 
     text, missing = write_blocks(table)
-    lost = ["the setting, median_ms, runs and verdicts: the format has no place for them"]
+    lost = ["the setting, median_ms, cold_ms, runs, verdicts and basis: the format has no place for them"]
     if table.networks:
         lost.append(f"{len(table.networks)} whole networks")
     return text, [*lost, *(f"{workload}: has no key" for workload in missing)]
@@ -40,6 +40,7 @@ def _records(table: LatencyTable) -> Iterator[dict[str, Any]]:
         yield {
             **_identity(item),
             **asdict(row),
+            **({"basis": row.basis or table.card.basis} if isinstance(item, Workload) else {}),
             "std_ms": row.std_ms,
             "latency_per_image_ms": row.latency_ms / table.card.setting.batch,
         }

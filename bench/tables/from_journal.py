@@ -7,8 +7,8 @@ from dataclasses import asdict
 from ...errors import DeviceError, TableError
 from ...latency_tables.card import TableCard
 from ...latency_tables.table import LatencyTable
-from ...zen.workload import Workload
 from ..measuring.aggregation import rows_of
+from ..measuring.in_context import UnitRows
 from ..measuring.journal import History
 
 
@@ -38,11 +38,12 @@ def build_table(history: History) -> LatencyTable:
         created=last.started,
         source=last.source
         or f"zenbench profile, {len(history.sessions)} sitting{'s' * (len(history.sessions) > 1)}",
+        basis=history.basis,
     )
     whole = {subject: row for subject, row in rows.items() if subject in networks}
     return LatencyTable(
         card,
-        {Workload.parse(subject): row for subject, row in rows.items() if subject not in networks},
+        UnitRows(rows, history.basis).units(),
         {networks[subject]: row for subject, row in whole.items() if subject not in history.hold_out},
         {networks[subject]: row for subject, row in whole.items() if subject in history.hold_out},
     )

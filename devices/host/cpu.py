@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -12,6 +13,9 @@ from pathlib import Path
 from ..base import DeviceState
 
 _REALTIME_PRIORITY = 50
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_USUAL_CACHE_MB, _MOST_CACHE_MB = 32.0, 64.0
+"""A virtual machine may name all of a large server's cache, of which it has a share."""
 
 
 @cache
@@ -41,6 +45,13 @@ def state(core: int = 0) -> DeviceState:
         governor=_read(folder / "scaling_governor"),
         temperature_celsius=float(millicelsius) / 1e3 if millicelsius else None,
     )
+
+
+def last_cache_mb() -> float:
+    """Size of the largest cache of the last level, in MiB, or a usual one where the system does not tell."""
+    sizes = [_read(file) for file in _CACHES.glob("index*/size")]
+    kilobytes = [int(size[:-1]) for size in sizes if size and re.fullmatch(r"\d+K", size)]
+    return min(max(kilobytes) / 1024, _MOST_CACHE_MB) if kilobytes else _USUAL_CACHE_MB
 
 
 def usable_cores() -> tuple[int, ...]:

@@ -38,6 +38,10 @@ class HostDevice:
             )
         return setting
 
+    @property
+    def last_cache_mb(self) -> float:
+        return cpu.last_cache_mb()
+
     def state(self) -> DeviceState:
         return cpu.state(max(cpu.usable_cores(), default=0))
 

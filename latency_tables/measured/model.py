@@ -11,11 +11,14 @@ from ...zen.latency import Estimate, Part
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..table import LatencyTable
+from .cold_excess import ColdExcess
 from .fill_in import MIN_ROWS, FillIn
-from .network_calibration import Calibration, calibrate, cut_terms
+from .network_calibration import USUAL_CACHE_MB, Calibration, calibrate, cut_terms
 
 _MOST_KEPT = 16_384
 """So many parts are kept, so that memory stays bounded."""
+_MOST_CACHE_MB = 1e6
+"""A card may say anything."""
 
 
 class TableModel:
@@ -32,6 +35,7 @@ class TableModel:
         self.fill_in = (
             FillIn(list(rows), [row.latency_ms for row in rows.values()]) if len(rows) >= MIN_ROWS else None
         )
+        self.excess = ColdExcess(list(rows), list(rows.values()), _cache_mb(table))
         self._parts: dict[Workload, Part] = {}
         self.calibration = self._calibrate()
 
@@ -46,19 +50,34 @@ class TableModel:
     def _part(self, workload: Workload) -> Part:
         row = self.table.rows.get(workload)
         if row is not None:
-            return Part(row.latency_ms, row.std_ms**2, row.latency_ms, (*cut_terms(workload), row.std_ms))
+            cold = row.cold_ms
+            excess_ms = self.excess.predict(workload) if cold is None else cold - row.latency_ms
+            extras = (excess_ms, *cut_terms(workload), row.std_ms)
+            return Part(row.latency_ms, row.std_ms**2, row.latency_ms, extras)
         if self.fill_in is None:
             raise TableError(
                 f"the table holds {len(self.table.rows)} workloads, too few to predict others (at least "
                 f"{MIN_ROWS}); measure more with: {profile_command(self.table.card.setting)}"
             )
         ms, variance = self.fill_in.predict(workload)
-        return Part(ms, variance, 0.0, (*cut_terms(workload), sqrt(variance)))
+        return Part(ms, variance, 0.0, (self.excess.predict(workload), *cut_terms(workload), sqrt(variance)))
 
     def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
         *terms, std_sum = whole.extras
-        ms, std_ms = self.calibration.apply((whole.ms, *terms), whole.variance, std_sum)
-        return Estimate(ms, std_ms, whole.measured_ms / whole.ms, whole.ms)
+        sums = (whole.ms, *terms)
+        ms, std_ms = self.calibration.apply(sums, whole.variance, std_sum)
+        return Estimate(
+            ms, std_ms, whole.measured_ms / whole.ms, _in_place_ms(whole, self._cold_share(whole))
+        )
+
+    def units_ms(self, network: Network) -> dict[Workload, float]:
+        """What each unit adds to the network, in place; with repetitions they make up its plain sum."""
+        parts = [(workload, self.block(workload)) for workload in network.workloads()]
+        share = self._cold_share(Part.sum([part for _, part in parts]))
+        return {workload: _in_place_ms(part, share) for workload, part in parts}
+
+    def _cold_share(self, whole: Part) -> float:
+        return self.calibration.cold_share((whole.ms, *whole.extras[:-1]))
 
     def estimate(self, network: Network) -> Estimate:
         return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
@@ -89,4 +108,18 @@ class TableModel:
             [whole.variance for whole in sums],
             [whole.extras[-1] for whole in sums],
             [row.latency_ms for row in self.table.networks.values()],
+            _cache_mb(self.table),
         )
+
+
+def _cache_mb(table: LatencyTable) -> float:
+    """The last cache of the table's device, as far as its recipe tells."""
+    told = table.card.recipe.get("last_cache_mb")
+    if isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < _MOST_CACHE_MB:
+        return float(told)
+    return USUAL_CACHE_MB
+
+
+def _in_place_ms(part: Part, cold_share: float) -> float:
+    excess_ms, *_ = part.extras
+    return part.ms + cold_share * excess_ms

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toys import measured_card, row
 from zenbench.devices.base import Setting
 from zenbench.errors import TableError
 from zenbench.latency_tables.card import TableCard
@@ -209,3 +210,75 @@ def test_a_row_that_could_not_be_read_again_is_not_written(tmp_path: Path, chang
     with pytest.raises(TableError, match="has an impossible value"):
         replace(table, rows={workload: replace(row, **changes)}).save(tmp_path / "t.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cold_latencies_and_exceptions_are_kept(tmp_path: Path) -> None:
+    first, second, *_ = zoo("resnet-18").workloads()
+    rows = {first: replace(row(1.0), cold_ms=1.25), second: replace(row(2.0), basis="alone")}
+    path = tmp_path / "t.csv"
+    LatencyTable(measured_card(basis="in-context"), rows).save(path)
+    assert LatencyTable.load(path).rows == rows
+    assert LatencyTable.load(path).card.basis == "in-context"
+
+
+def test_a_table_from_before_there_were_contexts_loads(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    unit = zoo("resnet-18").workloads()[0]
+    LatencyTable(measured_card(), {unit: row(1.0)}).save(path)
+    for file in (path, networks_path(path)):
+        lines = [",".join(line.rsplit(",", 2)[:1]) for line in file.read_text().splitlines()]
+        file.write_text("\n".join(lines) + "\n")
+    record = json.loads(card_path(path).read_text())
+    record["sha256"] = {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in (("rows", path), ("networks", networks_path(path)))
+    }
+    card_path(path).write_text(json.dumps(record))
+    assert LatencyTable.load(path).rows == {unit: row(1.0)}
+
+
+@pytest.mark.parametrize("basis", ["sideways", 3])
+def test_an_unknown_basis_is_refused(tmp_path: Path, basis: object) -> None:
+    path = tmp_path / "t.csv"
+    LatencyTable(measured_card(), {zoo("resnet-18").workloads()[0]: row(1.0)}).save(path)
+    record = json.loads(card_path(path).read_text())
+    card_path(path).write_text(json.dumps(record | {"basis": basis}))
+    with pytest.raises(TableError, match="missing or unknown entries"):
+        LatencyTable.load(path)
+
+
+def test_a_cold_latency_below_the_warm_one_is_impossible() -> None:
+    assert not replace(row(2.0), cold_ms=1.9).is_possible
+    assert replace(row(2.0), cold_ms=2.0).is_possible
+
+
+def test_a_merged_row_keeps_what_one_table_knows_of_cold_caches() -> None:
+    unit = zoo("resnet-18").workloads()[0]
+    one, two = (
+        LatencyTable(measured_card(basis="in-context"), {unit: replace(row(ms), cold_ms=cold)})
+        for ms, cold in ((1.0, 1.5), (2.0, None))
+    )
+    assert one.merged_with(two).rows[unit].cold_ms == pytest.approx(1.5 + 0.5)
+
+
+def test_tables_of_two_cache_sizes_do_not_merge() -> None:
+    one, two = (
+        LatencyTable(replace(measured_card(basis="in-context"), recipe={"last_cache_mb": size}), {})
+        for size in (16.0, 32.0)
+    )
+    with pytest.raises(TableError, match="caches of two sizes"):
+        one.merged_with(two)
+
+
+@pytest.mark.parametrize("cells", [",,,extra", ""])
+def test_a_row_has_as_many_cells_as_the_head(tmp_path: Path, cells: str) -> None:
+    path = tmp_path / "t.csv"
+    LatencyTable(measured_card(), {zoo("resnet-18").workloads()[0]: row(1.0)}).save(path)
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].removesuffix(",,") + cells
+    path.write_text("\n".join(lines) + "\n")
+    record = json.loads(card_path(path).read_text())
+    record["sha256"]["rows"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    card_path(path).write_text(json.dumps(record))
+    with pytest.raises(TableError, match="line 2 is no table row"):
+        LatencyTable.load(path)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from ....errors import DeviceError, TableError, UserError
 from ...measuring.measurement import RunSummary, Timing
+from ...measuring.samples import Samples
 
 if TYPE_CHECKING:
     from ....devices.android.benchmark_model import Figures
@@ -122,7 +123,7 @@ def read_log(text: str, path: Path) -> BenchmarkLog:
         runtime=runtime,
         threads=_threads(lines, path),
         precision="fp16" if _in_fp16(lines, runtime) else None,
-        timing=Timing(warmup, (report.measured,), None, summary),
+        timing=Timing(warmup, Samples((report.measured,)), None, summary),
         facts=_facts(lines, report) | ({} if delegated is None else {"delegated": delegated}),
     )
 

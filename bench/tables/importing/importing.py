@@ -17,6 +17,7 @@ from ....zen.network import Network
 from ....zen.workload import Workload
 from ...measuring.journal import History, Journal, MeasuringSession, journal_path, utc_now
 from ...measuring.measurement import Measurement, Timing
+from ...measuring.samples import Samples
 from ...measuring.subjects import subject_of
 from ..from_journal import build_table
 from .block_yaml import BlockTable
@@ -48,7 +49,7 @@ def timings_of_trace(trace: Trace) -> list[Timing]:
     return [
         Timing(
             trace.warmup_ms if start == 0 else (),
-            tuple(Sample(ms) for ms in runs[start:end]),
+            Samples(Sample(ms) for ms in runs[start:end]),
             reference_ms=None,
         )
         for start, end in pairwise(bounds)

@@ -19,6 +19,7 @@ from statistics import NormalDist
 from ....devices.base import Sample
 from ....errors import TableError, UserError
 from ...measuring.measurement import RunSummary, Timing
+from ...measuring.samples import Samples
 
 _PREFIX = re.compile(r"^(?:\[[\d/:-]+\] )?(?:\[[A-Z]\] )?")
 _NUMBER = r"(\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?)"
@@ -98,7 +99,7 @@ def read_summary(text: str, path: Path, precision: str, batch: int) -> TrtexecSu
             )
         std_ms = max(std_ms, (value - median_ms) / NormalDist().inv_cdf(share))
     copies = [sections[name].figures.get("median") if name in sections else None for name in _COPIES]
-    timing = Timing((), (Sample(mean_ms, runs),), None, RunSummary(median_ms, std_ms))
+    timing = Timing((), Samples((Sample(mean_ms, runs),)), None, RunSummary(median_ms, std_ms))
     return TrtexecSummary(timing, (copies[0], copies[1]), compute.percentile is not None)
 
 

@@ -17,6 +17,7 @@ from toys import MOBILE
 from zenbench.bench.cli.main import COMMANDS
 from zenbench.bench.latency_files.latency_rows import read_rows
 from zenbench.bench.measuring.journal import read as read_journal
+from zenbench.bench.measuring.recipe import Recipe
 from zenbench.zen.families import zoo_names
 
 PROFILE = ("profile", "--device", "simulated", "--space", "mobilenet", "--resolution", "32", "--blocks", "30")
@@ -249,7 +250,7 @@ def test_kill_during_a_profile_loses_at_most_the_measurement_under_way(run, tmp_
     assert run(*PROFILE, "--table", str(tmp_path / "t.csv")).code == 0
     after = [one.subject for one in read_journal(journal).measurements]
     assert after[: len(before)] == before
-    assert {after.count(subject) for subject in set(after)} == {5}
+    assert {after.count(subject) for subject in set(after)} == {Recipe().rounds}
 
 
 def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -8,6 +8,7 @@ from zenbench.bench.measuring.aggregation import rows_of
 from zenbench.bench.measuring.journal import History, MeasuringSession
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import REFERENCE, Recipe
+from zenbench.bench.measuring.samples import Samples
 from zenbench.devices.base import DeviceState, Sample
 
 STATE = DeviceState()
@@ -21,7 +22,7 @@ def session(*measurements: Measurement, history: History | None = None) -> Histo
 
 
 def measurement(samples: Sequence[float], reference_ms: float | None, subject: str = "a") -> Measurement:
-    timing = Timing((), tuple(map(Sample, samples)), reference_ms)
+    timing = Timing((), Samples(map(Sample, samples)), reference_ms)
     return Measurement(subject, timing, None, STATE, STATE, "2026-01-01T00:00:00+00:00")
 
 

@@ -7,6 +7,7 @@ from zenbench.bench.measuring.disturbance import DisturbanceDetector
 from zenbench.bench.measuring.journal import Journal, read
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import Recipe
+from zenbench.bench.measuring.samples import Samples
 from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
@@ -20,7 +21,7 @@ RECIPE = Recipe(rounds=4, round_ms=1.0, min_runs=2, max_runs=5, window=4)
 
 
 def measurement(reference_ms: float | None) -> Measurement:
-    timing = Timing((1.0,), (Sample(1.0),), reference_ms)
+    timing = Timing((1.0,), Samples((Sample(1.0),)), reference_ms)
     return Measurement("a", timing, None, DeviceState(), DeviceState(), "2026-01-01T00:00:00+00:00")
 
 

@@ -11,6 +11,7 @@ import pytest
 from zenbench.bench.measuring.journal import Journal, MeasuringSession, read
 from zenbench.bench.measuring.measurement import Measurement, Timing
 from zenbench.bench.measuring.recipe import Recipe
+from zenbench.bench.measuring.samples import Samples
 from zenbench.devices.base import DeviceState, Sample, Setting
 from zenbench.errors import TableError, UserError
 from zenbench.zen.families import zoo
@@ -21,7 +22,7 @@ SESSION = MeasuringSession(
 
 
 def measurement(number: int) -> Measurement:
-    timing = Timing((2.0, 1.5), (Sample(1.0 + number), Sample(1.1, 3)), 0.5)
+    timing = Timing((2.0, 1.5), Samples((Sample(1.0 + number), Sample(1.1, 3))), 0.5)
     return Measurement(f"subject{number}", timing, None, DeviceState(load_1min=0.1), DeviceState(), "2026")
 
 

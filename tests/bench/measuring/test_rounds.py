@@ -2,12 +2,15 @@
 again, on a device at hand and on one behind a link."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import pytest
 from zenbench.bench.measuring.journal import Journal, read
-from zenbench.bench.measuring.recipe import Recipe
-from zenbench.bench.measuring.rounds import WARMUP_MS, WARMUP_RUNS, time_hot, warm_up
+from zenbench.bench.measuring.recipe import Recipe, profile_recipe
+from zenbench.bench.measuring.rounds import WARMUP_MS, WARMUP_RUNS, time_cold, time_hot, warm_up
+from zenbench.bench.measuring.subjects import is_network_key
 from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
@@ -128,7 +131,7 @@ def measure(path: Path, device: SimulatedDevice, blocks: int = 6) -> None:
 @pytest.mark.parametrize("kind", [Hot, Remote])
 def test_throttled_rounds_are_kept_marked_and_taken_again(tmp_path: Path, kind: type[Hot]) -> None:
     path = tmp_path / "j.jsonl"
-    measure(path, kind(lambda asked: asked % 7 == 0))
+    measure(path, kind(lambda asked: asked % 11 == 0))
     found = read(path).measurements
     assert any(one.throttled for one in found)
     for subject in {one.subject for one in found}:
@@ -170,3 +173,60 @@ def test_a_lost_device_ends_the_profile_and_blames_no_block(tmp_path: Path) -> N
     measure(path, Remote())
     counts = [one.subject for one in read(path).measurements]
     assert {counts.count(subject) for subject in counts} == {RECIPE.rounds}
+
+
+def test_every_cold_run_comes_behind_a_flush() -> None:
+    order: list[str] = []
+
+    class Named(Scripted):
+        def __init__(self, name: str, readings: Iterator[float]) -> None:
+            super().__init__(readings)
+            self._name = name
+
+        def time(self, runs: int) -> Sequence[Sample]:
+            order.append(self._name)
+            return super().time(runs)
+
+    session = Named("unit", iter([3.0, 1.0, 2.0]))
+    assert time_cold(session, Named("flush", steady(9.0)), 3) == [3.0, 1.0, 2.0]
+    assert order == ["flush", "unit"] * 3
+
+
+class Cached(SimulatedDevice):
+    """The simulated device with a cache: what runs behind another session takes a tenth longer."""
+
+    last_cache_mb = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(card("simulated"))
+        self.last: object = None
+
+    def open(self, artifact: Artifact, setting: Setting) -> SimulatedSession:
+        device, session = self, super().open(artifact, setting)
+        timed = session.time
+
+        def time(runs: int) -> Sequence[Sample]:
+            cold = device.last is not session
+            device.last = session
+            first, *others = timed(runs)
+            return [Sample(first.ms * (1.1 if cold else 1.0)), *others]
+
+        session.time = time  # type: ignore[method-assign]
+        return session
+
+
+def test_units_and_ends_are_timed_cold_too_and_networks_are_not(tmp_path: Path) -> None:
+    device, path = Cached(), tmp_path / "j.jsonl"
+    recipe = replace(profile_recipe(device), rounds=3, round_ms=1.0, window=4)
+    assert recipe.flush_mb == 2.0
+    with Journal(path) as journal:
+        items = plan(sources(spaces()["mobilenet"]), [32], 0, journal.history)
+        profile(device, device.setting(SettingRequest()), items, journal, recipe, Limits(workloads=24))
+    for one in read(path).measurements:
+        assert one.timing is not None
+        expected = 0 if is_network_key(one.subject) else recipe.cold_runs
+        assert len(one.timing.cold_ms) == expected
+    table = build_table(read(path))
+    excess = [row.cold_ms / row.latency_ms - 1 for row in table.rows.values() if row.cold_ms is not None]
+    assert len(excess) == 24
+    assert 0.02 < median(excess) < 0.2

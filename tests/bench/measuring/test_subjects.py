@@ -32,7 +32,7 @@ def test_activations_neither_vanish_nor_overflow(tmp_path: Path, item: Network |
     image = np.random.default_rng(0).standard_normal(given.shape).astype(np.float32)
     (output,) = session.run(None, {given.name: image})
     # Subnormal numbers are slow on some machines, and fp16 ends at 65,504.
-    assert 1e-3 < np.abs(output).max() < 6e4
+    assert 1e-2 < np.abs(output).max() < 1e3
 
 
 def test_equal_graphs_have_equal_files(tmp_path: Path) -> None:

@@ -102,3 +102,17 @@ def test_identity_holds_still_while_the_state_may_change() -> None:
     assert identity.keys() == {"cpu", "cores"} and all(identity.values())
     cpu.identity.cache_clear()
     assert dict(cpu.identity()) == identity
+
+
+def test_the_last_cache_is_the_largest_that_the_system_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert 0 < cpu.last_cache_mb() <= 64
+    monkeypatch.setattr(cpu, "_CACHES", tmp_path)
+    assert cpu.last_cache_mb() == 32, "a usual one where nothing is told"
+    for number, size in enumerate(("32K", "1024K", "16384K", "none")):
+        (tmp_path / f"index{number}").mkdir()
+        (tmp_path / f"index{number}" / "size").write_text(size)
+    assert cpu.last_cache_mb() == 16
+    (tmp_path / "index2" / "size").write_text("524288K")
+    assert cpu.last_cache_mb() == 64, "of a large server's cache a guest has a share"

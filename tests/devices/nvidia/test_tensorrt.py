@@ -106,7 +106,7 @@ def test_transfers_are_timed_apart_and_leave_the_inputs_as_they_were(
     with closing(found.open(artifact(tmp_path, setting), setting)) as session:
         assert isinstance(session, TensorRtSession)
         up, down = session.transfers(3)
-        given, result = 4 * 4 * 3 * 16 * 16, 4 * 4 * 8 * 8 * 8
+        given, result = 4 * 4 * 3 * 16 * 16, 4 * 4 * 16 * 8 * 8
         assert [sample.ms for sample in up] == pytest.approx([1e-7 * given] * 3)
         assert [sample.ms for sample in down] == pytest.approx([1e-7 * result] * 3)
         assert session.time(1), "zeros would be found out"

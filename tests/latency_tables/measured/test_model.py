@@ -222,16 +222,17 @@ def test_calibration_learns_its_coefficients() -> None:
     terms = np.column_stack(
         [
             rng.uniform(1, 50, 200),
+            np.zeros(200),
             rng.integers(10, 60, 200),
             rng.uniform(1, 20, 200),
             rng.uniform(1, 200, 200),
         ]
     )
-    past_cache = np.maximum(0.0, terms[:, 3] - 32.0)
-    truths = terms @ np.array([1.08, -0.01, -0.05, 0.004]) + 0.03 * past_cache
+    past_cache = np.maximum(0.0, terms[:, -1] - 32.0)
+    truths = terms @ np.array([1.08, 1.0, -0.01, -0.05, 0.004]) + 0.03 * past_cache
     found = calibrate(terms.tolist(), [0.0] * 200, [0.0] * 200, truths.tolist())
     assert found.cache_mb == 32.0
-    assert found.coefficients == pytest.approx([1.08, -0.01, -0.05, 0.004, 0.03], rel=0.1, abs=2e-3)
+    assert found.coefficients == pytest.approx([1.08, 1.0, -0.01, -0.05, 0.004, 0.03], rel=0.1, abs=2e-3)
 
 
 def test_coverage_is_the_measured_share() -> None:

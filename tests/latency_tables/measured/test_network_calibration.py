@@ -5,13 +5,13 @@ import pytest
 from zenbench.latency_tables.measured.network_calibration import Calibration, calibrate
 from zenbench.latency_tables.op_features import Vector
 
-PLAIN = (1.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def some_terms(count: int, seed: int = 0) -> Vector:
-    """Milliseconds, units, MB at cuts, MB of weights."""
+    """Milliseconds, their excess, units, MB between units, MB of weights; of blocks that were timed alone."""
     rng = np.random.default_rng(seed)
-    columns = [rng.uniform(8, 50, count), rng.integers(10, 60, count)]
+    columns = [rng.uniform(8, 50, count), np.zeros(count), rng.integers(10, 60, count)]
     return np.column_stack([*columns, rng.uniform(1, 20, count), rng.uniform(1, 40, count)])
 
 
@@ -32,7 +32,7 @@ def test_a_sum_that_is_nearer_is_taken() -> None:
     found = learned(terms, terms[:, 0] * np.where(np.arange(12) % 2, 1.02, 0.98))
     assert found.is_plain and found.coefficients == PLAIN
     assert found.left_out is not None and found.left_out.mape == found.left_out.mape_of_sum
-    assert found.apply((10.0, 20.0, 3.0, 4.0), 0.0, 0.0)[0] == 10.0
+    assert found.apply((10.0, 0.0, 20.0, 3.0, 4.0), 0.0, 0.0)[0] == 10.0
 
 
 def test_noise_is_hardly_calibrated() -> None:
@@ -44,16 +44,16 @@ def test_noise_is_hardly_calibrated() -> None:
 
 def test_two_slow_networks_teach_no_slope_past_a_cache() -> None:
     terms = some_terms(30)
-    terms[:2, 3] = 60.0
+    terms[:2, 4] = 60.0
     truths = terms[:, 0] * np.where(np.arange(30) < 2, 1.2, 1.0)
-    (ms, _), most = stated(learned(terms, truths), np.array([[40.0, 30, 10, 160]])), 40.0 * 1.2
+    (ms, _), most = stated(learned(terms, truths), np.array([[40.0, 0, 30, 10, 160]])), 40.0 * 1.2
     assert ms[0] < most
 
 
 def test_the_error_to_expect_is_that_of_unseen_networks() -> None:
     rng = np.random.default_rng(2)
     terms = some_terms(260)
-    truths = (terms @ np.array([1.1, 0.02, -0.1, 0.01])) * rng.normal(1, 0.04, 260)
+    truths = (terms @ np.array([1.1, 1.0, 0.02, -0.1, 0.01])) * rng.normal(1, 0.04, 260)
     found = learned(terms[:40], truths[:40])
     ms, std_ms = stated(found, terms[40:])
     errors = np.abs(ms / truths[40:] - 1)
