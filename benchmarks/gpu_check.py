@@ -21,7 +21,7 @@ from zenbench.atomic import make_folder, write_json
 from zenbench.bench.comparing.agreement import agree
 from zenbench.bench.latency_files.latency_rows import write_rows
 from zenbench.bench.measuring.journal import Journal, journal_path
-from zenbench.bench.measuring.recipe import Recipe
+from zenbench.bench.measuring.recipe import profile_recipe
 from zenbench.bench.measuring.whole_networks import RECIPE, measure
 from zenbench.bench.profiling.plan import plan, random_networks, sources
 from zenbench.bench.profiling.profile import profile
@@ -127,7 +127,7 @@ def profiled(
 ) -> tuple[LatencyTable, dict[str, str]]:
     """A table of so many blocks, and what failed on the way; an interrupted one goes on."""
     with Journal(journal_path(path)) as journal:
-        recipe = Recipe().adapted(card(driver.name).recipe)
+        recipe = profile_recipe(driver)
         items = plan(sources(), RESOLUTIONS, 0, journal.history)
         profile(driver, setting, items, journal, recipe, Limits(blocks))
         table = build_table(journal.history)

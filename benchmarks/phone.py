@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from loopback_phone import LoopbackPhone, build
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.measuring.journal import Journal
-from zenbench.bench.measuring.recipe import Recipe
+from zenbench.bench.measuring.recipe import profile_recipe
 from zenbench.bench.profiling.plan import plan, sources
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
@@ -58,7 +58,7 @@ def main() -> None:
 def measure(phone: AndroidPhone, folder: Path, blocks: int) -> None:
     """Profiles with the clock running, after a first window that loads libraries, and prints the figures."""
     AndroidLink.round = timed(AndroidLink.round)  # type: ignore[method-assign]
-    recipe = Recipe().adapted(card("pixel2").recipe)
+    recipe = profile_recipe(phone)
     with Journal(folder / "journal.jsonl") as journal:
         items = plan(sources(), RESOLUTIONS, 0, journal.history)
         profile(phone, phone.setting(SettingRequest()), items, journal, recipe, Limits(recipe.window))
