@@ -4,6 +4,7 @@ each with a key and an artifact."""
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -52,8 +53,22 @@ class Subject(Protocol):
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact: ...
 
 
+class _GraphSubject(ABC):
+    """A subject that is a graph, with weights that serve for timing."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str: ...
+
+    @abstractmethod
+    def graph(self) -> Graph: ...
+
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return written(self.graph(), folder, self.key, setting, file_format)
+
+
 @dataclass(frozen=True)
-class WorkloadSubject:
+class WorkloadSubject(_GraphSubject):
     """One workload in its context."""
 
     workload: Workload
@@ -62,12 +77,12 @@ class WorkloadSubject:
     def key(self) -> str:
         return str(self.workload)
 
-    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return written(context_graph(self.workload), folder, self.key, setting, file_format)
+    def graph(self) -> Graph:
+        return context_graph(self.workload)
 
 
 @dataclass(frozen=True)
-class AloneSubject:
+class AloneSubject(_GraphSubject):
     """One workload as a graph of its own."""
 
     workload: Workload
@@ -76,12 +91,12 @@ class AloneSubject:
     def key(self) -> str:
         return alone_key(str(self.workload))
 
-    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return written(self.workload.graph(), folder, self.key, setting, file_format)
+    def graph(self) -> Graph:
+        return self.workload.graph()
 
 
 @dataclass(frozen=True)
-class EndsSubject:
+class EndsSubject(_GraphSubject):
     """The ends of contexts, with nothing between them."""
 
     ends: Ends
@@ -90,12 +105,12 @@ class EndsSubject:
     def key(self) -> str:
         return self.ends.key
 
-    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return written(self.ends.graph(), folder, self.key, setting, file_format)
+    def graph(self) -> Graph:
+        return self.ends.graph()
 
 
 @dataclass(frozen=True)
-class NetworkSubject:
+class NetworkSubject(_GraphSubject):
     """A whole network with weights that are only for timing."""
 
     network: Network
@@ -104,8 +119,8 @@ class NetworkSubject:
     def key(self) -> str:
         return f"{_NETWORK}{self.network.digest}"
 
-    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
-        return written(self.network.graph(), folder, self.key, setting, file_format)
+    def graph(self) -> Graph:
+        return self.network.graph()
 
 
 def written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:

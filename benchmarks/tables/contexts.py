@@ -26,25 +26,24 @@ from statistics import fmean, median
 from time import perf_counter, thread_time_ns
 from typing import NamedTuple
 
+from hold_out import hold_out_networks
 from zenbench.bench.measuring.contexts import END_CHANNELS, context_graph, ends_of
 from zenbench.bench.measuring.flush import flush_artifact
 from zenbench.bench.measuring.recipe import profile_recipe
 from zenbench.bench.measuring.subjects import written
-from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.devices.base import Connection, Device, Session, Setting, SettingRequest
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import Graph, GraphBuilder
 from zenbench.zen.network import Network
-from zenbench.zen.space import spaces
 from zenbench.zen.workload import Workload
 
 ZOO = (
     *("resnet-50", "resnet-18", "mobilenetv2-1.0", "zennet-0.1ms", "densenet-121", "regnety-400mf"),
     *("ofanet-595m", "zennet-400m-se"),
 )
-RESOLUTIONS, SEED, RANDOM = (224, 192, 160, 128, 96, 64, 32), 7007, 8
+RANDOM = 8
 ROUNDS, WINDOW, LOADS, COLD_RUNS, CHAIN = 8, 12, 4, 2, 3
 ROUND_MS, RUNS = 8.0, (3, 20)
 WAYS = ("alone", "warm", "cold", "chain", "in place")
@@ -144,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def networks() -> dict[str, Network]:
-    drawn = islice(random_networks(sources(*spaces().values()), RESOLUTIONS, SEED), RANDOM)
-    random = {f"random {number} at {network.resolution}": network for number, network in enumerate(drawn, 1)}
+    drawn = enumerate(hold_out_networks(RANDOM), 1)
+    random = {f"random {number} at {network.resolution}": network for number, network in drawn}
     return {name: zoo(name) for name in ZOO} | random
 
 

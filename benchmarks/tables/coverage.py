@@ -12,22 +12,18 @@ nothing and says what the code as it is predicts from the journals that are ther
 import argparse
 import random
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
+from hold_out import profile_beside
+from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.measuring.journal import journal_path, read
-from zenbench.bench.profiling.plan import plan, random_networks, sources
-from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.bench.tables.from_journal import build_table
-from zenbench.devices.base import Connection, SettingRequest
-from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel
-from zenbench.quantities import parse_duration_ms
 from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.network import Network
@@ -75,20 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = options.out / f"{runtime}-{time}-{seed}"
         path = folder / "table.csv"
         if not options.show and not (folder / "done").exists():
-            measure(path, runtime, time, seed)
+            profile_beside(path, runtime, time, seed, unseen(seed))
             (folder / "done").touch()
         if (folder / "done").exists():
             found.setdefault((runtime, time), []).append(judge(path))
     show(found)
-
-
-def measure(path: Path, runtime: str, time: str, seed: int) -> None:
-    driver = device("host", runtime, Connection(None, None))
-    setting = driver.setting(SettingRequest(runtime, threads=1))
-    spent = read(journal_path(path)).seconds("calibrating")
-    limits = Limits(seconds=max(0.0, parse_duration_ms(time) / 1e3 - spent))
-    planned = partial(plan, sources(), RESOLUTIONS, seed)
-    run_profile(driver, setting, planned, path, limits, unseen(seed))
 
 
 def unseen(seed: int) -> list[Network]:

@@ -15,11 +15,11 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
-from itertools import islice
 from math import ceil
 from pathlib import Path
 
 import numpy as np
+from hold_out import hold_out_networks
 from zenbench.bench.latency_files.latency_rows import LatencyRow, read_rows
 from zenbench.bench.measuring.aggregation import by_visit, rounds_by_subject, row_of, usual_clock_ms
 from zenbench.bench.measuring.journal import Journal, journal_path, read
@@ -28,16 +28,12 @@ from zenbench.bench.measuring.recipe import Recipe
 from zenbench.bench.measuring.rounds import REFERENCE_RECIPE
 from zenbench.bench.measuring.subjects import is_network_key, is_workload_key, subject_of
 from zenbench.bench.measuring.whole_networks import measure
-from zenbench.bench.profiling.plan import random_networks, sources
 from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import Connection, SettingRequest
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel
 from zenbench.zen.network import Network
-from zenbench.zen.space import spaces
 
-RESOLUTIONS = (224, 192, 160, 128, 96, 64, 32)
-SEED = 7007
 LOADS = 4
 BUILDS = ("old", "new")
 RESAMPLES = 10_000
@@ -76,11 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load(visits[share * (minute - 1) : share * minute], folder, options.runtime, options.threads)
         done.touch()
     show(folder, networks, options.minutes)
-
-
-def hold_out_networks(count: int) -> list[Network]:
-    stream = random_networks(sources(*spaces().values()), RESOLUTIONS, SEED)
-    return list(islice(dict.fromkeys(islice(stream, 2 * count)), count))
 
 
 def write_networks(networks: Sequence[Network], folder: Path) -> list[str]:

@@ -9,19 +9,13 @@ and says what the code as it is predicts from the journals that are there.
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 
-from zenbench.bench.cli.profile import RESOLUTIONS, run_profile
+from hold_out import profile_beside
 from zenbench.bench.measuring.journal import journal_path, read
-from zenbench.bench.profiling.plan import plan, sources
-from zenbench.bench.profiling.progress import Limits
 from zenbench.bench.tables.from_journal import build_table
-from zenbench.devices.base import Connection, SettingRequest
-from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.model import TableModel
-from zenbench.quantities import parse_duration_ms
 from zenbench.zen.families import zoo
 from zenbench.zen.graph import Conv
 from zenbench.zen.network import Network
@@ -49,18 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for runtime in options.runtime or RUNTIMES:
         path = options.out / runtime / "table.csv"
         if not options.show:
-            measure(path, runtime, options.time)
+            profile_beside(path, runtime, options.time, 0, list(map(zoo, NAMES)))
         show(path, runtime)
-
-
-def measure(path: Path, runtime: str, time: str) -> None:
-    driver = device("host", runtime, Connection(None, None))
-    setting = driver.setting(SettingRequest(runtime, threads=1))
-    spent = read(journal_path(path)).seconds("calibrating")
-    limits = Limits(seconds=max(0.0, parse_duration_ms(time) / 1e3 - spent))
-    run_profile(
-        driver, setting, partial(plan, sources(), RESOLUTIONS, 0), path, limits, list(map(zoo, NAMES))
-    )
 
 
 def show(path: Path, runtime: str) -> None:

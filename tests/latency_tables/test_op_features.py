@@ -1,0 +1,32 @@
+"""What an operation's features know of runtimes: rows of pixels, vectors of a group's channels, padding."""
+
+import pytest
+from zenbench.latency_tables.op_features import ROOFLINE, ROWS, TimedOp, op_features
+
+DENSE = TimedOp("conv", 64, 64, 14, 14, kernel=3)
+LAST_ROWS = -1
+GROUP_WASTE = 5
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 14, 15])
+def test_the_last_rows_of_pixels_are_wasted_where_they_are_not_full(size: int) -> None:
+    op = DENSE._replace(size_in=size, size=size)
+    rows = -(-(size**2) // ROWS)
+    assert op_features(op).point[LAST_ROWS] == pytest.approx(2 * (rows * ROWS / size**2 - 1))
+    depthwise = op._replace(groups=64)
+    assert op_features(depthwise).point[LAST_ROWS] == 0
+
+
+def test_narrow_groups_waste_most_of_a_vector() -> None:
+    waste = [op_features(DENSE._replace(groups=groups)).point[GROUP_WASTE] for groups in (4, 8, 16)]
+    assert waste[0] == 0 < waste[1] < waste[2], "16, 8 and 4 channels a group"
+
+
+def test_weights_that_only_padding_would_use_are_told_apart() -> None:
+    large, small = (
+        dict(zip(ROOFLINE, op_features(DENSE._replace(kernel=7, size_in=size, size=size)).work, strict=True))
+        for size in (56, 3)
+    )
+    used, everything = "100 kB of weights", "100 kB of weights, padding's too"
+    assert small[everything] == large[everything]
+    assert small[used] < 0.5 * small[everything]
