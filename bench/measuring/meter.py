@@ -36,7 +36,7 @@ class Visit:
 
 @dataclass
 class _Open:
-    subject: Subject
+    key: str
     session: Session
     rounds: int
     most_rounds: int
@@ -94,27 +94,27 @@ class Meter:
                 try:
                     artifacts.append((task, self._artifact(task.subject, folder)))
                 except DeviceError as error:
-                    yield self._failed(task.subject, error)
+                    yield self._failed(task.subject.key, error)
             waiting: list[_Open] = []
             opened = self._rounds.open([artifact for _, artifact in artifacts])
             for (task, _), session in zip(artifacts, opened, strict=True):
                 if isinstance(session, DeviceError):
-                    yield self._failed(task.subject, session)
+                    yield self._failed(task.subject.key, session)
                 else:
                     resources.enter_context(closing(session))
                     flush = self._flush if task.cold else None
-                    waiting.append(_Open(task.subject, session, task.rounds, task.most_rounds, flush))
+                    waiting.append(_Open(task.subject.key, session, task.rounds, task.most_rounds, flush))
             while waiting:
                 for entry in list(waiting):
                     try:
                         measurement = self._round(entry)
                     except DeviceBrokenError as error:
-                        yield self._failed(entry.subject, error)
+                        yield self._failed(entry.key, error)
                         raise
                     except DeviceUnavailableError:
                         raise
                     except DeviceError as error:
-                        measurement = self._failed(entry.subject, error)
+                        measurement = self._failed(entry.key, error)
                         entry.rounds = 0
                     entry.most_rounds -= 1
                     entry.rounds -= measurement.good
@@ -133,13 +133,13 @@ class Meter:
 
     def _round(self, entry: _Open) -> Measurement:
         before, timing, after = self._rounds.take(self._reference, entry.session, self.recipe, entry.flush)
-        measurement = Measurement(entry.subject.key, timing, None, before, after, _now())
+        measurement = Measurement(entry.key, timing, None, before, after, _now())
         self._detector.see(measurement)
         return replace(measurement, disturbed=self._detector.disturbed(measurement))
 
-    def _failed(self, subject: Subject, error: DeviceError) -> Measurement:
+    def _failed(self, key: str, error: DeviceError) -> Measurement:
         unknown = DeviceState()
-        return Measurement(subject.key, None, str(error), unknown, unknown, _now())
+        return Measurement(key, None, str(error), unknown, unknown, _now())
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

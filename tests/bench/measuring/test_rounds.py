@@ -218,7 +218,7 @@ class Cached(SimulatedDevice):
 def test_units_and_ends_are_timed_cold_too_and_networks_are_not(tmp_path: Path) -> None:
     device, path = Cached(), tmp_path / "j.jsonl"
     recipe = replace(profile_recipe(device), rounds=3, round_ms=1.0, window=4)
-    assert recipe.flush_mb == 2.0
+    assert recipe.flush_mb == 1.5
     with Journal(path) as journal:
         items = plan(sources(spaces()["mobilenet"]), [32], 0, journal.history)
         profile(device, device.setting(SettingRequest()), items, journal, recipe, Limits(workloads=24))
