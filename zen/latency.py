@@ -45,6 +45,21 @@ class Estimate(NamedTuple):
     sum_ms: float
 
 
+class Domain(Protocol):
+    """The networks that a latency model has learned from: so many convolutions in a row at most, blocks of
+    such a width at least, and some kinds of operations."""
+
+    @property
+    def most_convolutions(self) -> int: ...
+
+    @property
+    def least_width(self) -> int: ...
+
+    def knows(self, workload: Workload) -> bool:
+        """Whether it learned from operations of all the kinds that the workload has."""
+        ...
+
+
 class LatencyModel(Protocol):
     """Where latencies come from: a table, a regression, a live device or a function; one Setting each."""
 

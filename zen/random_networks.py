@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from math import log2
 from typing import Any
@@ -32,6 +32,21 @@ _FACTORS = (0.5, 0.75, 1.25, 1.5)
 
 NetworkSource = Callable[[int, int, random.Random], Network]
 """Draws a network by resolution, classes and a stream of random numbers."""
+
+
+@dataclass(frozen=True)
+class SpaceSource:
+    """Draws random networks of a space."""
+
+    space: Space
+
+    def __call__(self, resolution: int, classes: int, rng: random.Random) -> Network:
+        return random_network(self.space, resolution, classes, rng)
+
+
+def usual_classes(resolution: int) -> int:
+    """Those of CIFAR-100 and of ImageNet."""
+    return 100 if resolution <= 64 else 1000
 
 
 def random_network(space: Space, resolution: int, classes: int, rng: random.Random) -> Network:

@@ -1,84 +1,70 @@
-"""The known networks against their published sizes."""
+"""The published networks' shapes are those of the networks, wherever a network can be built."""
 
-import csv
-import subprocess
-import sys
+from fractions import Fraction
+from math import ceil, exp, log
 
 import pytest
-from places import DATA, ROOT
-from zenbench.quantities import parse_count
+from zenbench.zen.blocks import Block
 from zenbench.zen.cost import cost
-from zenbench.zen.families import FAMILIES, zennets, zoo, zoo_names
-from zenbench.zen.workload import Workload
+from zenbench.zen.families import zoo_names
+from zenbench.zen.network import Network
+from zenbench.zen.proxies.chain import chain_of
+from zenbench.zen.published import PublishedNetwork, published_networks
+from zenbench.zen.search.shape_limits import narrowest, stage_share
+from zenbench.zen.units.base import Unit
+from zenbench.zen.units.mobile import InvertedUnit
+from zenbench.zen.units.pools import MaxPoolUnit, PooledConvUnit
+from zenbench.zen.units.resnet import ResNetUnit
 
-with (DATA / "published_networks.csv").open() as file:
-    PUBLISHED = list(csv.DictReader(file))
-
-
-def agrees(counted: int, printed: str) -> bool:
-    """Within 1 % or what rounding hides; `1.8G` may be anything from 1.75G to 1.85G."""
-    number = printed.rstrip("GM")
-    decimals = len(number.partition(".")[2])
-    rounding = 0.5 * 10.0**-decimals * parse_count("1" + printed.removeprefix(number))
-    published = parse_count(printed)
-    return abs(counted - published) <= max(0.01 * published, rounding)
+NETWORKS = published_networks()
 
 
-@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: f"{row['network']}, {row['source']}")
-def test_sizes_are_the_published_ones_or_a_note_says_why(row: dict[str, str]) -> None:
-    counted = cost(zoo(row["network"]))
-    for what, ours in (("params", counted.params), ("macs", counted.macs)):
-        if printed := row[what]:
-            assert agrees(ours, printed) is not bool(row[f"{what}_note"]), what
+def layers(unit: Block | Unit) -> Fraction:
+    """Of a residual unit, as a super block counts it."""
+    if isinstance(unit, ResNetUnit):
+        return Fraction(1, 2) if unit.style == "bottleneck" else Fraction(1)
+    return Fraction(1, 2) if isinstance(unit, InvertedUnit) else Fraction(0)
 
 
-def test_every_known_network_has_a_published_size() -> None:
-    assert set(zoo_names()) == {row["network"] for row in PUBLISHED} | set(zennets.names())
+def shape(network: Network) -> tuple[int, int, float]:
+    """Layers, least width and largest share of a stage, where a last convolution counts in any case."""
+    blocks = [block for block in network.blocks if isinstance(block, Block)]
+    if network.is_plain and blocks[-1].kind == "conv":
+        return network.layers, narrowest(blocks), stage_share(blocks)
+    stages, widths = [Fraction(1)], [network.blocks[0].out_channels]
+    for unit in network.blocks[1:]:
+        if isinstance(unit, PooledConvUnit):
+            continue
+        stride = unit.stride if isinstance(unit, Block) else unit.total_stride
+        stages += [Fraction(0)] * (stride > 1)
+        stages[-1] += Fraction(unit.layers) if isinstance(unit, Block) else layers(unit)
+        widths += [] if isinstance(unit, MaxPoolUnit) else [unit.out_channels]
+        widths += [unit.hidden_channels] if isinstance(unit, ResNetUnit) else []
+    stages[-1] += 1
+    return ceil(sum(stages)), min(widths), float(max(stages) / sum(stages))
 
 
-def test_the_page_of_networks_is_what_its_script_writes() -> None:
-
-    written = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "zen" / "networks.py"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert (ROOT / "docs" / "networks.md").read_text() == written.stdout
+def depth_to_width(network: Network) -> float:
+    found = chain_of(network.graph()).layers
+    return len(found) / exp(sum(log(one.channels_per_group * one.kernel**2) for one in found) / len(found))
 
 
-def test_parameters_are_those_of_torchvision_to_the_last_one() -> None:
-    exact = {row["network"]: int(row["params"]) for row in PUBLISHED if row["source"] == "torchvision"}
-    assert exact == {name: cost(zoo(name)).params for name in exact}
+@pytest.mark.parametrize("row", NETWORKS, ids=lambda row: row.name)
+def test_the_numbers_are_those_of_the_network(row: PublishedNetwork) -> None:
+    network = row.network()
+    assert row.resolution == network.resolution
+    assert cost(network).macs == pytest.approx(row.macs, rel=0 if row.blocks is None else 0.01)
+    found = shape(network)
+    assert found[:2] == (row.layers, row.min_width)
+    assert found[2] == pytest.approx(row.max_stage_share, abs=1e-4)
+    assert depth_to_width(network) == pytest.approx(row.max_depth_to_width, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["resnet-18", "resnet-152", "densenet-121", "densenet-201"])
-def test_layers_are_those_in_the_name(name: str) -> None:
-    assert zoo(name).layers == int(name.rpartition("-")[2])
-
-
-def test_every_name_belongs_to_one_family() -> None:
-    assert len(set(zoo_names())) == len(zoo_names()) == sum(len(family.names()) for family in FAMILIES)
-    assert all(zoo(name).name == f"zoo:{name}" for name in zoo_names())
-
-
-@pytest.mark.parametrize("name", zoo_names())
-def test_every_workload_is_found_again_by_its_key(name: str) -> None:
-    workloads = zoo(name).workloads()
-    assert [Workload.parse(str(workload)) for workload in workloads] == list(workloads)
-
-
-@pytest.mark.parametrize("name", zoo_names())
-def test_units_say_the_shape_that_their_graph_has(name: str) -> None:
-    *workloads, _head = zoo(name).workloads()
-    for workload in workloads:
-        size = workload.output_size
-        assert workload.graph().output_shape == (workload.unit.out_channels, size, size)
-        assert not set(workload.label) & set("=(,"), "a label is for people"
-
-
-def test_efficientnets_come_at_their_own_resolutions() -> None:
-    assert [zoo(f"efficientnet-b{index}").resolution for index in range(8)] == [
-        *(224, 240, 260, 300),
-        *(380, 456, 528, 600),
-    ]
+def test_every_published_zennet_and_both_kinds_are_there() -> None:
+    names = [row.name for row in NETWORKS]
+    assert len(set(names)) == len(names)
+    assert {name for name in zoo_names() if name.startswith("zennet")} <= set(names)
+    assert {row.kind for row in NETWORKS} == {"residual", "inverted"}
+    counted = {row.name: row.layers for row in NETWORKS}
+    # 16 bottlenecks are 8 layers, 17 inverted blocks 9, 54 basic blocks 54; stem and last convolution are 2.
+    assert [counted[name] for name in ("resnet-50", "mobilenetv2-1.0", "resnet-110")] == [10, 11, 56]

@@ -1,7 +1,7 @@
 """The search: who is kept, how children are made, which budgets hold."""
 
 from .budget import Budget, LatencyLimit
-from .run import search
+from .run import rebudgeted, search
 from .task import SearchTask
 
-__all__ = ["Budget", "LatencyLimit", "SearchTask", "search"]
+__all__ = ["Budget", "LatencyLimit", "SearchTask", "rebudgeted", "search"]

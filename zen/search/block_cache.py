@@ -15,14 +15,14 @@ from operator import itemgetter
 
 from ..blocks import Block
 from ..cost import workload_cost, workload_counts
-from ..latency import LatencyModel, Part
+from ..latency import Domain, LatencyModel, Part
 from ..network import IMAGE_CHANNELS
 from ..proxies.base import Reading
 from ..proxies.closed_form import Transfer, unit_transfer
 from ..units.base import Unit
 from ..units.plain import HeadUnit
 from ..workload import Workload
-from .shape_limits import Depth, block_depth
+from .shape_limits import Depth, block_depth, narrowest
 
 MOST_BLOCKS = 50_000
 """Beyond so many a store is full and its owner makes a new one, so that memory stays bounded."""
@@ -35,6 +35,7 @@ class CachedBlock:
         "block",
         "depth",
         "head",
+        "known",
         "latencies",
         "layers",
         "macs",
@@ -45,16 +46,19 @@ class CachedBlock:
         "transfer",
         "units",
         "variants",
+        "width",
     )
 
     def __init__(self, block: Block, size: int) -> None:
         self.block, self.size = block, size
         self.layers, self.output_size = block.layers, block.output_size(size)
+        self.width = narrowest((block,))
         self.units: tuple[tuple[UnitTerms, int], ...] | None = None
         self.macs = self.params = self.peak_activation_bytes = -1
         self.transfer: Transfer | None = None
         self.latencies: tuple[float, ...] | None = None
         self.depth: Depth | None = None
+        self.known: bool | None = None
         self.head: UnitTerms | None = None
         self.variants: dict[tuple[str, int | str], CachedBlock] = {}
 
@@ -180,9 +184,16 @@ class BlockCache:
 
     def depth(self, cached: CachedBlock) -> Depth:
         if cached.depth is None:
-            first = cached.block.in_channels == IMAGE_CHANNELS
-            cached.depth = block_depth(cached.block, cached.size, first)
+            cached.depth = block_depth(cached.block, cached.size)
         return cached.depth
+
+    def known(self, cached: CachedBlock, domains: Sequence[Domain]) -> bool:
+        """Whether every domain, always the same ones, has all operations of the block."""
+        if cached.known is None:
+            cached.known = all(
+                domain.knows(unit.workload) for unit, _ in self.units(cached) for domain in domains
+            )
+        return cached.known
 
     def head(self, last: CachedBlock) -> UnitTerms:
         """The classifier behind a network's last block."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from ..cost import Cost
-from ..latency import Estimate, LatencyModel, Part
+from ..latency import Domain, Estimate, LatencyModel, Part
 from ..network import Network
 
 
@@ -16,12 +16,14 @@ class LatencyLimit:
 
     With a `confidence` the limit holds with that probability, the prediction's error taken as normal;
     without, the prediction itself must not exceed it. `label` tells limits apart, `host` or `t4/int8/b64`.
+    With a `domain`, networks outside it are over budget: the model's word on them is worth little.
     """
 
     limit_ms: float
     model: LatencyModel
     confidence: float | None = None
     label: str = ""
+    domain: Domain | None = None
 
     @property
     def name(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
+from ...errors import NetworkError
 from ..blocks import Block
 from ..cost import Cost, workload_cost
 from ..latency import Estimate
@@ -14,11 +15,19 @@ from ..proxies.base import Reading
 from ..proxies.closed_form import score_at, through
 from .block_cache import BlockCache, Genome
 from .budget import Budget
-from .shape_limits import depth_to_width, narrowest, stage_share
+from .shape_limits import depth_to_width, stage_share
 
 SCORE_DIGITS = 9
 """Scores are rounded to so many decimals: sums in another order, or another machine's logarithm, must not
 decide which of two equal networks survives."""
+
+
+BEYOND_DEPTH, BEYOND_WIDTH, BEYOND_OPERATIONS = BEYOND = (
+    "convolutions in a row",
+    "channels of the narrowest block",
+    "blocks with unknown operations",
+)
+"""What takes a network out of a latency model's domain."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,10 @@ class Evaluator:
         self._most_params = _limit(budget.params)
         self._most_macs = _limit(budget.macs)
         self._most_bytes = _limit(budget.peak_activation_bytes)
+        self._least_width = budget.min_width or 0
+        self._domains = [limit.domain for limit in budget.latencies if limit.domain is not None]
         self._shaped = (
-            budget.max_stage_share is not None
-            or budget.min_width is not None
-            or budget.max_depth_to_width is not None
+            bool(self._domains) or budget.max_stage_share is not None or budget.max_depth_to_width is not None
         )
         self._latencies = [(limit.limit_ms, limit.margin, limit) for limit in budget.latencies]
 
@@ -70,12 +79,21 @@ class Evaluator:
         return Network(tuple(cached.block for cached in genome), self.resolution, self.classes)
 
     def score(self, genome: Genome) -> float:
-        """The closed-form score: `zen_closed` of the network, its blocks' transfers kept."""
+        """The closed-form score: `zen_closed` of the network, its blocks' transfers kept.
+
+        Raises NetworkError where the closed form does not hold, or gives no finite number.
+        """
         last = genome[-1]
         values = last.block.out_channels * last.output_size**2
         transfer = self.cache.transfer
-        state = through([cached.transfer or transfer(cached) for cached in genome])
-        return round(score_at(state, values), SCORE_DIGITS)
+        try:
+            state = through([cached.transfer or transfer(cached) for cached in genome])
+            score = round(score_at(state, values), SCORE_DIGITS)
+        except (OverflowError, ValueError, ZeroDivisionError):  # of a state that has left the floats
+            score = inf
+        if not isfinite(score):
+            raise NetworkError("the closed form gives no finite score for this network")
+        return score
 
     def broken_by(self, genome: Genome) -> str | None:
         """Name of the first budget that the network breaks, the cheap ones asked first."""
@@ -83,6 +101,8 @@ class Evaluator:
         layers = 0
         for cached in genome:
             layers += cached.layers
+            if cached.width < self._least_width:
+                return "min_width"
         if layers > self._most_layers:
             return "layers"
         cache = self.cache
@@ -99,10 +119,8 @@ class Evaluator:
             return "macs"
         if self._most_bytes < inf and self._peak_activation_bytes(genome) > self._most_bytes:
             return "peak_activation_bytes"
-        if self._shaped:
-            broken = next((excess.name for excess in self._misshapen(genome)), None)
-            if broken is not None:
-                return broken
+        if self._shaped and (excess := next(self._misshapen(genome), None)):
+            return excess.name
         if self._latencies:
             for (limit_ms, margin, limit), estimate in zip(
                 self._latencies, self.estimates(genome), strict=True
@@ -160,12 +178,27 @@ class Evaluator:
         head = workload_cost(self.cache.head(genome[-1]).workload).peak_activation_bytes
         return max(head, *map(self.cache.peak_activation_bytes, genome))
 
+    def _unlearned(self, genome: Genome) -> Iterator[Excess]:
+        """What takes the network out of the domains of the latency models."""
+        cache = self.cache
+        most = min(domain.most_convolutions for domain in self._domains)
+        convolutions = sum(cache.depth(cached).convolutions for cached in genome)
+        if convolutions > most:
+            yield Excess(BEYOND_DEPTH, convolutions, most, convolutions / most - 1)
+        least = max(domain.least_width for domain in self._domains)
+        width = min(cached.width for cached in genome)
+        if width < least:
+            yield Excess(BEYOND_WIDTH, width, least, least / width - 1)
+        unknown = sum(not cache.known(cached, self._domains) for cached in genome)
+        if unknown:
+            yield Excess(BEYOND_OPERATIONS, unknown, 0, unknown)
+
     def _misshapen(self, genome: Genome) -> Iterator[Excess]:
-        budget, blocks = self.budget, [cached.block for cached in genome]
-        if budget.min_width is not None and (width := narrowest(blocks)) < budget.min_width:
+        budget, width = self.budget, min(cached.width for cached in genome)
+        if budget.min_width is not None and width < budget.min_width:
             yield Excess("min_width", width, budget.min_width, budget.min_width / width - 1)
         if budget.max_stage_share is not None:
-            share = stage_share(blocks)
+            share = stage_share([cached.block for cached in genome])
             if share > budget.max_stage_share:
                 yield Excess("stage share", share, budget.max_stage_share, share / budget.max_stage_share - 1)
         if budget.max_depth_to_width is not None:
@@ -173,6 +206,8 @@ class Evaluator:
             limit = budget.max_depth_to_width
             if ratio > limit:
                 yield Excess("depth to width", ratio, limit, ratio / limit - 1)
+        if self._domains:
+            yield from self._unlearned(genome)
 
 
 def _limit(value: int | None) -> float:

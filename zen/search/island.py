@@ -1,7 +1,7 @@
 """Island: one population that evolves under budgets, with random numbers of its own.
 
 Algorithm 1 of Zen-NAS (arXiv 2102.01063): a uniformly random parent is mutated; a child that breaks a
-budget is turned away, any other is scored and joins the population, and the worst leaves.
+budget is rejected, any other is scored and joins the population, and the worst leaves.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from ...errors import NetworkError
 from ..blocks import Block
 from ..network import parse_blocks
 from .algorithm import ALGORITHMS
+from .bands import BestOfBands
 from .block_cache import Genome
 from .evaluator import Evaluator
 from .front import ELITES, Ladder, ascending, axis_value, levels
@@ -23,7 +25,7 @@ from .population import Fittest, Living, Member, Population
 from .task import SearchTask
 
 PATIENCE = 200_000
-"""So many proposals turned away in a row end a search: the budget leaves nothing new to find."""
+"""So many proposals rejected in a row end a search: the budget leaves nothing new to find."""
 
 MOST_PROPOSALS = 100_000
 """So many proposals end an epoch before its evaluations, so that it never lasts long."""
@@ -33,7 +35,8 @@ MOST_PROPOSALS = 100_000
 class IslandState:
     """All that an island is: members in the order of its population, and the state of its random numbers.
 
-    `history`: (evaluated, best score) at every improvement.
+    `varied`: the best that it met in every band of depth and width; none where it evolves a front.
+    `history`: (evaluated, best score) whenever that changed: it falls where a latency model was replaced.
     """
 
     members: list[Member]
@@ -42,6 +45,7 @@ class IslandState:
     turned_away: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     history: list[tuple[int, float]] = field(default_factory=list)
+    varied: list[Member] = field(default_factory=list)
 
     def best(self, count: int) -> list[Member]:
         """The best members, best first."""
@@ -58,7 +62,8 @@ class IslandState:
     def to_json(self) -> dict[str, Any]:
         version, numbers, gauss = self.random_state
         return {
-            "members": [[score, born, "".join(map(str, blocks))] for score, born, blocks in self.members],
+            "members": [_record(member) for member in self.members],
+            "varied": [_record(member) for member in self.varied],
             "random_state": [version, list(numbers), gauss],
             "evaluated": self.evaluated,
             "turned_away": self.turned_away,
@@ -72,7 +77,8 @@ class IslandState:
         version, numbers, gauss = data["random_state"]
         random.Random().setstate((version, tuple(numbers), gauss))  # refuses what is no state
         state = IslandState(
-            members=[(float(score), int(born), _blocks(text)) for score, born, text in data["members"]],
+            members=[_member(record) for record in data["members"]],
+            varied=[_member(record) for record in data["varied"]],
             random_state=(version, tuple(numbers), gauss),
             evaluated=int(data["evaluated"]),
             turned_away=int(data["turned_away"]),
@@ -81,11 +87,24 @@ class IslandState:
         )
         if not state.members or not state.history:
             raise ValueError("an island has members")
+        scores = [member[0] for member in state.members] + [score for _, score in state.history]
+        if not all(map(isfinite, scores)):
+            raise ValueError("a score is a finite number")
         return state
 
 
-def _blocks(text: str) -> tuple[Block, ...]:
-    return tuple(block for block in parse_blocks(text) if isinstance(block, Block))
+def _record(member: Member) -> list[Any]:
+    score, born, blocks = member
+    return [score, born, "".join(map(str, blocks))]
+
+
+def _member(record: Sequence[Any]) -> Member:
+    score, born, text = record
+    return float(score), int(born), tuple(block for block in parse_blocks(text) if isinstance(block, Block))
+
+
+def _members(living: Iterable[Living]) -> list[Member]:
+    return [(score, born, tuple(cached.block for cached in genome)) for score, born, genome in living]
 
 
 class Island:
@@ -100,13 +119,12 @@ class Island:
         self._rejected = Counter(state.rejected)
         self._history = list(state.history)
         self._population = self._populated(state.members)
+        self._varied = BestOfBands(self._living(state.varied))
 
     def state(self) -> IslandState:
         return IslandState(
-            members=[
-                (score, born, tuple(cached.block for cached in genome))
-                for score, born, genome in self._population.members()
-            ],
+            members=_members(self._population.members()),
+            varied=_members(self._varied.members()),
             random_state=self._rng.getstate(),
             evaluated=self._evaluated,
             turned_away=self._turned_away,
@@ -129,7 +147,7 @@ class Island:
             if broken is None:
                 try:
                     score = evaluator.score(child)
-                except NetworkError:  # too narrow for the closed form to hold
+                except NetworkError:  # too narrow or too deep for the closed form to hold
                     broken = "score"
             if broken is not None:
                 rejected[broken] += 1
@@ -148,13 +166,15 @@ class Island:
 
     def renew(self) -> None:
         """Takes its members' blocks from the evaluator's cache again, after it was emptied."""
-        self._population = self._populated(self.state().members)
+        state = self.state()
+        self._population = self._populated(state.members)
+        self._varied = BestOfBands(self._living(state.varied))
+
+    def _living(self, members: Iterable[Member]) -> list[Living]:
+        return [(score, born, self.evaluator.genome(blocks)) for score, born, blocks in members]
 
     def _populated(self, members: Iterable[Member]) -> Population:
-        task, evaluator = self._task, self.evaluator
-        living: Sequence[Living] = [
-            (score, born, evaluator.genome(blocks)) for score, born, blocks in members
-        ]
+        task, evaluator, living = self._task, self.evaluator, self._living(members)
         algorithm = ALGORITHMS[task.algorithm]
         breeding = algorithm.mutation(task.space), algorithm.crossover
         if task.front is None:
@@ -164,5 +184,7 @@ class Island:
 
     def _join(self, score: float, born: int, genome: Genome) -> None:
         self._population.join(score, born, genome)
+        if self._task.front is None:
+            self._varied.join(score, born, genome)
         if score > self._history[-1][1]:
             self._history.append((self._evaluated, score))

@@ -1,11 +1,13 @@
-"""Rescoring: the best of a search scored again, by forward passes."""
+"""Rescoring: networks that a search found scored again, by forward passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from math import prod
 
+from ..cost import cost
+from ..graph import Conv
 from ..network import Network
 from ..proxies.zen_score import zen_score
 from .evaluator import Candidate
@@ -14,16 +16,28 @@ from .task import SearchTask
 REPEATS, IMAGES = 4, 16
 FORWARD_MACS = 2e12
 """Work of all forward passes at the most: about two minutes of one core."""
+VALUE_MACS, CONVOLUTION_MACS = 32, 400_000
+"""What takes as long as writing one value of a feature map, and as calling one convolution for one image."""
 
 
 @dataclass(frozen=True)
-class Rescored:
-    """A candidate's forward-pass score beside its closed form: mean and standard error of REPEATS."""
+class ForwardScore:
+    """A score by forward passes: mean and standard error of REPEATS, and the seconds that they took."""
 
-    network: Network
-    score: float
-    score_forward: float
-    score_forward_sem: float
+    value: float
+    sem: float
+    seconds: float
+
+
+def passes_work(network: Network) -> float:
+    """What its forward passes take against those of other networks, in multiply-adds an image.
+
+    By multiply-adds alone small networks would seem half as dear as they are. Fitted to the CPU times in
+    tests/data/forward_passes.csv.
+    """
+    ops = network.graph().trunk().ops
+    values, convolutions = sum(prod(op.shape) for op in ops), sum(isinstance(op, Conv) for op in ops)
+    return cost(network).macs + VALUE_MACS * values + CONVOLUTION_MACS * convolutions
 
 
 def affordable(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -38,15 +52,7 @@ def affordable(candidates: Sequence[Candidate]) -> list[Candidate]:
     return chosen
 
 
-def rescore(
-    candidates: Sequence[Candidate], task: SearchTask, report: Callable[[int], None] = lambda done: None
-) -> tuple[list[Rescored], float]:
-    """Forward passes for these candidates; the seconds they took."""
-    started = perf_counter()
-    found = []
-    for candidate in candidates:
-        graph = candidate.network.graph()
-        forward = zen_score(graph, batch=IMAGES, repeats=REPEATS, seed=task.seed, reading=task.reading)
-        found.append(Rescored(candidate.network, candidate.score, forward.value, forward.sem or 0.0))
-        report(len(found))
-    return found, perf_counter() - started
+def rescore(network: Network, task: SearchTask) -> ForwardScore:
+    """Forward passes of one network; raises UserError where it has no score by them."""
+    forward = zen_score(network.graph(), batch=IMAGES, repeats=REPEATS, seed=task.seed, reading=task.reading)
+    return ForwardScore(forward.value, forward.sem or 0.0, forward.seconds)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 from ..network import Network
+from .bands import BestOfBands
 from .evaluator import Candidate, Evaluator
 from .front import front_of
 from .island import PATIENCE, IslandState
@@ -45,15 +46,20 @@ class SearchState:
 
     @property
     def history(self) -> list[tuple[int, float]]:
-        """(evaluated, best score) at every improvement of the best over all islands, which go in step."""
+        """(evaluated, best score) at every change of the best over all islands, which go in step."""
         count = len(self.islands)
         events = sorted(
-            (evaluated * count, score) for island in self.islands for evaluated, score in island.history
+            (evaluated * count, index, score)
+            for index, island in enumerate(self.islands)
+            for evaluated, score in island.history
         )
         found: list[tuple[int, float]] = []
-        for evaluated, score in events:
-            if not found or score > found[-1][1]:
-                found.append((evaluated, score))
+        best: dict[int, float] = {}
+        for evaluated, index, score in events:
+            best[index] = score
+            highest = max(best.values())
+            if not found or highest != found[-1][1]:
+                found.append((evaluated, highest))
         return found
 
     def best(self, count: int) -> list[Member]:
@@ -64,6 +70,18 @@ class SearchState:
     def members(self) -> list[Member]:
         """The distinct members of all islands."""
         return list({member[2]: member for island in self.islands for member in island.members}.values())
+
+    def varied(self, evaluator: Evaluator) -> list[Member]:
+        """The best of every band of depth and width over all islands, best first."""
+        bands = BestOfBands(
+            (score, born, evaluator.genome(blocks))
+            for island in self.islands
+            for score, born, blocks in island.varied
+        )
+        found = [
+            (score, born, tuple(cached.block for cached in genome)) for score, born, genome in bands.members()
+        ]
+        return sorted(found, key=lambda member: (-member[0], member[1]))
 
     def to_json(self) -> dict[str, Any]:
         return {"islands": [island.to_json() for island in self.islands], "seconds": self.seconds}
@@ -76,13 +94,15 @@ class SearchState:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """`best`: distinct candidates, best first, for a front all that no other dominates, which is from its
-    limit down. `history`: (evaluated, best score) at every improvement.
+    """`best`: the best candidate of every band of depth and width, best first; for a front all that no other
+    dominates, which is from its limit down. `history`: (evaluated, best score) whenever that changed.
 
-    `seconds` is the loop alone; `stopped` says why a search ended before its evaluations, if it did.
+    `seconds` is the loop alone; `stopped` says why a search ended before its evaluations, if it did. `state`:
+    from where it goes on.
     """
 
     best: Sequence[Candidate]
+    state: SearchState
     evaluated: int
     rejected: Mapping[str, int]
     seconds: float
@@ -119,8 +139,12 @@ def search(
     stopped = None
     if state.evaluated < task.evaluations:
         stopped = f"{PATIENCE:,} proposals in a row were known or over budget"
-    best = state.best(keep) if task.front is None else front_of(state.members(), task.front, evaluator)
+    if task.front is None:
+        best = state.varied(evaluator)[:keep]
+    else:
+        best = front_of(state.members(), task.front, evaluator)
     return SearchResult(
+        state=state,
         best=[evaluator.candidate(evaluator.genome(blocks), score) for score, _, blocks in best],
         evaluated=state.evaluated,
         rejected=state.rejected,
@@ -129,6 +153,34 @@ def search(
         start=start,
         stopped=stopped,
     )
+
+
+def rebudgeted(task: SearchTask, state: SearchState) -> SearchState:
+    """Where a search goes on under another budget, as that of a corrected latency model: each island with
+    those of its members that hold it, or else with the best of a band that do, or else with the start.
+
+    Raises UserError where no network of the space fits the budget.
+    """
+    evaluator = Evaluator(task.resolution, task.classes, task.budget, task.reading)
+    starts: list[IslandState] = []
+
+    def fitting(members: Sequence[Member]) -> list[Member]:
+        return [member for member in members if evaluator.broken_by(evaluator.genome(member[2])) is None]
+
+    islands = []
+    for index, island in enumerate(state.islands):
+        varied = fitting(island.varied)
+        members = fitting(island.members) or varied
+        if not members:
+            starts = starts or first_states(task, evaluator)
+            members = varied = starts[index].members
+        best = max(score for score, _, _ in members)
+        history = island.history
+        if best < history[-1][1]:
+            history = [*history, (island.evaluated, best)]
+        islands.append(replace(island, members=members, varied=varied, turned_away=0, history=history))
+    evaluator.forget()
+    return SearchState(islands, state.seconds)
 
 
 def _finished(task: SearchTask, state: SearchState) -> bool:

@@ -8,10 +8,12 @@ each limit does to a result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp, log
 from typing import NamedTuple
 
 from ..blocks import Block
+from ..outline import Outline, filling, outline
 from ..proxies.chain import chain_of
 from ..workload import Workload
 
@@ -38,15 +40,21 @@ def narrowest(blocks: Iterable[Block]) -> int:
     return min(min(block.out_channels, block.bottleneck or block.out_channels) for block in blocks)
 
 
-def block_depth(block: Block, size: int, first: bool) -> Depth:
-    """The depth of one block; `first` where it reads images."""
+def block_depth(block: Block, size: int) -> Depth:
     convolutions, log_widths = 0, 0.0
     for unit, repeats in block.repeated_units():
-        layers = chain_of(Workload(unit, size).graph(), first).layers
-        convolutions += repeats * len(layers)
-        log_widths += repeats * sum(log(layer.channels_per_group * layer.kernel**2) for layer in layers)
-        first = False
+        found, widths = outline(Workload(unit, size))
+        put, read = filling(widths).get, _read(found)
+        convolutions += repeats * len(read)
+        log_widths += repeats * sum(log(put(channels, channels) * taps) for channels, taps in read)
     return Depth(convolutions, log_widths)
+
+
+@lru_cache(maxsize=8192)
+def _read(found: Outline) -> tuple[tuple[int, int], ...]:
+    """What every convolution reads: the channels of a group, or their mark, and the taps of its kernel."""
+    layers = chain_of(found.graph, reads_images=False).layers
+    return tuple((layer.channels_per_group, layer.kernel**2) for layer in layers)
 
 
 def depth_to_width(depths: Iterable[Depth]) -> float:

@@ -11,7 +11,7 @@ from ...quantities import format_count, format_ms
 from ..blocks import Block, round_to_8
 from ..space import Space, chain
 from .block_cache import Genome
-from .evaluator import Evaluator, Excess
+from .evaluator import BEYOND, Evaluator, Excess
 from .island import IslandState
 from .mutation import StepMutation
 from .task import SearchTask
@@ -34,6 +34,7 @@ def first_states(task: SearchTask, evaluator: Evaluator) -> list[IslandState]:
     return [
         IslandState(
             members=[(score, index, blocks)],
+            varied=[(score, index, blocks)] if task.front is None else [],
             random_state=random.Random(f"{task.seed}/{index}").getstate(),
             history=[(1, score)],
         )
@@ -93,12 +94,17 @@ def _distance(excesses: list[Excess]) -> float:
 
 
 def _refusal(task: SearchTask, excesses: list[Excess]) -> str:
-    reached = " and ".join(f"{_option(excess)}{_value(excess)}" for excess in excesses)
+    reached = " and ".join(dict.fromkeys(map(_reaching, excesses)))
     has = " and ".join(f"{excess.name.replace('_', ' ')} {_value(excess)}" for excess in excesses)
     return (
         f"impossible budget: the network of the space '{task.space.name}' at resolution {task.resolution} "
         f"that comes nearest has {has}; the nearest budget that can be met: {reached}"
     )
+
+
+def _reaching(excess: Excess) -> str:
+    """The option that lets a network with this excess in."""
+    return "--beyond-table" if excess.name in BEYOND else f"{_option(excess)}{_value(excess)}"
 
 
 def _option(excess: Excess) -> str:
@@ -110,7 +116,7 @@ def _option(excess: Excess) -> str:
 def _value(excess: Excess) -> str:
     if excess.name.startswith("latency on "):
         return format_ms(excess.value * 1.005).replace(" ", "")
-    if excess.name in ("layers", "min_width"):
+    if excess.name in ("layers", "min_width", *BEYOND):
         return str(excess.value)  # options that take no 1.5k
     if isinstance(excess.value, int):
         return format_count(_rounded_up(excess.value))

@@ -1,8 +1,10 @@
-"""Search: within every budget, seeded, better than chance, honest about what it turned away."""
+"""Search: within every budget, seeded, better than chance, honest about what it rejected."""
 
 import json
 import subprocess
 import sys
+from itertools import count
+from math import inf, isfinite, nan
 
 import pytest
 from toys import MacsModel
@@ -11,6 +13,7 @@ from zenbench.quantities import parse_count
 from zenbench.zen.cost import cost
 from zenbench.zen.network import Network
 from zenbench.zen.proxies.closed_form import zen_closed
+from zenbench.zen.search import evaluator
 from zenbench.zen.search.budget import Budget, LatencyLimit
 from zenbench.zen.search.run import SearchResult, SearchState, search
 from zenbench.zen.search.shape_limits import narrowest, stage_share
@@ -203,3 +206,33 @@ def test_progress_reports_and_an_interrupt_passes_through(monkeypatch: pytest.Mo
 
     with pytest.raises(KeyboardInterrupt):
         search(small_task(Budget(layers=12)), progress=interrupt)
+
+
+def test_a_score_that_is_not_finite_enters_no_population(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = evaluator.score_at, count()
+
+    def overflowing(*arguments: object) -> float:
+        call = next(calls)
+        if call % 3 == 1:
+            return (inf, nan)[call % 2]
+        if call % 3 == 2 and call % 5 == 0:
+            raise ValueError("math domain error")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluator, "score_at", overflowing)
+    states: list[SearchState] = []
+    result = search(small_task(CIFAR), progress=states.append)
+    assert result.rejected["score"] > 100
+    assert all(isfinite(score) for _, score in result.history)
+    assert all(isfinite(candidate.score) for candidate in result.best)
+    json.dumps(states[-1].to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("place", ["members", "history"])
+def test_a_state_with_a_score_that_is_not_finite_is_refused(place: str) -> None:
+    states: list[SearchState] = []
+    search(small_task(CIFAR), progress=states.append)
+    data = json.loads(json.dumps(states[-1].to_json()))
+    data["islands"][0][place][0][place == "history"] = inf
+    with pytest.raises(ValueError, match="finite"):
+        SearchState.from_json(data)
