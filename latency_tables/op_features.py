@@ -220,6 +220,11 @@ def op_features(op: TimedOp) -> OpFeatures:
     return OpFeatures(kind, _work(op, kind, taps), point)
 
 
+def kind_name(op: TimedOp) -> str:
+    """Its name in KINDS."""
+    return KINDS[_kind(op)]
+
+
 def _kind(op: TimedOp) -> int:
     if op.form != "conv":
         return _PLACE.get(op.form, _ELEMENTWISE)

@@ -19,8 +19,9 @@ Basis = Literal["in-context", "alone"]
 graph of its own."""
 
 
-Role = Literal["calibrating", "judging"]
-"""What a whole network in a table is for: to be learned from, or never."""
+Role = Literal["calibrating", "judging", "searched"]
+"""What a whole network in a journal is for: to be learned from, or never. `searched` ones are learned from,
+and were chosen by a search under the same table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import sqrt
+from collections.abc import Callable, Sequence
+from math import hypot, sqrt
 
 from ...devices.base import profile_command
 from ...errors import TableError
@@ -11,6 +11,7 @@ from ...zen.latency import Estimate, Part
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..table import LatencyTable
+from .calibrated_region import CalibratedRegion, Place, place
 from .cold_excess import ColdExcess
 from .fill_in import MIN_ROWS, FillIn
 from .network_calibration import USUAL_CACHE_MB, Calibration, calibrate, cut_terms
@@ -24,20 +25,23 @@ _MOST_CACHE_MB = 1e6
 class TableModel:
     """Measured rows where there are some, learned fill-in elsewhere, calibrated on whole networks.
 
-    Fitting takes place on construction, from the table's rows alone.
+    Fitting takes place on construction, from the table's rows alone. A `fill_in` that was fitted to most of
+    these rows already saves the longest part of that.
     """
 
-    def __init__(self, table: LatencyTable) -> None:
+    def __init__(self, table: LatencyTable, fill_in: FillIn | None = None) -> None:
         self.table = table
         self.device = table.card.setting.device
         self.setting = str(table.card.setting)
         rows = table.rows
-        self.fill_in = (
-            FillIn(list(rows), [row.latency_ms for row in rows.values()]) if len(rows) >= MIN_ROWS else None
-        )
+        if fill_in is None and len(rows) >= MIN_ROWS:
+            fill_in = FillIn(list(rows), [row.latency_ms for row in rows.values()])
+        self.fill_in = fill_in
         self.excess = ColdExcess(list(rows), list(rows.values()), _cache_mb(table))
         self._parts: dict[Workload, Part] = {}
-        self.calibration = self._calibrate()
+        wholes = self._networks_sums()
+        self.calibration = self._calibrate(wholes)
+        self._domain = CalibratedRegion(list(map(_place, wholes)))
 
     def block(self, workload: Workload) -> Part:
         part = self._parts.get(workload)
@@ -66,8 +70,12 @@ class TableModel:
         *terms, std_sum = whole.extras
         sums = (whole.ms, *terms)
         ms, std_ms = self.calibration.apply(sums, whole.variance, std_sum)
+        far_ms = ms * self._domain.std(_place(whole))
         return Estimate(
-            ms, std_ms, whole.measured_ms / whole.ms, _in_place_ms(whole, self._cold_share(whole))
+            ms,
+            hypot(std_ms, far_ms),
+            whole.measured_ms / whole.ms,
+            _in_place_ms(whole, self._cold_share(whole)),
         )
 
     def units_ms(self, network: Network) -> dict[Workload, float]:
@@ -96,13 +104,18 @@ class TableModel:
             f"({left_out.low:.1%} to {left_out.high:.1%})"
         )
 
-    def _calibrate(self) -> Calibration:
+    def _networks_sums(self) -> list[Part]:
+        """The sums of the calibrating networks' blocks; none where rows are too few to predict others."""
         if self.fill_in is None:
-            return calibrate([], [], [], [])
-        sums = [
+            return []
+        return [
             Part.sum([self.block(workload) for workload in network.workloads()])
             for network in self.table.networks
         ]
+
+    def _calibrate(self, sums: Sequence[Part]) -> Calibration:
+        if not sums:
+            return calibrate([], [], [], [])
         return calibrate(
             [(whole.ms, *whole.extras[:-1]) for whole in sums],
             [whole.variance for whole in sums],
@@ -118,6 +131,11 @@ def _cache_mb(table: LatencyTable) -> float:
     if isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < _MOST_CACHE_MB:
         return float(told)
     return USUAL_CACHE_MB
+
+
+def _place(whole: Part) -> Place:
+    _, units, _, weights_mb, _ = whole.extras
+    return place(whole.ms, units, weights_mb)
 
 
 def _in_place_ms(part: Part, cold_share: float) -> float:
