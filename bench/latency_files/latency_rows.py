@@ -21,7 +21,7 @@ class LatencyRow:
 
     `latency_ms` is for one run of the setting's batch. `half_a_ms` and `half_b_ms` are medians of every
     other round, by which a measurement predicts its own repetition. `reference_ms` is the reference
-    workload's time in the same session.
+    workload's time in the same session. `table`: what predicted it, by the SHA-256 of what that holds.
     """
 
     network: str
@@ -43,11 +43,14 @@ class LatencyRow:
     runs: int | None = None
     verdict: str | None = None
     versions: str | None = None
+    table: str | None = None
     error: str | None = None
 
 
 _READ: dict[str, Callable[[CsvFile, Record, str], Any]] = {
-    **dict.fromkeys(("network", "digest", "device", "setting", "verdict", "versions", "error"), CsvFile.text),
+    **dict.fromkeys(
+        ("network", "digest", "device", "setting", "verdict", "versions", "table", "error"), CsvFile.text
+    ),
     **dict.fromkeys(("resolution", "classes", "rounds", "runs"), CsvFile.whole),
 }
 """How a column is read; the others hold numbers."""

@@ -2,7 +2,7 @@
 
 A line is either the head of a session (setting, identity, versions, recipe: what all measurements
 after it share) or one measurement. A network's first measurement holds its structure, and its `role` where
-it is `judging`: such a network is never learned from. One process writes at a time.
+that is not `calibrating`: a `judging` one is never learned from. One process writes at a time.
 """
 
 from __future__ import annotations
@@ -156,9 +156,10 @@ class Journal:
         if network is not None and measurement.subject not in self.history.networks:
             self.history.networks[measurement.subject] = network
             data["network"] = network.to_json()
+            if role != "calibrating":
+                data["role"] = role
             if role == "judging":
                 self.history.hold_out.add(measurement.subject)
-                data["role"] = role
         self._write(data)
 
     def __enter__(self) -> Journal:

@@ -8,17 +8,18 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from ...errors import NetworkError, TableError, UserError
+from ...errors import NetworkError, UserError
 from ...zen.cost import cost
 from ...zen.network import Network
 from ...zen.proxies.base import Reading
 from ...zen.proxies.closed_form import zen_closed
 from ...zen.search.budget import Budget
 from ...zen.search.front import AXES
-from ..csv_file import CsvFile, Record, read_csv
+from ..csv_file import read_csv
 from ..latency_files.latency_rows import LatencyRow
 from ..networks.reading import spelled
-from .result_record import ResultRecord, read_result
+from .candidate_records import CandidateRecord, KeptCandidate, cell, read_candidates
+from .result_record import ResultRecord, VerdictRecord, read_result
 from .run_folder import RESULT
 
 FRONT, BEST, HISTORY = "front.csv", "best.csv", "history.csv"
@@ -27,56 +28,56 @@ COSTS = ("macs", "params", "layers", "peak_activation_bytes")
 
 @dataclass(frozen=True)
 class LimitedLatency:
-    """The predicted latency of the chosen network in one setting, and the limit it was searched within."""
+    """The latency of the chosen network in one setting, and the limit it was searched within.
+
+    `measured_ms`: where the search measured it, the median of so many `loads`. `verdict`: what the search
+    says of the limit, None where a result is from before searches said it.
+    """
 
     device: str
     setting: str
+    label: str
     limit_ms: float
     latency_ms: float
     std_ms: float
     provenance: str
-
-
-@dataclass(frozen=True)
-class CandidateRecord:
-    """A network that the search kept; `cost` is along the search's axis."""
-
-    network: str
-    digest: str
-    score: float
-    score_forward: float | None
-    score_forward_sem: float | None
-    cost: float
+    measured_ms: float | None = None
+    measured_std_ms: float | None = None
+    loads: int = 0
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search.
+    """A search that ended; its networks may not all be scored again yet, or never.
 
-    `axis`: what `Candidate.cost` is, `latency`, `macs` or `params`; `limit`: the one on it. `budget`: the
-    limits on the cost alone.
+    `axis`: what `CandidateRecord.cost` is, `latency`, `macs` or `params`; `limit`: the one on it. `budget`:
+    the limits on the cost alone. `evaluations`: what was asked for, `evaluated`: what was done. `rounds`: so
+    many times finalists were measured meanwhile.
     """
 
     network: Network
     reading: Reading
     score: float
-    score_forward: float
-    score_forward_sem: float
+    score_forward: float | None
+    score_forward_sem: float | None
     latencies: tuple[LimitedLatency, ...]
     table_digests: tuple[str, ...]
     axis: str
     limit: float | None
     budget: Budget
     is_front: bool
-    candidates: tuple[CandidateRecord, ...]
+    candidates: tuple[KeptCandidate, ...]
     history: tuple[tuple[int, float], ...]
     evaluated: int
+    evaluations: int
+    rounds: int
     seconds: float
     command: str
 
 
 def read_search(folder: Path) -> Search:
-    """The finished search in a folder; raises UserError where its files are missing or damaged."""
+    """The search that ended in a folder; raises UserError where its files are missing or damaged."""
     try:
         return search_of(read_result(folder / RESULT), folder)
     except NetworkError as error:
@@ -91,17 +92,7 @@ def read_search(folder: Path) -> Search:
 def search_of(record: ResultRecord, folder: Path) -> Search:
     """The search of a record, with the networks and the history that lie in its folder."""
     limits = record["task"]["budget"]["latencies"]
-    latencies = tuple(
-        LimitedLatency(
-            device=one["device"],
-            setting=one["setting"],
-            limit_ms=_above_zero("limit_ms", one["limit_ms"]),
-            latency_ms=_above_zero("latency_ms", one["latency_ms"]),
-            std_ms=one["std_ms"],
-            provenance=one["provenance"],
-        )
-        for one in record["latencies"]
-    )
+    latencies = _latencies(record)
     is_front = bool(record["task"]["front"])
     axis = _known("front", record["task"]["front"] or ("latency" if latencies else "macs"), AXES)
     limited = record["task"]["budget"]
@@ -122,11 +113,48 @@ def search_of(record: ResultRecord, folder: Path) -> Search:
         limit=limit,
         budget=Budget(**budget),
         is_front=is_front,
-        candidates=_candidates(folder / (FRONT if is_front else BEST), axis),
+        candidates=read_candidates(folder / (FRONT if is_front else BEST), axis),
         history=_history(folder / HISTORY),
         evaluated=_count("evaluated", record["evaluated"]),
+        evaluations=_count("evaluations", record["task"]["evaluations"]),
+        rounds=max((_count("round", load["round"]) for load in record.get("loads", [])), default=0),
         seconds=record["seconds"],
         command=" ".join(record["command"]),
+    )
+
+
+def _latencies(record: ResultRecord) -> tuple[LimitedLatency, ...]:
+    verdicts: list[VerdictRecord | None] = [*record.get("verdicts", [])]
+    return tuple(
+        _with_verdict(
+            LimitedLatency(
+                device=one["device"],
+                setting=one["setting"],
+                label=one["device"],
+                limit_ms=_above_zero("limit_ms", one["limit_ms"]),
+                latency_ms=_above_zero("latency_ms", one["latency_ms"]),
+                std_ms=one["std_ms"],
+                provenance=one["provenance"],
+            ),
+            verdict,
+        )
+        for one, verdict in zip(
+            record["latencies"], verdicts or [None] * len(record["latencies"]), strict=True
+        )
+    )
+
+
+def _with_verdict(latency: LimitedLatency, verdict: VerdictRecord | None) -> LimitedLatency:
+    if verdict is None:
+        return latency
+    said = replace(latency, label=verdict["limit"].removeprefix("latency on "), verdict=verdict["text"])
+    if verdict["measured_ms"] is None or verdict["measured_std_ms"] is None:
+        return said
+    return replace(
+        said,
+        measured_ms=_above_zero("measured_ms", verdict["measured_ms"]),
+        measured_std_ms=verdict["measured_std_ms"],
+        loads=_count("loads", verdict["loads"]),
     )
 
 
@@ -148,7 +176,7 @@ def scored(rows: Sequence[LatencyRow], search: Search) -> tuple[CandidateRecord,
         except NetworkError:
             continue  # named in another program's words, or without a closed form
         if network.digest == row.digest and broken is None:
-            found.append(CandidateRecord(row.network, row.digest, score, None, None, row.latency_ms))
+            found.append(CandidateRecord(row.network, row.digest, score, None, None, row.latency_ms, True))
     return tuple(found)
 
 
@@ -171,46 +199,11 @@ def _known(name: str, value: Any, known: Sequence[Any]) -> Any:
     return value
 
 
-def _candidates(path: Path, axis: str) -> tuple[CandidateRecord, ...]:
-    """The rows of `best.csv` or `front.csv`; none where there is no such file."""
-    if not path.exists():
-        return ()
-    file = read_csv(path)
-    latencies = [name for name in file.columns if name.startswith("latency_ms")]
-    column = (latencies or ["latency_ms"])[0] if axis == "latency" else axis
-    file.need("network", "digest", "score", "score_forward", "score_forward_sem", column)
-    return tuple(
-        CandidateRecord(
-            network=file.text(record, "network"),
-            digest=file.text(record, "digest"),
-            score=_cell(file, record, "score"),
-            score_forward=file.number(record, "score_forward"),
-            score_forward_sem=file.number(record, "score_forward_sem"),
-            cost=_cost(file, record, column),
-        )
-        for record in file.records
-    )
-
-
 def _history(path: Path) -> tuple[tuple[int, float], ...]:
     if not path.exists():
         return ()
     file = read_csv(path)
     file.need("evaluated", "score")
     return tuple(
-        (int(_cell(file, record, "evaluated")), _cell(file, record, "score")) for record in file.records
+        (int(cell(file, record, "evaluated")), cell(file, record, "score")) for record in file.records
     )
-
-
-def _cost(file: CsvFile, record: Record, column: str) -> float:
-    value = _cell(file, record, column)
-    if value <= 0:
-        raise TableError(f"{file.place(record)}: {column} is {value:g}, not above zero")
-    return value
-
-
-def _cell(file: CsvFile, record: Record, column: str) -> float:
-    value = file.number(record, column)
-    if value is None:
-        raise TableError(f"{file.place(record)} has no {column}")
-    return value

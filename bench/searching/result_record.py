@@ -8,13 +8,15 @@ import re
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from ... import __version__
 from ...zen.proxies.base import Reading
-from ...zen.search.rescoring import Rescored
+from ...zen.search.evaluator import Candidate
 from ...zen.search.run import SearchResult
 from ...zen.search.task import SearchTask
+from .forward_scores import ForwardScores
 from .task_record import table_models, task_record
 
 
@@ -32,10 +34,39 @@ class LatencyRecord(TypedDict):
 
 
 class FrontRecord(TypedDict):
-    """The points of a front that were scored again, the cheapest first."""
+    """The points of a front that are shown, the cheapest first."""
 
     axis: str
     points: list[dict[str, Any]]
+
+
+class VerdictRecord(TypedDict):
+    """Whether the chosen network holds one latency limit; measured in ms, where it was, over some loads."""
+
+    limit: str
+    limit_ms: float
+    within: bool
+    measured_ms: float | None
+    measured_std_ms: float | None
+    loads: int
+    text: str
+
+
+class FinalistRecord(TypedDict):
+    """A network that was measured in a round of the search; latencies by limit, predictions from before, when
+    so many networks of earlier rounds had corrected the tables."""
+
+    network: str
+    digest: str
+    round: int
+    score: float
+    predicted_ms: dict[str, float]
+    std_ms: dict[str, float]
+    measured_ms: dict[str, float]
+    measured_std_ms: dict[str, float]
+    loads: int
+    corrected_by: int
+    error: str | None
 
 
 class _ResultRecord(TypedDict):
@@ -44,8 +75,8 @@ class _ResultRecord(TypedDict):
     resolution: int
     classes: int
     score: float
-    score_forward: float
-    score_forward_sem: float
+    score_forward: float | None
+    score_forward_sem: float | None
     reading: Reading
     macs: int
     params: int
@@ -64,20 +95,26 @@ class _ResultRecord(TypedDict):
 
 
 class ResultRecord(_ResultRecord, total=False):
-    """The winner, what it was chosen by, and enough to repeat the search; `front` where it was along one."""
+    """The winner, what it was chosen by, and enough to repeat the search; `front` where it was along one.
+
+    `finalists` and `loads` (each load as in loads.jsonl, without samples) where something was measured.
+    """
 
     front: FrontRecord
+    verdicts: list[VerdictRecord]
+    finalists: list[FinalistRecord]
+    loads: list[dict[str, Any]]
 
 
 def result_record(
     result: SearchResult,
     task: SearchTask,
-    rescored: Sequence[Rescored],
-    rescore_seconds: float,
+    winner: Candidate,
+    scores: ForwardScores,
     command: Sequence[str],
 ) -> ResultRecord:
     """What `result.json` holds: the winner, what it was chosen by, and enough to repeat the search."""
-    winner, forward = result.best[0], rescored[0]
+    forward = scores.of(winner.network)
     network = winner.network
     return {
         "network": str(network),
@@ -85,8 +122,8 @@ def result_record(
         "resolution": network.resolution,
         "classes": network.classes,
         "score": winner.score,
-        "score_forward": forward.score_forward,
-        "score_forward_sem": forward.score_forward_sem,
+        "score_forward": forward.value if forward else None,
+        "score_forward_sem": forward.sem if forward else None,
         "reading": task.reading,
         "macs": winner.cost.macs,
         "params": winner.cost.params,
@@ -111,7 +148,7 @@ def result_record(
         "rejected": dict(result.rejected),
         "stopped": result.stopped,
         "seconds": result.seconds,
-        "rescore_seconds": rescore_seconds,
+        "rescore_seconds": scores.seconds,
         "start": str(result.start),
         "task": task_record(task),
         "command": list(command),
@@ -130,6 +167,8 @@ def read_result(path: Path) -> ResultRecord:
 
 def _checked(given: Any, kind: Any, place: str) -> Any:
     """A value of a kind in the schema, as it is in JSON."""
+    if get_origin(kind) is UnionType:  # with None
+        return None if given is None else _checked(given, get_args(kind)[0], place)
     if is_typeddict(kind):
         entries = get_type_hints(kind)
         _must(isinstance(given, dict), place, "no object")
@@ -148,6 +187,8 @@ def _checked(given: Any, kind: Any, place: str) -> Any:
         # A whole number may have more digits than a float can hold.
         is_number = type(given) is float or (type(given) is int and abs(given) < _MOST)
         _must(is_number and isfinite(given), place, "no finite number")
+    elif kind is bool:
+        _must(isinstance(given, bool), place, "neither true nor false")
     elif kind is str:
         _must(isinstance(given, str) and _SURROGATE.search(given) is None, place, "no text")
     return given

@@ -1,47 +1,97 @@
-"""Results: the files that a search leaves beside its result.json."""
+"""Results: the files of a search, written again whenever more is known of what it found."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...atomic import write_json, write_text
-from ...zen.search.rescoring import Rescored
+from ...zen.search.evaluator import Candidate
 from ...zen.search.run import SearchResult
 from ...zen.search.task import SearchTask
+from .forward_scores import ForwardScores
+from .front import front_record, front_rows
+from .reading import BEST, FRONT, HISTORY
+from .result_record import FinalistRecord, ResultRecord, result_record
+from .run_folder import RESULT
 
-KEPT = 20
+NETWORK = "network.json"
 
 
-def write_run(
-    folder: Path, result: SearchResult, task: SearchTask, rescored: Sequence[Rescored]
-) -> list[str]:
-    """Writes the files of a search but result.json, which comes last; their names."""
-    write_json(folder / "network.json", result.best[0].network.to_json())
-    labels = [limit.name.removeprefix("latency on ") for limit in task.budget.latencies]
+@dataclass(frozen=True)
+class Results:
+    """What a search found, and what is known of it so far; `command` as it was given. `entries` are those of
+    result.json that say what was measured, for a winner."""
+
+    folder: Path
+    task: SearchTask
+    result: SearchResult
+    scores: ForwardScores
+    command: Sequence[str]
+    entries: Callable[[Candidate], Mapping[str, Any]] = lambda winner: {}
+
+    def write(self, winner: Candidate) -> tuple[ResultRecord, list[str]]:
+        """Writes each file whole, `result.json` last; what that holds, and the files' names."""
+        folder, task, best = self.folder, self.task, self.result.best
+        record = result_record(self.result, task, winner, self.scores, self.command)
+        record.update(self.entries(winner))  # type: ignore[typeddict-item]
+        write_json(folder / NETWORK, winner.network.to_json())
+        if task.front:
+            rows = front_rows(best, task.budget, self.scores)
+            record["front"] = front_record(best, task.front, task.budget, rows)
+            _write_csv(folder / FRONT, list(rows[0]), [list(row.values()) for row in rows])
+            names = [FRONT]
+        else:
+            _write_best(folder / BEST, best, task, self.scores, record.get("finalists", []))
+            _write_csv(folder / HISTORY, ("evaluated", "score"), self.result.history)
+            names = [BEST, HISTORY]
+        write_json(folder / RESULT, record)
+        return record, [RESULT, NETWORK, *names]
+
+
+def _write_best(
+    path: Path,
+    best: Sequence[Candidate],
+    task: SearchTask,
+    scores: ForwardScores,
+    measured: Sequence[FinalistRecord],
+) -> None:
+    names = [limit.name for limit in task.budget.latencies]
+    by_digest = {one["digest"]: one for one in measured}
     header = ("network", "digest", "score", "score_forward", "score_forward_sem", "macs", "params", "layers")
-    write_csv(
-        folder / "best.csv",
-        (*header, *(f"latency_ms {label}" for label in labels)),
-        [
+    rows = []
+    for candidate in best:
+        network, cost, forward = candidate.network, candidate.cost, scores.of(candidate.network)
+        rows.append(
             (
-                *(str(candidate.network), candidate.network.digest, candidate.score),
-                *((forward.score_forward, forward.score_forward_sem) if forward else ("", "")),
-                *(candidate.cost.macs, candidate.cost.params, candidate.cost.layers),
+                *(str(network), network.digest, candidate.score),
+                *((forward.value, forward.sem) if forward else ("", "")),
+                *(cost.macs, cost.params, cost.layers),
                 *(estimate.ms for estimate in candidate.estimates),
+                *_measured_cells(by_digest.get(network.digest), names if measured else []),
             )
-            for candidate, forward in zip_longest(result.best, rescored)
-        ],
-    )
-    write_csv(folder / "history.csv", ("evaluated", "score"), result.history)
-    return ["network.json", "best.csv", "history.csv"]
+        )
+    labels = [name.removeprefix("latency on ") for name in names]
+    columns = [f"latency_ms {label}" for label in labels]
+    if measured:
+        columns += [*(f"measured_ms {label}" for label in labels), "loads"]
+    _write_csv(path, (*header, *columns), rows)
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _measured_cells(measured: FinalistRecord | None, names: Sequence[str]) -> list[Any]:
+    """What a network takes by limit and its number of loads; empty cells where it was not measured."""
+    if not names:
+        return []
+    if measured is None:
+        return [""] * (len(names) + 1)
+    return [*(measured["measured_ms"].get(name, "") for name in names), measured["loads"]]
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)

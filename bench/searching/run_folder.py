@@ -1,4 +1,8 @@
-"""A search's run directory: its lock, its state while it runs, and where an interrupted one goes on."""
+"""A search's run directory: its lock, its state while it runs, and where an interrupted one goes on.
+
+The state stays until the finalists are scored again, beside the results that are known before that: a run
+is unfinished while it has a state.
+"""
 
 from __future__ import annotations
 
@@ -54,10 +58,11 @@ class SearchFolder:
         """Writes where the search is, every few seconds or now."""
         if now or monotonic() - self._saved > SAVE_EVERY_SECONDS:
             data = {"format": FORMAT, "task": self._task, "state": state.to_json()}
-            write_text(self.path / STATE, json.dumps(data))
+            write_text(self.path / STATE, json.dumps(data, allow_nan=False))
             self._saved = monotonic()
 
     def finished(self) -> None:
+        """Nothing is left to do: the same search would be a new one."""
         (self.path / STATE).unlink(missing_ok=True)
 
 
@@ -65,7 +70,7 @@ class SearchFolder:
 def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[SearchFolder]:
     """The folder to search in: the asked one, else that of the same search interrupted, else a new one.
 
-    Raises UserError where it holds a result already or another process searches in it.
+    Raises UserError where it holds a finished search or another process searches in it.
     """
     folder = out or _interrupted(task) or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     make_folder(folder)  # before the long work
@@ -76,7 +81,7 @@ def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[S
         raise UserError(f"another search is running in {folder}; choose another --out") from None
     try:
         # Asked with the lock held: another process may have ended here a moment ago.
-        if (folder / RESULT).exists():
+        if (folder / RESULT).exists() and not (folder / STATE).exists():
             raise UserError(f"{folder} holds a result already; choose another --out")
         yield SearchFolder(folder, task)
     finally:
@@ -92,11 +97,7 @@ def _interrupted(task: dict[str, Any]) -> Path | None:
             data = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
             continue
-        if (
-            isinstance(data, dict)
-            and data.get("task") == _plain(task)
-            and not (file.parent / RESULT).exists()
-        ):
+        if isinstance(data, dict) and data.get("task") == _plain(task):
             return file.parent
     return None
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ...devices.base import Setting
 from ...errors import UserError
+from ...latency_tables.domain import table_domain
 from ...latency_tables.predictor import Predictor
 from ...latency_tables.table import LatencyTable
 from ...zen.proxies.base import READINGS
@@ -55,7 +56,8 @@ def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: st
             (Setting.parse(limit["device"], limit["setting"]), limit) for limit in given["latencies"]
         ]
         rest = [
-            (_positive(limit, "limit_ms"), _confidence(limit), str(limit["label"])) for _, limit in latencies
+            (_positive(limit, "limit_ms"), _confidence(limit), str(limit["label"]), limit.get("beyond_table"))
+            for _, limit in latencies
         ]
         space = record["space"]
     except KeyError as error:
@@ -68,11 +70,13 @@ def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: st
         raise UserError(f"{place} asks for a front along '{front}'")
     if counts["islands"] > MOST_ISLANDS:
         raise UserError(f"{place} asks for {counts['islands']} islands; there may be {MOST_ISLANDS}")
-    found = tuple(
-        LatencyLimit(limit_ms, open_model(setting), confidence, label)
-        for (setting, _), (limit_ms, confidence, label) in zip(latencies, rest, strict=True)
-    )
-    budget = Budget(**limits, **shares, latencies=found)  # type: ignore[arg-type]
+    found = []
+    for (setting, _), (limit_ms, confidence, label, beyond) in zip(latencies, rest, strict=True):
+        model = open_model(setting)
+        # A result of before there were domains does not say that it held to one.
+        domain = table_domain(model.table) if beyond is False else None
+        found.append(LatencyLimit(limit_ms, model, confidence, label, domain))
+    budget = Budget(**limits, **shares, latencies=tuple(found))  # type: ignore[arg-type]
     return SearchTask(
         space_from(space, place),
         budget=budget,
@@ -107,6 +111,7 @@ def _limit_record(limit: LatencyLimit) -> dict[str, Any]:
         "setting": model.setting,
         "limit_ms": limit.limit_ms,
         "confidence": limit.confidence,
+        "beyond_table": limit.domain is None,
         "table_workloads": len(model.table.rows),
         "table_sha256": table_digest(model.table),
     }

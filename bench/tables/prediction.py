@@ -14,6 +14,7 @@ from ...latency_tables.store import find
 from ...latency_tables.table import LatencyTable
 from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
+from ..searching.task_record import table_digest
 
 
 def open_table(device: str | None, request: SettingRequest, path: Path | None = None) -> LatencyTable:
@@ -58,7 +59,7 @@ def open_model(device: str | None, request: SettingRequest, path: Path | None = 
 
 def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:
     """One row a network."""
-    setting = model.table.card.setting
+    setting, digest = model.table.card.setting, table_digest(model.table)
     rows = []
     for network in networks:
         estimate = model.estimate(network)
@@ -76,6 +77,7 @@ def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:
                 coverage=estimate.coverage,
                 sum_ms=estimate.sum_ms,
                 reference_ms=model.table.card.reference_ms,
+                table=digest,
             )
         )
     return rows
