@@ -23,7 +23,8 @@ from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, journal_path
 from ..measuring.recipe import profile_recipe
 from ..profiling.earlier_tables import set_aside
-from ..profiling.plan import plan, random_networks, sources
+from ..profiling.hold_out import SearchedHoldOut
+from ..profiling.plan import plan, random_networks, searches, sources
 from ..profiling.profile import profile
 from ..profiling.progress import Limits, Progress
 from ..profiling.stopping import HoldOutVerdict, Target, shortage, verdict
@@ -35,6 +36,7 @@ from .shared.progress import progress
 DEFAULT_MINUTES = 3
 TARGET_MINUTES = 30
 HOLD_OUT_NETWORKS = 24
+"""Half of them random, half found by searches."""
 _HOLD_OUT_SEED = 100
 """Far from the seeds of a plan's own networks."""
 RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
@@ -92,11 +94,13 @@ def command(
     if target_error is None:
         run_profile(driver, setting, planned, path, limits)
         return 0
+    hold_out_seed, half = seed + _HOLD_OUT_SEED, HOLD_OUT_NETWORKS // 2
     # A small space draws some network twice.
-    hold_out = list(
-        dict.fromkeys(islice(random_networks(drawn, resolutions, seed + _HOLD_OUT_SEED), HOLD_OUT_NETWORKS))
+    hold_out = list(dict.fromkeys(islice(random_networks(drawn, resolutions, hold_out_seed), half)))
+    searched = SearchedHoldOut(
+        searches(drawn, resolutions, hold_out_seed), HOLD_OUT_NETWORKS - half, hold_out
     )
-    done = run_profile(driver, setting, planned, path, limits, hold_out, target_error)
+    done = run_profile(driver, setting, planned, path, limits, hold_out, target_error, searched)
     if done.verdict and done.verdict.bound <= target_error:
         return 0
     seen = f"it may be {done.verdict.bound:.1%}" if done.verdict else shortage(done.table)
@@ -121,6 +125,7 @@ def run_profile(
     limits: Limits,
     hold_out: Sequence[Network] = (),
     target_error: float | None = None,
+    searched: SearchedHoldOut | None = None,
 ) -> Profiled:
     """Profiles with a progress display; the table is written however the profile ends."""
     recipe = profile_recipe(driver)
@@ -141,7 +146,9 @@ def run_profile(
 
                 enough = Target(target_error).met if target_error is not None else None
                 items = planned(journal.history)
-                exhausted = profile(driver, setting, items, journal, recipe, limits, report, hold_out, enough)
+                exhausted = profile(
+                    driver, setting, items, journal, recipe, limits, report, hold_out, enough, searched
+                )
         except DeviceUnavailableError as error:
             if not _measured(journal):
                 raise

@@ -6,7 +6,7 @@ keeps the common ones (small strided stems) from crowding out the rare ones. Onc
 one in DRAWN_EVERY of the next are chosen among the units of further random networks, by what the predictions
 of these networks gain; the rest is still drawn, so that no mistake of the predictor hides a part of the space
 from it. One item in NETWORK_EVERY is a whole network for calibration, spread over the session so that both
-see the same machine.
+see the same machine: a random one and a searched one in turn, as soon as the table can predict.
 
 What a journal holds is planned first, workloads and networks, so an interrupted profile goes on with what it
 has begun, and one with another seed or space adds networks only as it adds workloads.
@@ -16,19 +16,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from math import ceil, log2
 
 from ...latency_tables.measured.fill_in import FillIn
+from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.next_workloads import most_informative
 from ...zen.graph import Conv
 from ...zen.network import Network
-from ...zen.random_networks import NetworkSource, random_network, random_relative
+from ...zen.random_networks import NetworkSource, SpaceSource, random_relative, usual_classes
 from ...zen.space import Space, spaces
 from ...zen.workload import Workload
 from ..measuring.in_context import UnitRows, known_workloads
 from ..measuring.journal import History
+from ..tables.from_journal import build_table
+from .searched_networks import FRUITLESS_SEARCHES, SearchedNetworks
 
 NETWORK_EVERY = 12
 DRAWN_EVERY = 4
@@ -46,8 +48,14 @@ Stratum = tuple[str | int, ...]
 
 def sources(*chosen: Space) -> list[NetworkSource]:
     """What random networks are drawn from: spaces, or else every space and relatives of known networks."""
-    drawn: list[NetworkSource] = [partial(random_network, space) for space in chosen or spaces().values()]
+    drawn: list[NetworkSource] = [SpaceSource(space) for space in chosen or spaces().values()]
     return drawn if chosen else [*drawn, random_relative]
+
+
+def searches(sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int) -> SearchedNetworks:
+    """Of the spaces among the sources."""
+    chosen = [source.space for source in sources if isinstance(source, SpaceSource)]
+    return SearchedNetworks(chosen, resolutions, seed)
 
 
 def plan(
@@ -57,60 +65,94 @@ def plan(
 
     `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
     """
-    workloads = _workloads(sources, resolutions, seed, history)
-    begun = [network for key, network in history.networks.items() if key not in history.hold_out]
-    networks = chain(begun, _others(random_networks(sources, resolutions, seed + 1), begun))
-    while group := list(islice(workloads, NETWORK_EVERY - 1)):
-        yield from group
-        yield from islice(networks, 1)
+    return _Plan(sources, resolutions, seed, history).items()
 
 
-def _others(networks: Iterator[Network], known: Sequence[Network]) -> Iterator[Network]:
-    """Networks that are not known, none twice; ends when a small space has no more."""
-    seen, again = set(known), 0
-    for network in networks:
-        if network not in seen:
-            seen.add(network)
-            again = 0
+class _Plan:
+    def __init__(
+        self, sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
+    ) -> None:
+        self._sources, self._resolutions, self._seed = sources, resolutions, seed
+        self._history = history
+        self._fill_in: FillIn | None = None
+        """Of the lap."""
+        self._seen = set(history.networks.values())
+
+    def items(self) -> Iterator[Workload | Network]:
+        workloads, networks = self._workloads(), self._networks()
+        while group := list(islice(workloads, NETWORK_EVERY - 1)):
+            yield from group
+            yield from islice(networks, 1)
+
+    def _networks(self) -> Iterator[Network]:
+        """Those that were begun and others, none twice; ends when a small space has no more."""
+        history = self._history
+        yield from [network for key, network in history.networks.items() if key not in history.hold_out]
+        drawn = self._drawn()
+        searched = self._searched()
+        while True:
+            # Follows from the history, so that a profile in many short runs has half of each, too.
+            turn = searched if len(self._seen) % 2 and self._fill_in is not None else drawn
+            network = next(turn, None) or next(drawn, None)
+            if network is None:
+                return
+            self._seen.add(network)
             yield network
-        elif (again := again + 1) > _LAPS_WITHOUT * (len(seen) + _NETWORKS_A_LAP):
-            return
 
+    def _drawn(self) -> Iterator[Network]:
+        again = 0
+        for network in random_networks(self._sources, self._resolutions, self._seed + 1):
+            if network not in self._seen:
+                again = 0
+                yield network
+            elif (again := again + 1) > _LAPS_WITHOUT * (len(self._seen) + _NETWORKS_A_LAP):
+                return
 
-def _workloads(
-    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
-) -> Iterator[Workload]:
-    drawn = stratified_workloads(sources, resolutions, seed)
-    gaining = random_networks(sources, resolutions, seed + 3)
-    planned = dict.fromkeys(known_workloads(history))
-    yield from planned
+    def _searched(self) -> Iterator[Network]:
+        """Finalists of searches against the table as it stands at each; ends when some find nothing new."""
+        search = searches(self._sources, self._resolutions, self._seed + 4)
+        fruitless = 0
+        for number in count(len(self._seen)):
+            model = TableModel(build_table(self._history), self._fill_in)
+            found = [network for network in search.found(model, number) if network not in self._seen]
+            fruitless = 0 if found else fruitless + 1
+            if fruitless == FRUITLESS_SEARCHES:
+                return
+            yield from (network for network in found if network not in self._seen)
 
-    def next_drawn(count: int) -> list[Workload]:
-        found = list(islice((workload for workload in drawn if workload not in planned), count))
-        planned.update(dict.fromkeys(found))
-        return found
+    def _workloads(self) -> Iterator[Workload]:
+        sources, resolutions, seed = self._sources, self._resolutions, self._seed
+        drawn = stratified_workloads(sources, resolutions, seed)
+        gaining = random_networks(sources, resolutions, seed + 3)
+        planned = dict.fromkeys(known_workloads(self._history))
+        yield from planned
 
-    while True:
-        known = {unit: row.latency_ms for unit, row in UnitRows.of(history).units().items()}
-        if len(known) < LEAST_KNOWN:
-            lap = next_drawn(LEAST_KNOWN)
-        else:
-            fill_in = FillIn(list(known), list(known.values()))
-            wholes = [network.workloads() for network in islice(gaining, _GAINING_NETWORKS)]
-            candidates = [unit for unit in dict.fromkeys(chain(*wholes)) if unit not in planned]
-            drawn_now = next_drawn(ceil(GROWTH * len(known) / DRAWN_EVERY))
-            count = (DRAWN_EVERY - 1) * len(drawn_now)
-            chosen = most_informative(fill_in, list(known), candidates, wholes, count)
-            planned.update(dict.fromkeys(chosen))
-            size = DRAWN_EVERY - 1
-            lap = [
-                workload
-                for number, one in enumerate(drawn_now)
-                for workload in (*chosen[size * number : size * (number + 1)], one)
-            ]
-        if not lap:
-            return
-        yield from lap
+        def next_drawn(count: int) -> list[Workload]:
+            found = list(islice((workload for workload in drawn if workload not in planned), count))
+            planned.update(dict.fromkeys(found))
+            return found
+
+        while True:
+            rows = UnitRows.of(self._history).units()
+            known = {unit: row.latency_ms for unit, row in rows.items()}
+            if len(known) < LEAST_KNOWN:
+                lap = next_drawn(LEAST_KNOWN)
+            else:
+                fill_in = self._fill_in = FillIn(list(known), list(known.values()))
+                wholes = [network.workloads() for network in islice(gaining, _GAINING_NETWORKS)]
+                candidates = [unit for unit in dict.fromkeys(chain(*wholes)) if unit not in planned]
+                drawn_now = next_drawn(ceil(GROWTH * len(known) / DRAWN_EVERY))
+                size = DRAWN_EVERY - 1
+                chosen = most_informative(fill_in, list(known), candidates, wholes, size * len(drawn_now))
+                planned.update(dict.fromkeys(chosen))
+                lap = [
+                    workload
+                    for number, one in enumerate(drawn_now)
+                    for workload in (*chosen[size * number : size * (number + 1)], one)
+                ]
+            if not lap:
+                return
+            yield from lap
 
 
 def random_networks(
@@ -121,7 +163,7 @@ def random_networks(
     while True:
         for source in sources:
             resolution = rng.choice(list(resolutions))
-            yield source(resolution, _classes(resolution), rng)
+            yield source(resolution, usual_classes(resolution), rng)
 
 
 def stratified_workloads(
@@ -155,7 +197,3 @@ def stratum(workload: Workload) -> Stratum:
     width = max(op.shape[0] for op in ops if len(op.shape) == 3)
     size, stride = round(log2(workload.size)), unit.total_stride
     return (unit.family, kernel, stride, size, round(log2(width)))
-
-
-def _classes(resolution: int) -> int:
-    return 100 if resolution <= 64 else 1000

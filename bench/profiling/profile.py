@@ -14,7 +14,7 @@ from ..measuring.journal import History, Journal, check_same_machine, new_sessio
 from ..measuring.meter import Meter
 from ..measuring.recipe import Recipe
 from ..measuring.subjects import subject_of
-from .hold_out import FIRST_VISITS, Visits
+from .hold_out import SearchedHoldOut, Visits
 from .progress import Limits, Progress, RoundCounts
 
 
@@ -28,33 +28,38 @@ def profile(
     report: Callable[[Progress], None] = lambda progress: None,
     hold_out: Sequence[Network] = (),
     enough: Callable[[History], bool] | None = None,
+    searched: SearchedHoldOut | None = None,
 ) -> bool:
     """Measures the items in order, window by window, skipping what the journal holds already; whether they
     ended before the limits.
 
     The hold-out networks are spread over the run, and all are measured, after its limit where that comes
     first; what the journal holds to be learned from is left out of them. Where `enough` may end the run
-    before its limit, they have their first visits at once.
+    before its limit, they have their first visits at once. The `searched` ones join them later, and `enough`
+    does not end the run before they were visited.
     """
     check_same_machine(journal.history, device, setting)
     if journal.history.sessions and journal.history.basis != "in-context":
         raise TableError("this journal holds blocks that were timed alone; choose another --table")
     learned = journal.history.networks.keys() - journal.history.hold_out
     hold_out = [network for network in hold_out if subject_of(network).key not in learned]
+    if searched is not None:
+        hold_out += searched.begun(journal.history)
     counts = RoundCounts(journal.history, recipe, limits, hold_out)
-    visits = Visits(hold_out, counts)
+    visits = Visits(hold_out, counts, searched, first_at_once=enough is not None)
     waiting = _Waiting(items, counts)
+    exhausted, over = False, counts.reached()
     # A verdict waits for its hold-out networks.
-    ended = counts.reached() or bool(enough and not visits and enough(journal.history))
-    exhausted = False
+    met = bool(enough and not visits and not over and enough(journal.history))
+    joined = visits.join_searched(journal.history, over or met)
+    ended = over or (met and not joined)
     if ended and not visits:
         return exhausted
     with Meter(device, setting, recipe, journal.history.measurements) as meter:
         journal.head(new_session(device, setting, recipe, "in-context"))
         while visits or not ended:
             # Hold-out networks have windows of their own, and the limit is free of the time that they take.
-            share = max(counts.progress().share, FIRST_VISITS if enough else 0.0)
-            due = visits.due(1.0 if ended else share)
+            due = visits.due(1.0 if ended else counts.progress().share)
             window: Sequence[Workload | Network] = due or waiting.take(0 if ended else counts.window_size())
             started = monotonic()
             networks = {subject_of(item).key: item for item in window if isinstance(item, Network)}
@@ -75,7 +80,10 @@ def profile(
                 if exhausted or counts.reached():
                     waiting.first(counts.recount(journal.history))
                     exhausted = exhausted and not waiting
-                ended = exhausted or counts.reached() or bool(enough and enough(journal.history))
+                over = exhausted or counts.reached()
+                met = bool(enough and not over and enough(journal.history))
+                joined = visits.join_searched(journal.history, over or met)
+                ended = over or (met and not joined)
     return exhausted
 
 

@@ -88,6 +88,10 @@ class RoundCounts:
             self.add(measurement)
         self.recount(history)
 
+    def add_hold_out(self, networks: Iterable[Network]) -> None:
+        """Of these nothing was measured yet."""
+        self._hold_out |= {subject_of(network).key for network in networks}
+
     def add(self, measurement: Measurement) -> None:
         key = measurement.subject
         if measurement.error is not None:
