@@ -22,7 +22,7 @@ STATIONS = (
     ("doctor",),
     ("report",),
     ("charts",),
-    ("profiling", "comparing"),
+    ("profiling", "comparing", "refining"),
     ("tables",),
     ("measuring", "searching"),
     ("latency_files",),
@@ -188,7 +188,7 @@ def test_stations_of_bench_import_only_those_below_them(name: str) -> None:
     ("name", "source"),
     [
         ("bench.tables.prediction", "from ..charts import search"),
-        ("bench.measuring.meter", "def f():\n    from ..searching.results import write_run"),
+        ("bench.measuring.meter", "def f():\n    from ..searching.results import Results"),
         ("bench.export.onnx", "from ..measuring.subjects import Subject"),
         ("bench.networks.reading", "from zenbench.bench.cli.main import main"),
     ],

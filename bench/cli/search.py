@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...atomic import write_bytes, write_json
+from ...devices.base import Connection
 from ...errors import UserError
-from ...quantities import format_count, format_ms
 from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
-from ...zen.search.front import AXES, spread
-from ...zen.search.rescoring import affordable, rescore
-from ...zen.search.run import SearchState, search
-from ...zen.search.task import SearchTask
-from ...zen.search.workers.local import LocalWorkers, Workers
-from ...zen.search.workers.processes import ProcessWorkers
-from ...zen.search.workers.ray import RayWorkers
-from ..charts.figure_file import figure_png
-from ..charts.search_figures import search_figure
+from ...zen.search.front import AXES
 from ..searching.events import EventLog
-from ..searching.front import write_front
-from ..searching.reading import search_of
-from ..searching.result_record import ResultRecord, result_record
-from ..searching.results import KEPT, write_run
-from ..searching.run_folder import RESULT, SearchFolder, take_folder
+from ..searching.finalists import KEPT
+from ..searching.hiring import hiring
+from ..searching.run_folder import take_folder
 from ..searching.task_record import MOST_ISLANDS, task_record
-from .search_front import show_front
-from .search_options import asked_task, repeated_task
+from .searches.answer import show_front, show_winner
+from .searches.options import asked_task, guarded_task, recorded_loads, repeated_task
+from .searches.run import Measuring, run_search
 from .shared.options import (
     COUNT,
+    DURATION,
     FILE,
     FOLDER,
     LATENCY_LIMIT,
+    RESCORE,
     SHARE,
+    OrNone,
     format_option,
     predicting_options,
+    reaching_options,
     seed_option,
 )
-from .shared.output import NETWORK_COLUMN, Column, answer, label, say
-from .shared.progress import progress
-
-COLUMNS = (
-    NETWORK_COLUMN,
-    Column("score", "score", lambda v: f"{v:.2f}"),
-    Column("forward", "forward passes", right=False),
-    Column("layers", "layers"),
-    Column("params", "params", format_count),
-    Column("macs", "MACs", format_count),
-)
+from .shared.output import say
 
 
 @click.command("search")
@@ -62,20 +44,39 @@ COLUMNS = (
     "latencies",
     type=LATENCY_LIMIT,
     multiple=True,
-    help="Limit on the predicted latency: 11ms for --device, t4=11ms, t4/int8/b64=11ms; several may hold.",
+    help="Limit on the latency: 11ms for --device, t4=11ms, t4/int8/b64=11ms; several may hold. It is "
+    "predicted by a table, and measured where the device is at hand.",
 )
 @click.option(
-    "--confidence", type=SHARE, help="Probability that every latency limit holds, as in 0.9; default: 0.5."
+    "--confidence",
+    type=SHARE,
+    help="Probability that every latency limit holds, as in 0.8; default: 0.5, and 0.9 for a modelled or "
+    "fitted table.",
+)
+@click.option(
+    "--beyond-table",
+    is_flag=True,
+    help="Allow networks that are deeper, narrower or of other operations than what a modelled or fitted "
+    "table was fitted to.",
 )
 @click.option("--macs", "--flops", type=COUNT, help="Limit on multiply-adds, as in 400M.")
 @click.option("--params", type=COUNT, help="Limit on trainable parameters, as in 1M.")
-@click.option("--layers", type=click.IntRange(1), help="Limit on the sum of the blocks' layers.")
-@click.option("--memory", type=COUNT, help="Limit on the bytes of activations alive at once, fp32, as in 2M.")
-@click.option("--max-stage-share", type=SHARE, help="Most of all layers in one stage, as in 50%.")
 @click.option(
-    "--min-width", type=click.IntRange(8), help="Least channels of any block, bottlenecks included."
+    "--layers",
+    type=OrNone(click.IntRange(1)),
+    help="Limit on the sum of the blocks' layers. This limit and the next three are by default those of "
+    "published networks of the same latency or MACs; none lifts one.",
 )
-@click.option("--max-depth-to-width", type=click.FloatRange(0, min_open=True), help="DeepMAD's depth limit.")
+@click.option("--max-stage-share", type=OrNone(SHARE), help="Most of all layers in one stage, as in 50%.")
+@click.option(
+    "--min-width", type=OrNone(click.IntRange(8)), help="Least channels of any block, bottlenecks included."
+)
+@click.option(
+    "--max-depth-to-width",
+    type=OrNone(click.FloatRange(0, min_open=True)),
+    help="DeepMAD's limit: the number of convolutions divided by their mean width.",
+)
+@click.option("--memory", type=COUNT, help="Limit on the bytes of activations alive at once, fp32, as in 2M.")
 @click.option(
     "--front",
     type=click.Choice(AXES),
@@ -96,6 +97,7 @@ COLUMNS = (
 )
 @seed_option
 @predicting_options
+@reaching_options
 @click.option(
     "--workers",
     type=click.IntRange(1, MOST_ISLANDS),
@@ -104,6 +106,21 @@ COLUMNS = (
 )
 @click.option(
     "--ray", metavar="ADDRESS", help="The workers on a Ray cluster: host:port, or local for one started here."
+)
+@click.option(
+    "--measure-time",
+    "measure_ms",
+    type=DURATION,
+    default="60s",
+    show_default=True,
+    help="How long networks may be measured while the search runs, where the device of a limit is at hand.",
+)
+@click.option("--no-measure", is_flag=True, help="Only predict latencies.")
+@click.option(
+    "--rescore",
+    type=RESCORE,
+    help=f"Finalists scored again by forward passes, the winner first: 1 to {KEPT}, or none; "
+    "default: as many as take about two minutes of one core.",
 )
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-<device>.")
 @click.option("--events", type=FILE, help="Append what happens to this file, as JSON lines.")
@@ -116,132 +133,54 @@ def command(
     repeat: Path | None,
     workers: int | None,
     ray: str | None,
+    measure_ms: float,
+    no_measure: bool,
+    rescore: int | None,
     **options: Any,
-) -> None:
+) -> int:
     """Find the most expressive network within a budget.
 
-    Evolution ranks candidates by the closed-form Zen-Score; the winner and the best behind it are then
-    scored again by forward passes. With --latency a latency table predicts every candidate's latency.
-    With --front one search finds the whole front of score against latency, MACs or parameters. An
-    interrupted search goes on when it is run again, with any number of workers.
+    Evolution ranks candidates by the closed-form Zen-Score. With --latency a latency table predicts every
+    candidate's latency; where the device is at hand, finalists are measured while the search runs, and it
+    goes on with what that says. Exit code 1 where no network was measured within the budget. Once
+    result.json is written, the winner and the best behind it are scored again by forward passes.
+
+    With --front one search finds the whole front of score against latency, MACs or parameters. What was
+    interrupted goes on when it is run again, with any number of workers.
     """
+    guard = None
     if repeat:
         task = repeated_task(repeat, options["table"])
     else:
         task = asked_task(options)
         if workers and workers > 1 and task.islands == 1:
             raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
-        task = replace(task, islands=max(task.islands, workers or 1))
+        task, guard = guarded_task(replace(task, islands=max(task.islands, workers or 1)), options)
     devices = "+".join(limit.model.device for limit in task.budget.latencies)
     with take_folder(out, devices or "no-device", task_record(task)) as folder:
-        record, files = run_search(task, folder, EventLog(events), _hiring(workers, ray))
+        connection = Connection(options["serial"], options["runner"])
+        measuring = _measuring(measure_ms, no_measure, repeat, connection)
+        hired = hiring(workers, ray)
+        record, files = run_search(task, folder, EventLog(events), hired, rescore, measuring)
     if task.front:
         show_front(record["front"]["points"], task, style)
     else:
-        _show_winner(record, task, style)
+        show_winner(record, task, style)
     for limit in task.budget.latencies:
         say(f"{limit.name}: {limit.model.device} {limit.model.setting}")
+    if guard:
+        say(guard)
     say(f"{folder.path}: {', '.join(files)}")
+    verdicts = record.get("verdicts", [])
+    for verdict in verdicts:
+        say(f"{verdict['limit']}: {verdict['text']}" if len(verdicts) > 1 else verdict["text"])
+    return 0 if all(verdict["within"] for verdict in verdicts) else 1
 
 
-def _show_winner(record: ResultRecord, task: SearchTask, style: str) -> None:
-    shown = {
-        **record,
-        "label": label(record["network"]),
-        "forward": f"{record['score_forward']:.2f} +- {record['score_forward_sem']:.2f}",
-    }
-    columns = list(COLUMNS)
-    for limit, latency in zip(task.budget.latencies, record["latencies"], strict=True):
-        per_image = latency["latency_per_image_ms"]
-        each = f" ({format_ms(per_image)} an image)" if per_image != latency["latency_ms"] else ""
-        shown[limit.name] = f"{format_ms(latency['latency_ms'])} +- {format_ms(latency['std_ms'])}{each}"
-        columns.append(Column(limit.name, limit.name))
-    if style == "table":
-        answer([shown], columns, style)
-    else:
-        answer([record], columns, style)
-
-
-def run_search(
-    task: SearchTask,
-    folder: SearchFolder,
-    events: EventLog | None = None,
-    start_worker: Callable[[SearchTask], Workers] = LocalWorkers,
-) -> tuple[ResultRecord, list[str]]:
-    """Searches and re-scores with progress displays; result.json's content and the files written."""
-    events = events or EventLog(None)
-    state = folder.read_state()
-    if state is not None:
-        say(f"search: going on in {folder.path} after {state.evaluated:,} candidates")
-    events.write("start", task=task_record(task), evaluated=state.evaluated if state else 0)
-    last = state
-    try:
-        with progress("search", task.evaluations) as meter:
-
-            def report(now: SearchState) -> None:
-                nonlocal last
-                last = now
-                rate = now.evaluated / now.seconds if now.seconds else 0.0
-                meter(
-                    now.evaluated, f"best {now.best(1)[0][0]:.2f}, {rate:,.0f} candidates/s{_rejections(now)}"
-                )
-                events.write(
-                    "progress",
-                    evaluated=now.evaluated,
-                    best=now.best(1)[0][0],
-                    rejected=dict(now.rejected),
-                    seconds=now.seconds,
-                )
-                folder.save_state(now)
-
-            result = search(task, workers=start_worker(task), state=state, keep=KEPT, progress=report)
-    finally:
-        if last is not None:
-            folder.save_state(last, now=True)
-    say(
-        f"search: {result.evaluated:,} candidates in {result.seconds:.1f} s, "
-        f"{sum(result.rejected.values()):,} more turned away by the budget{_rejections(last)}"
-    )
-    if result.stopped:
-        say(f"search: stopped early: {result.stopped}")
-    axis = task.front
-    chosen = spread(result.best, axis, task.budget) if axis else affordable(result.best)
-    with progress("forward passes", len(chosen)) as meter:
-        rescored, seconds = rescore(chosen, task, lambda done: meter(done, f"{done} networks"))
-    record = result_record(result, task, rescored, seconds, ["zenbench", *sys.argv[1:]])
-    if axis:
-        files = write_front(folder.path, record, result, axis, task.budget, rescored)
-    else:
-        files = write_run(folder.path, result, task, rescored)
-    files = [RESULT, *files, _draw(record, folder.path)]
-    write_json(folder.path / RESULT, record)  # last: until it is there, running this again goes on
-    events.write(
-        "done", network=record["network"], score=record["score"], score_forward=record["score_forward"]
-    )
-    folder.finished()
-    return record, files
-
-
-def _draw(record: ResultRecord, folder: Path) -> str:
-    """Draws what a search found; the file's name."""
-    name = "front.png" if "front" in record else "convergence.png"
-    write_bytes(folder / name, figure_png(search_figure(search_of(record, folder))))
-    return name
-
-
-def _hiring(workers: int | None, ray: str | None) -> Callable[[SearchTask], Workers]:
-    """Who runs the islands, as `--workers` and `--ray` say."""
-    if ray is not None:
-        return lambda task: RayWorkers(task, ray, workers)
-    if workers is not None and workers > 1:
-        return lambda task: ProcessWorkers(task, workers)
-    return LocalWorkers
-
-
-def _rejections(state: SearchState | None) -> str:
-    """Who turned proposals away, in shares of all that were."""
-    if state is None or not state.rejected:
-        return ""
-    rejected = state.rejected
-    shares = ", ".join(f"{name} {count / rejected.total():.0%}" for name, count in rejected.most_common())
-    return f" ({shares})"
+def _measuring(measure_ms: float, no_measure: bool, repeat: Path | None, connection: Connection) -> Measuring:
+    if no_measure:
+        return Measuring(why_not="--no-measure was given")
+    if repeat is None:
+        return Measuring(measure_ms / 1e3, connection)
+    recorded = recorded_loads(repeat)
+    return Measuring(recorded=recorded, why_not="the search to repeat did not measure")

@@ -19,6 +19,7 @@ from ....zen.proxies import PROXIES
 from ....zen.proxies.base import READINGS
 from ...latency_files.columns import parse_columns
 from ...networks.reading import NetworkLike, read_all
+from ...searching.finalists import parse_rescore
 from ...searching.latency_limits import parse_limit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,11 +47,32 @@ def _table_path(text: str) -> Path:
     return Path(text)
 
 
+NONE = "none"
+"""What lifts a limit that holds by default."""
+
+
+class OrNone(click.ParamType[Any]):
+    """A value of another type, or `none`."""
+
+    def __init__(self, parameter: click.ParamType[Any]) -> None:
+        self._type = parameter
+        self.name = f"{parameter.name.removesuffix(' range')}|{NONE}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == NONE:
+            return NONE
+        try:
+            return self._type.convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}; {NONE} lifts the limit", param, ctx)
+
+
 DURATION = _Parsed("duration", parse_duration_ms)
 DURATION_OR_NONE = _Parsed("duration", partial(parse_duration_ms, zero=True))
 COUNT = _Parsed("count", parse_count)
 SHARE = _Parsed("share", parse_share)
 LATENCY_LIMIT = _Parsed("limit", parse_limit)
+RESCORE = _Parsed("N|none", parse_rescore)
 COLUMNS = _Parsed("columns", parse_columns)
 TABLE = _Parsed("table", _table_path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -115,6 +137,7 @@ _reaching = (
     click.option("--cpu-mask", help="A phone's cores in hexadecimal, as f0; default from the card."),
 )
 
+reaching_options = _stack(*_reaching[:2])
 measuring_options = _stack(
     click.option("--device", default=THIS_COMPUTER, show_default=True, help="See zenbench devices."),
     *_setting,

@@ -11,13 +11,29 @@ from typing import Protocol
 import click
 
 LINE_EVERY_SECONDS = 10.0
-EARLY_SHARE = 0.05
 
 
 class ProgressBar(Protocol):
     """Called with how much is done (in the unit of the total) and a word on what."""
 
     def __call__(self, done: float, note: str = "") -> None: ...
+
+
+class Pace:
+    """How fast a job goes, from its first report on: before that it opens, or takes up earlier work."""
+
+    def __init__(self, total: float) -> None:
+        self._total = total
+        self._first: tuple[float, float] | None = None
+
+    def seconds_left(self, done: float, now: float) -> float | None:
+        """What the rest takes at the pace so far, told at every report; None while there is no pace."""
+        if self._first is None:
+            self._first = (done, now)
+        first_done, started = self._first
+        if done <= first_done:
+            return None
+        return max(0.0, self._total - done) * (now - started) / (done - first_done)
 
 
 @contextmanager
@@ -33,36 +49,40 @@ def progress(title: str, total: float) -> Iterator[ProgressBar]:
 @contextmanager
 def _bar(title: str, total: float) -> Iterator[ProgressBar]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", style="progress.remaining"),
         TextColumn("{task.fields[note]}"),
     )
+    pace = Pace(total)
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(title, total=total, note="")
+        task = display.add_task(title, total=total, note="", left="")
 
         def update(done: float, note: str = "") -> None:
-            display.update(task, completed=min(done, total), note=note)
+            left = _said(pace.seconds_left(done, monotonic()))
+            display.update(task, completed=min(done, total), note=note, left=left)
 
         yield update
 
 
 class _Lines:
     def __init__(self, title: str, total: float) -> None:
-        self._title, self._total = title, total
-        self._started = self._last = monotonic()
+        self._title, self._total, self._pace = title, total, Pace(total)
+        self._last = monotonic()
 
     def __call__(self, done: float, note: str = "") -> None:
         now = monotonic()
+        left = _said(self._pace.seconds_left(done, now))
         if now - self._last < LINE_EVERY_SECONDS:
             return
         self._last = now
         share = min(1.0, done / self._total) if self._total else 1.0
-        # Opening comes before the first unit of work, so an early rate says little.
-        known = share >= EARLY_SHARE
-        left = f"about {(now - self._started) * (1 - share) / share:.0f} s left, " if known else ""
-        click.echo(f"{self._title}: {share:.0%}, {left}{note}", err=True)
+        click.echo(", ".join(filter(None, (f"{self._title}: {share:.0%}", left, note))), err=True)
+
+
+def _said(seconds_left: float | None) -> str:
+    return "" if seconds_left is None else f"about {seconds_left:.0f} s left"

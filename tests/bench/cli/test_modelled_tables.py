@@ -208,3 +208,22 @@ def test_a_limit_on_another_device_than_the_table_s_is_refused(run, tmp_path: Pa
         refused = run("search", "--latency", limit, *SMALL, "--table", "t.csv", "--out", "s")
         assert refused.code == 2 and "t.csv is a table of t4 tensorrt/fp16" in refused.err
     assert run("search", "--latency", "t4/fp16=11ms", *SMALL, "--table", "t.csv", "--out", "s").code == 0
+
+
+def test_a_search_without_measurements_is_sure_and_stays_in_the_domain(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def limit(*options: str) -> dict[str, object]:
+        out = "-".join(("r", *options))
+        assert run("search", "--latency", "t4=11ms", *SMALL, *options, "--out", out).code == 0
+        found = json.loads((tmp_path / out / "result.json").read_text())
+        latency, (limit,) = found["latencies"][0], found["task"]["budget"]["latencies"]
+        margin = 1.28 if limit["confidence"] == 0.9 else 0.0
+        assert latency["latency_ms"] + margin * latency["std_ms"] <= 11
+        return {name: limit[name] for name in ("confidence", "beyond_table")}
+
+    assert limit() == {"confidence": 0.9, "beyond_table": False}
+    assert limit("--confidence", "0.5") == {"confidence": 0.5, "beyond_table": False}
+    assert limit("--beyond-table") == {"confidence": 0.9, "beyond_table": True}
+    again = run("search", "--repeat", "r/result.json", "--out", "again")
+    assert again.code == 0 and "another than the one searched with" not in again.err
+    refused = run("search", "--macs", "600M", "--beyond-table")
+    assert refused.code == 2 and "--beyond-table is about latency limits" in refused.err

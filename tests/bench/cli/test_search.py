@@ -2,20 +2,27 @@
 
 import csv
 import json
-from itertools import count
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from zenbench.bench.cli import search as command
+from zenbench.bench.cli.searches import run as command
+from zenbench.bench.cli.shared.progress import ProgressBar
 from zenbench.bench.searching.latency_limits import WrittenLimit, check_distinct, parse_limit
 from zenbench.bench.searching.run_folder import STATE
 from zenbench.devices.base import SettingRequest
 from zenbench.errors import UserError
+from zenbench.zen.network import Network, parse_text
+from zenbench.zen.search.rescoring import ForwardScore, passes_work, rescore
 from zenbench.zen.search.run import SearchState
+from zenbench.zen.search.task import SearchTask
 from zenbench.zen.search.workers.pool import WorkerPool, WorkerPoolLost
 from zenbench.zen.space import spaces
 
+RESCORE = "zenbench.bench.searching.forward_scores.rescore"
 SMALL = ("--resolution", "16", "--classes", "10", "--params", "60k", "--layers", "8")
 SEARCH = ("search", *SMALL, "--evaluations", "800", "--population", "32", "--format", "json")
 
@@ -83,11 +90,114 @@ def test_the_same_command_without_a_folder_finds_its_interrupted_run(  # type: i
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "rescore", refused)
+        patch.setattr(RESCORE, refused)
         assert run(*SEARCH).code != 0
     resumed = run(*SEARCH)
     assert resumed.code == 0 and "after 800 candidates" in resumed.err
     assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert run(*SEARCH, "--rescore", "none").code == 0, "what is finished is searched anew"
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def interrupted_after(count: int) -> Callable[..., ForwardScore]:
+    """In place of `rescore`: so many networks are scored before Ctrl-C."""
+    calls = iter(range(count))
+
+    def scored(network: Network, task: SearchTask) -> ForwardScore:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return rescore(network, task)
+
+    return scored
+
+
+@pytest.mark.parametrize("more", [(), ("--front", "params")])
+def test_results_are_there_before_all_scores_and_scoring_goes_on(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    search, table = (*SEARCH, "--rescore", "4", *more), f"{'front' if more else 'best'}.csv"
+    assert run(*search, "--out", "whole").code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(RESCORE, interrupted_after(0))
+        assert run(*search, "--out", "part").code == 130
+        bare = json.loads(Path("part/result.json").read_text())
+        assert bare["score_forward"] is None and bare["score_forward_sem"] is None
+        assert bare["rescore_seconds"] == 0 and bare["score"] > 0
+        patch.setattr(RESCORE, interrupted_after(2))
+        assert run(*search, "--out", "part").code == 130
+    known = json.loads(Path("part/result.json").read_text())
+    whole = json.loads(Path("whole/result.json").read_text())
+    assert known["digest"] == bare["digest"] == whole["digest"]
+    assert known["score_forward"] == whole["score_forward"] and known["rescore_seconds"] > 0
+    with Path("part", table).open() as file:
+        assert sum(bool(row["score_forward"]) for row in csv.DictReader(file)) == 2
+    assert run("export", "part/result.json", "--onnx", "n.onnx").code == 0
+    assert run("report", "part").code == 0
+
+    lines = Path("part/rescored.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["digest"] == whole["digest"], "the winner comes first"
+    assert run(*search, "--out", "part").code == 0
+    assert Path("part/rescored.jsonl").read_text().splitlines()[:2] == lines
+    assert Path("part", table).read_bytes() == Path("whole", table).read_bytes()
+    assert run(*search, "--out", "part").code == 2, "nothing is left to do there"
+
+
+@pytest.mark.parametrize("more", [(), ("--front", "params")])
+def test_so_many_finalists_are_scored_again_as_asked(run, more: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    search = (*SEARCH[:-2], *more)
+    shown = run(*search, "--rescore", "none", "--out", "none")
+    rows = shown.out.splitlines()[2:]
+    assert (len(rows) > 8 if more else len(rows) == 1) and all("not computed" in row for row in rows)
+    assert not Path("none/rescored.jsonl").exists() and not Path("none", STATE).exists()
+    assert run("report", "none").code == 0
+    page = Path("none/report.html").read_text()
+    assert "not computed by forward passes" in page and "the winner by forward passes" not in page
+
+    run(*search, "--rescore", "3", "--out", "three")
+    digests = [json.loads(line)["digest"] for line in Path("three/rescored.jsonl").read_text().splitlines()]
+    assert len(digests) == 3
+    repeated = run(
+        "search", "--repeat", "three/result.json", "--rescore", "1", "--out", "one", "--format", "csv"
+    )
+    first = list(csv.DictReader(repeated.out.splitlines()))[-1]  # of a front the dearest
+    assert first["digest"] == digests[0] and first["score_forward"]
+    assert run("compare", "three/result.json", "one/result.json").code == 2, "these are no measurements"
+
+
+def test_work_and_not_the_count_is_what_progress_is_told(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, list[float]] = {}
+
+    @contextmanager
+    def progress(title: str, total: float) -> Iterator[ProgressBar]:
+        told[title] = [total]
+        yield lambda done, note="": told[title].append(done)
+
+    monkeypatch.setattr(command, "progress", progress)
+    assert run(*SEARCH, "--front", "params", "--rescore", "4", "--out", "r").code == 0
+    with Path("r/front.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["score_forward"]][::-1]
+    works = [passes_work(parse_text(row["network"], 16, 10)) for row in rows]
+    assert told["forward passes"] == pytest.approx([sum(works), *accumulate(works)])
+
+
+def test_a_finalist_without_a_score_is_left_without_one(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> ForwardScore:
+        raise UserError("it does not fit in memory")
+
+    monkeypatch.setattr(RESCORE, refused)
+    done = run(*SEARCH, "--rescore", "2", "--out", "r")
+    assert done.code == 0 and "2 networks not scored again: it does not fit in memory" in done.err
+    assert done.json()[0]["score_forward"] is None
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "21", "all", "1.5", "", "\u0663"])
+def test_a_wrong_number_of_finalists_is_refused(run, value: str) -> None:  # type: ignore[no-untyped-def]
+    refused = run(*SEARCH, "--rescore", value)
+    assert refused.code == 2 and "is no number of finalists; give 1 to 20, or none" in refused.err
 
 
 def test_a_damaged_state_is_named(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -104,7 +214,9 @@ def test_files_of_a_search(run, tmp_path: Path) -> None:  # type: ignore[no-unty
     assert events[-1]["network"] == result["network"]
     assert [event["evaluated"] for event in events if event["event"] == "progress"][-1] == 800
     assert (tmp_path / "r/convergence.png").read_bytes().startswith(b"\x89PNG")
-    assert len((tmp_path / "r/best.csv").read_text().splitlines()) == 21
+    with (tmp_path / "r/best.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len({(row["layers"], row["params"]) for row in rows}) == len(rows) > 4  # they differ
 
 
 def test_several_devices_at_once(run) -> None:  # type: ignore[no-untyped-def]
@@ -157,7 +269,7 @@ def test_an_interrupted_front_goes_on(run, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "rescore", refused)
+        patch.setattr(RESCORE, refused)
         assert run(*front, "--out", "part").code != 0
     other = run(*SEARCH, "--out", "part")
     assert other.code == 2 and "another search" in other.err
@@ -201,7 +313,7 @@ def test_any_number_of_workers_goes_on_to_the_same_result(  # type: ignore[no-un
     monkeypatch.setattr("zenbench.zen.search.run.EPOCH", 200)
     profile = ("profile", "--device", "simulated", "--blocks", "40", "--resolution", "16")
     assert run(*profile).code == 0
-    asked = (*SEARCH, "--latency", "simulated=2ms")
+    asked = (*SEARCH, "--latency", "simulated=2ms", "--no-measure")
     (whole,) = run(*asked, "--out", "whole").json()
 
     advance, calls = WorkerPool.advance, count()
@@ -282,7 +394,7 @@ def test_a_damaged_state_is_refused(  # type: ignore[no-untyped-def]
     def interrupted(*arguments, **options):  # type: ignore[no-untyped-def]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "rescore", interrupted)
+    monkeypatch.setattr(RESCORE, interrupted)
     assert run(*SEARCH, "--evaluations", "20", "--out", "part").code == 130
     state = json.loads((tmp_path / "part" / STATE).read_text())
     place = state
@@ -312,9 +424,52 @@ def test_a_figure_that_fails_costs_no_search(run, tmp_path: Path, monkeypatch: p
         raise UserError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zenbench.bench.cli.search.figure_png", full_disk)
+        patch.setattr("zenbench.bench.cli.searches.run.figure_png", full_disk)
         assert run("search", *small, "--out", "r").code == 2
-    assert not (tmp_path / "r/result.json").exists()
+    assert (tmp_path / "r/result.json").exists(), "it does not wait for the figure"
     again = run("search", *small, "--out", "r")
     assert again.code == 0 and "going on in r after 400" in again.err
     assert {"result.json", "convergence.png"} <= {path.name for path in (tmp_path / "r").iterdir()}
+
+
+GUARDED = ("search", *SMALL[:-2], "--evaluations", "100", "--population", "32", "--format", "json")
+
+
+def test_default_limits_are_said_recorded_and_repeated(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    found = run(*GUARDED, "--out", "a")
+    said = [line for line in found.err.splitlines() if "shape" in line or line.startswith("  --")]
+    assert said == [
+        "shape limits, from zennet-cifar-0.5m to resnet-110 ('none' lifts one):",
+        "  --layers 70 --min-width 16 --max-stage-share 65% --max-depth-to-width 1.113",
+    ]
+    assert all(len(line) <= 80 for line in said)
+    budget = found.json()[0]["task"]["budget"]
+    assert (budget["layers"], budget["min_width"], budget["max_stage_share"]) == (70, 16, 0.65)
+    (again,) = run("search", "--repeat", "a/result.json", "--format", "json", "--out", "b").json()
+    assert again["task"]["budget"] == budget and again["network"] == found.json()[0]["network"]
+
+
+def test_each_default_limit_is_lifted_by_none(run) -> None:  # type: ignore[no-untyped-def]
+    options = ("--layers", "--min-width", "--max-stage-share", "--max-depth-to-width")
+    for option in options:
+        found = run(*GUARDED, option, "none", "--out", option[2:])
+        assert found.json()[0]["task"]["budget"][option[2:].replace("-", "_")] is None
+        assert option not in found.err and all(other in found.err for other in options if other != option)
+    free = run(*GUARDED, *(word for option in options for word in (option, "none")), "--out", "free")
+    assert "published" not in free.err
+
+
+@pytest.mark.parametrize(
+    "option, value, sentence",
+    [
+        ("--layers", "many", "'many' is not a valid integer range; none lifts the limit"),
+        ("--layers", "0", "0 is not in the range"),
+        ("--min-width", "4", "4 is not in the range"),
+        ("--max-stage-share", "half", "'half' is not a share"),
+        ("--max-depth-to-width", "-1", "-1"),
+    ],
+)
+def test_a_wrong_limit_on_the_shape_is_refused(run, option: str, value: str, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    refused = run(*GUARDED, option, value, "--out", "r")
+    assert refused.code == 2 and sentence in refused.err and "Traceback" not in refused.err
+    assert sum(option in line for line in refused.err.splitlines()) == 1

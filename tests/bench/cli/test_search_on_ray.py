@@ -176,7 +176,8 @@ def test_a_ray_of_its_own_ends_with_the_command_and_says_nothing(tmp_path: Path)
     )
     assert json.loads(done.stdout)[0]["evaluated"] == 800
     assert all(
-        line.startswith(("search: ", "forward passes: ", "runs/")) for line in done.stderr.splitlines()
+        line.startswith(("search: ", "forward passes: ", "shape limits", "  --", "runs/"))
+        for line in done.stderr.splitlines()
     )
 
 

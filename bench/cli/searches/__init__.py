@@ -1,0 +1,1 @@
+"""How `zenbench search` reads its options, runs, measures and answers."""

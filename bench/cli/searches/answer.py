@@ -1,0 +1,68 @@
+"""How `zenbench search` shows its winner, or its points with --front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....quantities import format_count, format_ms
+from ....zen.search.task import SearchTask
+from ...searching.result_record import ResultRecord
+from ..shared.output import NETWORK_COLUMN, Column, answer, label
+
+_FORWARD = Column("forward", "forward passes")
+_SCORE, _LAYERS = Column("score", "score", lambda v: f"{v:.2f}"), Column("layers", "layers")
+_COUNTS = {"params": Column("params", "params", format_count), "macs": Column("macs", "MACs", format_count)}
+
+
+def show_winner(record: ResultRecord, task: SearchTask, style: str) -> None:
+    """The network that a search found."""
+    shown = {**record, "label": label(record["network"]), "forward": forward_text(record)}
+    columns = [NETWORK_COLUMN, _SCORE, _FORWARD, _LAYERS, *_COUNTS.values()]
+    for limit, latency in zip(task.budget.latencies, record["latencies"], strict=True):
+        images = round(latency["latency_ms"] / latency["latency_per_image_ms"])
+        measured = _measured(record, limit.name)
+        ms, std_ms = measured or (latency["latency_ms"], latency["std_ms"])
+        how = " measured" if measured else ""
+        each = f" ({format_ms(ms / images)} an image)" if images > 1 else ""
+        shown[limit.name] = f"{format_ms(ms)} +- {format_ms(std_ms)}{how}{each}"
+        columns.append(Column(limit.name, limit.name))
+    answer([shown if style == "table" else record], columns, style)
+
+
+def _measured(record: ResultRecord, limit: str) -> tuple[float, float] | None:
+    """What the winner takes and its standard error in ms, where it was measured."""
+    for one in record.get("verdicts", []):
+        if one["limit"] == limit and one["measured_ms"] is not None and one["measured_std_ms"] is not None:
+            return one["measured_ms"], one["measured_std_ms"]
+    return None
+
+
+def show_front(points: Sequence[Mapping[str, Any]], task: SearchTask, style: str) -> None:
+    """The points from the cheapest to the dearest, what the front runs along first."""
+    names = [limit.name for limit in task.budget.latencies]
+    costs = [Column(name, name) for name in names]
+    costs += [_COUNTS[name] for name in ("params", "macs") if name != task.front]
+    first = _COUNTS[task.front] if task.front in _COUNTS else costs.pop(0)
+    shown = [
+        {
+            **point,
+            "label": label(point["network"]),
+            "forward": forward_text(point),
+            **{name: _latency(point, name.removeprefix("latency on ")) for name in names},
+        }
+        for point in points
+    ]
+    columns = (first, _SCORE, _FORWARD, _LAYERS, *costs, NETWORK_COLUMN)
+    answer(shown if style == "table" else points, columns, style)
+
+
+def forward_text(scored: Mapping[str, Any]) -> str:
+    """A score by forward passes with its standard error, where it is known."""
+    if scored["score_forward"] is None:
+        return "not computed"
+    return f"{scored['score_forward']:.2f} +- {scored['score_forward_sem']:.2f}"
+
+
+def _latency(point: Mapping[str, Any], name: str) -> str:
+    return f"{format_ms(point[f'latency_ms {name}'])} +- {format_ms(point[f'std_ms {name}'])}"
