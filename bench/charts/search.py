@@ -1,4 +1,4 @@
-"""Figures of a search: its candidates against what they cost, its history, its network block by block."""
+"""Figures of a search: its candidates against what they cost, its network block by block."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...quantities import format_count, format_ms
-from ..searching.reading import CandidateRecord, Search
+from ..searching.candidate_records import CandidateRecord, KeptCandidate
+from ..searching.reading import Search
 from ..tables.block_latencies import Blocks
 from .style import Chart, Palette, axis, chart, hover, rows, spread_scale
 from .wording import percent
 
-AXES = {"latency": "predicted latency, ms", "macs": "multiply-adds", "params": "parameters"}
+AXES = {"latency": "latency, ms", "macs": "multiply-adds", "params": "parameters"}
 BLOCK_PIXELS = 40
 
 
 def score_against_cost(palette: Palette, search: Search, others: Sequence[CandidateRecord]) -> Chart:
-    """The candidates that were kept and other networks, the front of them all, limit and chosen network."""
+    """The candidates that were kept and other networks, the front of them all, limit and chosen network.
+
+    Latencies are the measured ones where there are such; hollow marks are at predictions.
+    """
     everyone = [*search.candidates, *others]
     costs = [one.cost for one in everyone] + ([] if search.limit is None else [search.limit])
     margin = max((max(costs) / min(costs)) ** 0.04, 1.001)
     scale, look = spread_scale(min(costs) / margin, max(costs) * margin)
-    what = AXES[search.axis]
+    predicted = [one for one in search.candidates if one.is_cost_predicted]
+    known = [one for one in search.candidates if not one.is_cost_predicted]
+    what = AXES[search.axis] if known else f"predicted {AXES[search.axis]}"
+    heading = AXES[search.axis].removesuffix(", ms")
     x_format = "~r" if search.axis == "latency" else "~s"
 
     def place(y: str = "score", x: str = "cost") -> Chart:
-        return {"x": axis(x, what, scale=scale, axis={"format": x_format, **look}), "y": _score(y)}
+        return {"x": axis(x, what, scale=scale, axis={"format": x_format, **look}), "y": score_axis(y)}
 
     again = [one for one in search.candidates if one.score_forward is not None]
-    closed = hover(("network", "network"), ("said_cost", what), ("said_score", "score, closed form"))
-    forward = hover(("network", "network"), ("said_cost", what), ("said", "score, forward passes"))
+    closed = hover(("network", "network"), ("said_cost", heading), ("said_score", "score, closed form"))
+    forward = hover(("network", "network"), ("said_cost", heading), ("said", "score, forward passes"))
     front = [{"cost": one.cost, "score": one.score} for one in _front(everyone)]
     layers: list[Chart] = [
         {
@@ -48,17 +55,22 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
             "encoding": {**place(), "tooltip": closed},
         },
         {
-            "data": rows([_candidate(one, search) for one in search.candidates]),
+            "data": rows([_candidate(one, search) for one in predicted]),
+            "mark": {"type": "point", "filled": False, "size": 44, "color": palette.good, "strokeWidth": 1.5},
+            "encoding": {**place(), "tooltip": closed},
+        },
+        {
+            "data": rows([_candidate(one, search) for one in known]),
             "mark": {"type": "point", "filled": True, "size": 48, "color": palette.good, "opacity": 0.8},
             "encoding": {**place(), "tooltip": closed},
         },
         {
-            "data": rows([_forward(one) for one in again]),
+            "data": rows([{"cost": one.cost, **forward_score(one)} for one in again]),
             "mark": {"type": "rule", "color": palette.poor, "strokeWidth": 1.5},
             "encoding": {**place("low"), "y2": {"field": "high"}},
         },
         {
-            "data": rows([{**_candidate(one, search), **_forward(one)} for one in again]),
+            "data": rows([{**_candidate(one, search), **forward_score(one)} for one in again]),
             "mark": {"type": "point", "shape": "diamond", "size": 60, "filled": True, "color": palette.poor},
             "encoding": {**place("forward"), "tooltip": forward},
         },
@@ -73,69 +85,6 @@ def score_against_cost(palette: Palette, search: Search, others: Sequence[Candid
             }
         )
     return chart(palette, layers, 320)
-
-
-def convergence(palette: Palette, search: Search) -> Chart:
-    """The best score in closed form against candidates scored, and the winner by forward passes."""
-    history = [(count, score) for count, score in search.history if count > 0]
-    history.append((search.evaluated, search.history[-1][1]))
-    scale, look = spread_scale(history[0][0], search.evaluated * 1.1)
-
-    def place(y: str) -> Chart:
-        x = axis("evaluated", "candidates scored", scale=scale, axis={"format": "~s", **look})
-        return {"x": x, "y": _score(y)}
-
-    points = [
-        {"evaluated": count, "score": score, "said": f"{score:.2f}", "after": f"{count:,} candidates"}
-        for count, score in history
-    ]
-    score, sem = search.score_forward, search.score_forward_sem
-    winner = {
-        "evaluated": search.evaluated,
-        "forward": score,
-        "low": score - sem,
-        "high": score + sem,
-        "said": f"{score:.2f} ± {sem:.2f}",
-    }
-    return chart(
-        palette,
-        [
-            {
-                "data": rows(points),
-                "mark": {
-                    "type": "line",
-                    "interpolate": "step-after",
-                    "color": palette.good,
-                    "strokeWidth": 2,
-                    "point": {"opacity": 0, "size": 120},
-                },
-                "encoding": {
-                    **place("score"),
-                    "tooltip": hover(("after", "after"), ("said", "best score")),
-                },
-            },
-            {
-                "data": rows([winner]),
-                "mark": {"type": "rule", "color": palette.poor, "strokeWidth": 1.5},
-                "encoding": {**place("low"), "y2": {"field": "high"}},
-            },
-            {
-                "data": rows([winner]),
-                "mark": {
-                    "type": "point",
-                    "shape": "diamond",
-                    "filled": True,
-                    "size": 80,
-                    "color": palette.poor,
-                },
-                "encoding": {
-                    **place("forward"),
-                    "tooltip": hover(("said", "winner by forward passes")),
-                },
-            },
-        ],
-        260,
-    )
 
 
 def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
@@ -200,7 +149,7 @@ def latency_by_block(palette: Palette, blocks: Blocks) -> Chart:
     )
 
 
-def _score(field: str) -> Chart:
+def score_axis(field: str) -> Chart:
     return axis(field, "Zen-Score", scale={"zero": False}, axis={"tickCount": 6})
 
 
@@ -213,12 +162,21 @@ def _front(candidates: Sequence[CandidateRecord]) -> list[CandidateRecord]:
     return front
 
 
-def _chosen(search: Search) -> list[CandidateRecord]:
+def _chosen(search: Search) -> list[KeptCandidate]:
     return [one for one in search.candidates if one.digest == search.network.digest][:1]
 
 
 def _cost(value: float, search: Search) -> str:
     return format_ms(value) if search.axis == "latency" else format_count(value)
+
+
+def _said_cost(one: CandidateRecord, search: Search) -> str:
+    said = _cost(one.cost, search)
+    if one.is_cost_predicted:
+        return f"{said} predicted"
+    if search.axis == "latency" and isinstance(one, KeptCandidate):
+        return f"{said} measured, {format_ms(one.latencies[0].predicted_ms)} predicted"
+    return said
 
 
 def _candidate(one: CandidateRecord, search: Search) -> dict[str, Any]:
@@ -227,15 +185,14 @@ def _candidate(one: CandidateRecord, search: Search) -> dict[str, Any]:
         "network": f"chosen: {one.network}" if is_chosen else one.network,
         "cost": one.cost,
         "score": one.score,
-        "said_cost": _cost(one.cost, search),
+        "said_cost": _said_cost(one, search),
         "said_score": f"{one.score:.2f}",
     }
 
 
-def _forward(one: CandidateRecord) -> dict[str, Any]:
+def forward_score(one: CandidateRecord | Search) -> dict[str, Any]:
     score, sem = one.score_forward or 0.0, one.score_forward_sem or 0.0
     return {
-        "cost": one.cost,
         "forward": score,
         "low": score - sem,
         "high": score + sem,

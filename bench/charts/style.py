@@ -55,13 +55,14 @@ PAGE = Palette(**{name: f"var(--{name})" for name in asdict(LIGHT)})
 
 
 def chart(palette: Palette, layers: Sequence[Chart], height: int, **more: Any) -> Chart:
-    """Layers over one another, as wide as where they are put."""
+    """Layers over one another, as wide as where they are put; those without a row are left out."""
     return {
         "$schema": SCHEMA,
         "width": "container",
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "layer": list(layers),
+        # Vega warns of a layer that has no extent.
+        "layer": [layer for layer in layers if "data" not in layer or layer["data"]["values"]],
         "config": _config(palette),
         **more,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _MINUS, _SPACE = "\u2212", "\u00a0"
 
 
@@ -13,3 +15,8 @@ def percent(share: float, digits: int = 1) -> str:
 def signed_percent(share: float, digits: int = 1) -> str:
     """A fraction as a percentage that always has a sign."""
     return f"{100 * share:+.{digits}f}{_SPACE}%".replace("-", _MINUS)
+
+
+def typeset(text: str) -> str:
+    """A sentence for the terminal with the percentages of a report."""
+    return re.sub(r"(?<=\d)%", f"{_SPACE}%", text)

@@ -13,11 +13,12 @@ from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import all_paths
 from ...latency_tables.table import LatencyTable
 from ...latency_tables.table_files import card_path
-from ..comparing.agreement import Agreement, agree
+from ..comparing.agreement import Agreement, PredictedPair, agree
 from ..latency_files.latency_rows import read_rows
 from ..measuring.drift import Drift, read_drift
 from ..measuring.journal import journal_path
-from ..searching.reading import CandidateRecord, LimitedLatency, Search, read_search, scored
+from ..searching.candidate_records import CandidateRecord
+from ..searching.reading import LimitedLatency, Search, read_search, scored
 from ..searching.run_folder import RESULT
 from ..searching.task_record import table_digest
 from ..tables.block_latencies import Blocks, block_latencies
@@ -52,6 +53,14 @@ class Facts:
     has_predicted: bool
     agreement: Agreement | None
     disagreement: str | None
+
+    @property
+    def chosen_pair(self) -> PredictedPair | None:
+        """The search's network among those that were compared."""
+        if self.agreement is None or self.search is None:
+            return None
+        digest = self.search.network.digest
+        return next((pair for pair in self.agreement.pairs if pair.digest == digest), None)
 
 
 def gather(folder: Path) -> Facts:
@@ -120,8 +129,12 @@ def _tables_elsewhere(search: Search | None, known: Sequence[NamedTable]) -> lis
     return found
 
 
+def _place(table: LatencyTable) -> tuple[str, str]:
+    return table.card.setting.device, str(table.card.setting)
+
+
 def _unknown(search: Search | None, tables: Sequence[NamedTable]) -> tuple[LimitedLatency, ...]:
-    settings = {(one.table.card.setting.device, str(one.table.card.setting)) for one in tables}
+    settings = {_place(one.table) for one in tables}
     latencies = search.latencies if search else ()
     return tuple(one for one in latencies if (one.device, one.setting) not in settings)
 
@@ -137,9 +150,10 @@ def _blocks(search: Search | None, tables: Sequence[NamedTable]) -> Blocks | Non
 
 def _model(search: Search, tables: Sequence[NamedTable]) -> Predictor | None:
     """The model of the first latency that was searched within, else of the only table there is."""
+    # A table that has learned since comes after the one that was asked.
+    as_asked = sorted(tables, key=lambda one: table_digest(one.table) not in search.table_digests)
     for wanted in search.latencies:
-        for one in tables:
-            setting = one.table.card.setting
-            if (setting.device, str(setting)) == (wanted.device, wanted.setting):
+        for one in as_asked:
+            if _place(one.table) == (wanted.device, wanted.setting):
                 return predictor(one.table)
     return predictor(tables[0].table) if len(tables) == 1 and not search.latencies else None

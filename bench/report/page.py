@@ -15,8 +15,10 @@ from ..charts.style import DARK, FONT, LIGHT, PAGE
 from ..charts.templates import render
 from ..charts.wording import percent, signed_percent
 from ..comparing.agreement import Agreement
+from ..searching.reading import LimitedLatency, Search
+from .choice import SHOWN, Choice
 from .facts import Facts, NamedTable
-from .sections import MissingSection
+from .sections import Section
 from .verdict import verdict
 
 
@@ -29,7 +31,7 @@ class TableFacts:
     facts: tuple[tuple[str, str], ...]
 
 
-def page(facts: Facts, sections: Sequence[Figure | MissingSection]) -> str:
+def page(facts: Facts, sections: Sequence[Section]) -> str:
     """The whole page; everything from files is escaped."""
     from vl_convert import javascript_bundle
 
@@ -40,7 +42,8 @@ def page(facts: Facts, sections: Sequence[Figure | MissingSection]) -> str:
         title=facts.folder.resolve().name,
         verdict=verdict(facts),
         tiles=_tiles(facts),
-        sections=[(isinstance(section, Figure), section) for section in sections],
+        sections=[(_kind(section), section) for section in sections],
+        shown=SHOWN,
         specs={figure.name: figure.draw(PAGE) for figure in figures},
         chosen=_chosen(facts),
         tables=[_provenance(one) for one in facts.tables],
@@ -54,30 +57,42 @@ def page(facts: Facts, sections: Sequence[Figure | MissingSection]) -> str:
     )
 
 
-def _tiles(facts: Facts) -> list[tuple[str, str]]:
-    """The few numbers under the verdict."""
-    tiles: list[tuple[str, str | None]] = []
-    agreement = facts.agreement
-    if agreement is not None:
-        tiles += _agreement_tiles(agreement)
-    elif facts.search is not None:
-        search = facts.search
-        tiles += [
-            ("score, forward passes", f"{search.score_forward:.1f} ± {search.score_forward_sem:.1f}"),
-            ("score, closed form", f"{search.score:.1f}"),
-        ]
-        tiles += [
-            (f"predicted, {one.device}", f"{format_ms(one.latency_ms)} ± {format_ms(one.std_ms)}")
-            for one in search.latencies
-        ]
-    return [(name, value) for name, value in tiles if value is not None]
+def _kind(section: Section) -> str:
+    if isinstance(section, Choice):
+        return "choice"
+    return "figure" if isinstance(section, Figure) else "missing"
 
 
-def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str | None]]:
+def _tiles(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The few numbers under the verdict, in rows, by what they are about."""
+    rows = []
+    if facts.search is not None:
+        rows.append(("search", _search_tiles(facts.search)))
+    if facts.agreement is not None:
+        rows.append(("agreement", _agreement_tiles(facts.agreement)))
+    return rows
+
+
+def _search_tiles(search: Search) -> list[tuple[str, str]]:
+    tiles = [("score, closed form", f"{search.score:.1f}")]
+    if search.score_forward is not None:
+        tiles = [("score, forward passes", f"{search.score_forward:.1f}")]
+    for one in search.latencies:
+        tiles.append((f"predicted, {one.label}", _deviating(one.latency_ms, one.std_ms)))
+        if one.measured_ms is not None:
+            tiles.append((f"measured, {one.label}", _deviating(one.measured_ms, one.measured_std_ms)))
+    return tiles
+
+
+def _deviating(ms: float, std_ms: float | None) -> str:
+    return format_ms(ms) if std_ms is None else f"{format_ms(ms)} ± {format_ms(std_ms)}"
+
+
+def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str]]:
     def known(value: float | None) -> str | None:
         return None if value is None else percent(value)
 
-    return [
+    tiles = [
         ("mean error", percent(agreement.mape)),
         ("bias", signed_percent(agreement.bias)),
         (WITHIN_5, percent(agreement.within_5, 0)),
@@ -85,6 +100,7 @@ def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str | None]]:
         ("noise ceiling", known(agreement.noise_ceiling)),
         ("Kendall", None if agreement.kendall is None else f"{agreement.kendall:.3f}"),
     ]
+    return [(name, value) for name, value in tiles if value is not None]
 
 
 def _chosen(facts: Facts) -> list[tuple[str, str]]:
@@ -92,32 +108,34 @@ def _chosen(facts: Facts) -> list[tuple[str, str]]:
     search = facts.search
     if search is None:
         return []
-    network = search.network
+    network, forward = search.network, "not computed by forward passes"
+    if search.score_forward is not None:
+        forward = f"{search.score_forward:.2f} ± {search.score_forward_sem:.2f} by forward passes"
     pairs = [
         ("structure", str(network)),
         ("input", f"{network.resolution} pixels, {network.classes} classes"),
-        (
-            "score",
-            f"{search.score_forward:.2f} ± {search.score_forward_sem:.2f} by forward passes, "
-            f"{search.score:.2f} in closed form",
-        ),
+        ("score", f"{forward}, {search.score:.2f} in closed form"),
     ]
-    pairs += [
-        (
-            "predicted",
-            f"{format_ms(one.latency_ms)} ± {format_ms(one.std_ms)} on {one.device} {one.setting}, "
-            f"where {format_ms(one.limit_ms)} were allowed",
-        )
-        for one in search.latencies
-    ]
-    measured = [
-        pair for pair in (facts.agreement.pairs if facts.agreement else ()) if pair.digest == network.digest
-    ]
-    pairs += [
-        ("measured", f"{format_ms(pair.measured_ms)}, the prediction is off by {signed_percent(pair.error)}")
-        for pair in measured
-    ]
+    for one in search.latencies:
+        pairs += _latency(one)
+    pair = facts.chosen_pair
+    if pair is not None and not any(one.measured_ms for one in search.latencies):
+        said = f"{format_ms(pair.measured_ms)}, the prediction is off by {signed_percent(pair.error)}"
+        pairs.append(("measured", said))
     return [*pairs, ("found by", search.command)]
+
+
+def _latency(latency: LimitedLatency) -> list[tuple[str, str]]:
+    """What was predicted, and measured by the search itself."""
+    place, limit = f"on {latency.device} {latency.setting}", format_ms(latency.limit_ms)
+    said = _deviating(latency.latency_ms, latency.std_ms)
+    pairs = [("predicted", f"{said} {place}, where {limit} were allowed")]
+    if latency.measured_ms is not None:
+        error = signed_percent(latency.latency_ms / latency.measured_ms - 1)
+        loads = f"median of {latency.loads} loads" if latency.loads > 1 else "one load"
+        said = _deviating(latency.measured_ms, latency.measured_std_ms)
+        pairs.append(("measured", f"{said} {place}, {loads}; the prediction is off by {error}"))
+    return pairs
 
 
 def _provenance(named: NamedTable) -> TableFacts:

@@ -14,6 +14,7 @@ from ..charts.wording import signed_percent
 from ..measuring.drift import Drift
 from ..searching.reading import BEST, FRONT, HISTORY, Search
 from ..tables.block_latencies import Blocks
+from .choice import Choice, choice
 from .facts import MEASURED, PREDICTED, Facts
 
 
@@ -26,9 +27,12 @@ class MissingSection:
     command: str | None = None
 
 
-def sections(facts: Facts) -> list[Figure | MissingSection]:
+Section = Figure | Choice | MissingSection
+
+
+def sections(facts: Facts) -> list[Section]:
     """Every section in the order of the page."""
-    found = [*_accuracy(facts), *_search(facts)]
+    found: list[Section] = [*_choice(facts), *_accuracy(facts), *_search(facts)]
     if not facts.drifts:
         command = f"zenbench profile --table {facts.folder}/TABLE.csv"
         return [
@@ -40,7 +44,18 @@ def sections(facts: Facts) -> list[Figure | MissingSection]:
     return found
 
 
-def _accuracy(facts: Facts) -> list[Figure | MissingSection]:
+def _choice(facts: Facts) -> list[Section]:
+    search = facts.search
+    if search is None:
+        return []
+    if not search.candidates:
+        title = f"Score against {'latency' if search.axis == 'latency' else 'cost'}"
+        name = FRONT if search.is_front else BEST
+        return [MissingSection(title, f"the search's {name} is not here, or empty.")]
+    return [score_figure(search, facts.others, PREDICTED), choice(search)]
+
+
+def _accuracy(facts: Facts) -> list[Section]:
     agreement = facts.agreement
     if agreement is None:
         title = "Measured against predicted"
@@ -74,17 +89,13 @@ def _accuracy(facts: Facts) -> list[Figure | MissingSection]:
     ]
 
 
-def _search(facts: Facts) -> list[Figure | MissingSection]:
+def _search(facts: Facts) -> list[Section]:
     search = facts.search
     if search is None:
         title = "Latency by block, score against latency, convergence"
         command = f"zenbench search --latency 20ms --out {facts.folder}"
         return [MissingSection(title, "no search ended here; run", command)]
-    return [
-        _blocks(facts.blocks, search, facts),
-        _scores(search, facts),
-        _convergence(search),
-    ]
+    return [_blocks(facts.blocks, search, facts), _convergence(search)]
 
 
 def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | MissingSection:
@@ -105,15 +116,6 @@ def _blocks(blocks: Blocks | None, search: Search, facts: Facts) -> Figure | Mis
     )
 
 
-def _scores(search: Search, facts: Facts) -> Figure | MissingSection:
-    if not search.candidates:
-        title = f"Score against {'latency' if search.axis == 'latency' else 'cost'}"
-        return MissingSection(
-            title, f"the search's {FRONT if search.is_front else BEST} is not here, or empty."
-        )
-    return score_figure(search, facts.others, PREDICTED)
-
-
 def _convergence(search: Search) -> Figure | MissingSection:
     title = "Convergence of the search"
     if search.is_front:
@@ -125,12 +127,12 @@ def _convergence(search: Search) -> Figure | MissingSection:
     return convergence_figure(search)
 
 
-def _profile(drift: Drift, suffix: str) -> list[Figure | MissingSection]:
+def _profile(drift: Drift, suffix: str) -> list[Section]:
     keys = [Key("good", "line", "median"), Key("good", "band", "outer deciles")]
     if drift.pauses:
         keys.append(Key("quiet", "dash", "pause"))
     held = f", {drift.throttled} of them throttled" if drift.throttled else ""
-    found: list[Figure | MissingSection] = [
+    found: list[Section] = [
         Figure(
             f"drift{suffix}",
             "Drift over the profile",

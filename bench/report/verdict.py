@@ -1,24 +1,68 @@
-"""A run's verdict: the one sentence at the top of its report."""
+"""A run's verdict: the sentences at the top of its report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...quantities import count_of, format_ms
-from ..charts.wording import percent
+from ..charts.wording import percent, typeset
 from ..comparing.agreement import Agreement
 from ..comparing.intervals import LEAST
-from ..searching.reading import Search
-from .facts import Facts
+from ..searching.reading import LimitedLatency, Search
+from .facts import MEASURED, Facts
 
 HOLD, MOSTLY_HOLD = 0.95, 0.8
 """Shares of networks within 10 % from which predictions are said to hold, and mostly to hold."""
 
 
-def verdict(facts: Facts) -> str:
-    """What the run shows: whether predictions hold if it was measured, else what was found, else profiled."""
+def verdict(facts: Facts) -> list[str]:
+    """What the run shows, what matters most first: whether the found network holds its budget, whether
+    predictions hold, what was found; else what was profiled."""
+    found = []
+    if facts.search is not None and facts.search.latencies:
+        found.append(_of_budget(facts, facts.search.latencies))
     if facts.agreement is not None:
-        return _of_agreement(facts.agreement)
-    if facts.search is not None:
-        return _of_search(facts.search, facts.has_measured)
+        found.append(_of_agreement(facts.agreement))
+    elif facts.search is not None:
+        found.append(_of_search(facts.search))
+    return found or [_of_tables(facts)]
+
+
+def _of_budget(facts: Facts, latencies: Sequence[LimitedLatency]) -> str:
+    """What the search says of every limit, where it measured; else what a later measurement says."""
+    if any(one.measured_ms is not None for one in latencies):
+        several = len(latencies) > 1
+        return " ".join(_of_limit(one, several) for one in latencies)
+    agreement, pair = facts.agreement, facts.chosen_pair
+    if agreement is not None and pair is not None:
+        there = (agreement.device, agreement.setting)
+        for one in latencies:
+            if (one.device, one.setting) == there:
+                return _of_later_measurement(pair.measured_ms, one)
+    predicted = ", ".join(f"{_prediction(one)} on {one.label}" for one in latencies)
+    return f"The latency is only predicted: {predicted}."
+
+
+def _of_limit(latency: LimitedLatency, several: bool) -> str:
+    if latency.measured_ms is None:
+        return f"On {latency.label} the latency is only predicted: {_prediction(latency)}."
+    said = typeset(latency.verdict or "")
+    return f"On {latency.label}, {said}." if several else f"{said[:1].upper()}{said[1:]}."
+
+
+def _prediction(latency: LimitedLatency) -> str:
+    said = f"{format_ms(latency.latency_ms)} ± {format_ms(latency.std_ms)}"
+    return f"{said} of {format_ms(latency.limit_ms)}"
+
+
+def _of_later_measurement(measured_ms: float, latency: LimitedLatency) -> str:
+    over = measured_ms / latency.limit_ms - 1
+    said = f"Budget missed by {percent(over)}" if over > 0 else "Within budget"
+    measured = f"measured {format_ms(measured_ms)} of {format_ms(latency.limit_ms)}"
+    return f"{said}: {measured} after the search ({MEASURED})."
+
+
+def _of_tables(facts: Facts) -> str:
     rows = [row for one in facts.tables for row in one.table.rows.values()]
     if rows:
         noisy = sum(row.verdict != "quiet" for row in rows)
@@ -45,13 +89,9 @@ def _of_agreement(agreement: Agreement) -> str:
     )
 
 
-def _of_search(search: Search, measured: bool) -> str:
-    score = f"{search.score_forward:.1f} by forward passes"
-    if not search.latencies:
-        return f"The search found a network of Zen-Score {score}; its latency was not asked for."
-    first = search.latencies[0]
-    state = "no measurement is held against a prediction" if measured else "it was not measured yet"
-    return (
-        f"The search found a network of Zen-Score {score}, predicted at {format_ms(first.latency_ms)} of "
-        f"{format_ms(first.limit_ms)} allowed on {first.device}; {state}."
-    )
+def _of_search(search: Search) -> str:
+    score = f"{search.score:.1f} in closed form"
+    if search.score_forward is not None:
+        score = f"{search.score_forward:.1f} by forward passes"
+    said = "" if search.latencies else "; its latency was not asked for"
+    return f"The search found a network of Zen-Score {score}{said}."

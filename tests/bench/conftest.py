@@ -1,5 +1,6 @@
 """What the tests of commands share: running one in a folder and a home of its own."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -74,3 +75,18 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(full_run: Path, tmp_path: Path) -> Path:
     """A copy of the full run, to be changed."""
     return shutil.copytree(full_run, tmp_path / "run")
+
+
+@pytest.fixture
+def unmeasured(folder: Path) -> Path:
+    """A full run whose search is of a time when searches did not measure."""
+    path = folder / "result.json"
+    record = json.loads(path.read_text("utf-8"))
+    for name in ("verdicts", "finalists", "loads"):
+        del record[name]
+    path.write_text(json.dumps(record))
+    with (folder / "best.csv").open(newline="") as file:
+        rows = [row[:9] for row in csv.reader(file)]
+    with (folder / "best.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder

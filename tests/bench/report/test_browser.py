@@ -14,6 +14,7 @@ import pytest
 from places import TESTS
 from playwright.sync_api import Browser, Page, sync_playwright
 from zenbench.bench.charts.style import DARK, LIGHT
+from zenbench.bench.report.choice import SHOWN
 from zenbench.bench.report.writing import write_report
 
 ARTEFACTS = TESTS / "artefacts" / "report"
@@ -139,6 +140,21 @@ def test_hovering_over_a_mark_names_its_network(opened: Opened) -> None:
     assert any(network.startswith("chosen: ") for network in seen)
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=ARTEFACTS / "hover.png")
+
+
+@pytest.mark.parametrize("opened", [{}, {"viewport": {"width": PHONE, "height": 812}}], indirect=True)
+def test_a_kept_network_opens_and_the_others_are_there_on_demand(opened: Opened) -> None:
+    page = opened.page
+    rows = page.locator("#choice tbody tr")
+    assert rows.count() > SHOWN
+    assert [row.is_visible() for row in rows.all()] == [at < SHOWN for at in range(rows.count())]
+    page.get_by_label(f"show all {rows.count()}").check()
+    assert all(row.is_visible() for row in rows.all())
+    structure = rows.first.locator("code")
+    assert not structure.is_visible()
+    rows.first.locator("summary").click()
+    assert structure.is_visible() and structure.inner_text().startswith("SuperConv")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
 
 
 @pytest.mark.parametrize("opened", [{"color_scheme": "dark"}], indirect=True)

@@ -12,11 +12,15 @@ import pytest
 from report_charts import values
 from zenbench.bench.charts.style import Chart
 from zenbench.bench.latency_files.latency_rows import LatencyRow, read_rows, write_rows
+from zenbench.bench.report.choice import choice
 from zenbench.bench.report.facts import gather
 from zenbench.bench.report.verdict import verdict
+from zenbench.bench.searching.reading import read_search
 from zenbench.latency_tables.store import all_paths
 from zenbench.latency_tables.table_files import card_path
 
+COPY = "simulated-simulated-fp32-b1-t1"
+"""Of the table, as the search asked it."""
 FIGURES = [
     "measured-against-predicted",
     "error-distribution",
@@ -103,8 +107,9 @@ def test_the_same_run_gives_the_same_files(run, folder: Path) -> None:  # type: 
 def test_the_blocks_add_up_to_the_prediction(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
     run("report", str(folder))
     chart = Page(folder / "report.html").charts["latency-by-block"]
-    found = json.loads((folder / "network.json").read_text("utf-8"))
-    (row,) = [row for row in read_rows(folder / "predicted.csv") if found["blocks"][0] in row.network][:1]
+    table = folder / f"{COPY}.csv"
+    run("predict", str(folder / "network.json"), "--table", str(table), "--out", "again.csv")
+    (row,) = read_rows(Path("again.csv"))
     assert sum(values(chart, "ms")) == pytest.approx(row.sum_ms, rel=1e-6)
 
 
@@ -119,7 +124,7 @@ def test_the_blocks_add_up_to_the_prediction(run, folder: Path) -> None:  # type
             ["latency-by-block", "score-against-latency", "convergence"],
             "zenbench search",
         ),
-        (["table.json"], ["latency-by-block", "drift", "temperature"], "--by-block"),
+        (["table.json", f"{COPY}.json"], ["latency-by-block", "drift", "temperature"], "--by-block"),
     ],
 )
 def test_what_is_missing_is_left_out_and_its_command_named(  # type: ignore[no-untyped-def]
@@ -136,8 +141,9 @@ def test_what_is_missing_is_left_out_and_its_command_named(  # type: ignore[no-u
 def test_a_table_elsewhere_that_the_search_asked_is_found(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     home = tmp_path / "home/tables/simulated"
     home.mkdir(parents=True)
-    for name in ("table.csv", "table.json", "table.networks.csv", "table.journal.jsonl"):
-        shutil.move(folder / name, home / name)
+    (folder / "table.json").unlink()
+    for end in (".csv", ".json", ".networks.csv"):
+        shutil.move(folder / f"{COPY}{end}", home / f"table{end}")
     facts = gather(folder)
     assert facts.blocks is not None and [one.name for one in facts.tables] == ["simulated/table.csv"]
     assert facts.unknown_tables == ()
@@ -152,6 +158,20 @@ def test_a_front_is_drawn(run, tmp_path: Path) -> None:  # type: ignore[no-untyp
     with (tmp_path / "front/front.csv").open() as file:
         costs = {float(row["params"]) for row in csv.DictReader(file)}
     assert costs <= set(values(page.charts["score-against-cost"], "cost"))
+    rows = choice(read_search(tmp_path / "front")).rows
+    assert len(rows) == len(costs) and rows[0].is_chosen
+
+
+def test_the_page_begins_with_the_budget_and_offers_a_choice(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    assert run("report", str(folder)).code == 0
+    page = Page(folder / "report.html")
+    assert page.texts["verdict"].startswith("Within budget: measured ")
+    assert "predicted, simulated" in page.texts["verdict"] and "measured, simulated" in page.texts["verdict"]
+    assert "median of 4 loads; the prediction is off by" in page.texts["chosen"]
+    with (folder / "best.csv").open() as file:
+        structures = [row["network"] for row in csv.DictReader(file)]
+    text = (folder / "report.html").read_text("utf-8")
+    assert all(f"<code>{structure}</code>" in text for structure in structures)
 
 
 def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
@@ -183,7 +203,9 @@ def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path: Path) -> None:
         assert not (tmp_path / name / "report.html").exists()
 
 
-@pytest.mark.parametrize("name, column", [("best.csv", 2), ("best.csv", 8), ("history.csv", 1)])
+@pytest.mark.parametrize(
+    "name, column", [("best.csv", 2), ("best.csv", 5), ("best.csv", 8), ("history.csv", 1)]
+)
 @pytest.mark.parametrize("cell", ["nan", "inf", "", "x"])
 def test_a_number_that_is_none_is_refused(  # type: ignore[no-untyped-def]
     run, folder: Path, name: str, column: int, cell: str
@@ -233,6 +255,10 @@ def test_a_damaged_result_is_refused(run, folder: Path, content: str) -> None:  
         (("rejected",), []),
         (("command",), ["\ud800"]),
         (("versions",), {"zenbench": 3}),
+        (("verdicts", 0, "measured_ms"), 0),
+        (("verdicts", 0, "text"), None),
+        (("verdicts", 0, "loads"), "four"),
+        (("loads", 0, "round"), "first"),
     ],
 )
 def test_a_result_with_an_impossible_value_is_refused(  # type: ignore[no-untyped-def]
@@ -282,6 +308,8 @@ def test_a_file_of_the_search_that_is_gone_is_named(  # type: ignore[no-untyped-
     [
         ("best.csv", "latency_ms", "ms", "best.csv lacks the column latency_ms"),
         ("best.csv", "\n", ",1\n", "best.csv, line"),
+        ("best.csv", "measured_ms simulated", "latency_ms simulated", "latency_ms simulated more than once"),
+        ("best.csv", ",4\n", ",4.5\n", "loads is '4.5', not a whole number"),
         ("measured.csv", "digest", "hash", "measured.csv lacks the column digest"),
         ("table.journal.jsonl", '"time":"', '"time":"long ago ', "holds a time that is none"),
         (
@@ -319,4 +347,4 @@ def test_a_table_without_rows_claims_none(run, tmp_path: Path) -> None:  # type:
 
 def test_a_measured_network_is_not_called_unmeasured(folder: Path) -> None:
     (folder / "predicted.csv").unlink()
-    assert verdict(gather(folder)).endswith("no measurement is held against a prediction.")
+    assert verdict(gather(folder))[0].startswith("Within budget: measured ")
