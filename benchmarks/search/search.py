@@ -113,7 +113,7 @@ def speed(table: Path) -> None:
         print(
             f"{name}, {runs[0].evaluated:,} evaluations: {rates[1]:,.0f} scored candidates/s "
             f"({rates[0]:,.0f} to {rates[2]:,.0f}), {proposals[1]:,.0f} proposals/s; "
-            f"turned away by {', '.join(f'{what} {count:,}' for what, count in runs[0].rejected.items())}"
+            f"rejected by {', '.join(f'{what} {count:,}' for what, count in runs[0].rejected.items())}"
         )
         for what, share in apart(profiled_search, task).items():
             print(f"    {what:32}{share:6.0%}")
