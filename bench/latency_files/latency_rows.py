@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ...atomic import write_text
+from ...devices.base import Setting
 from ...errors import TableError
 from ...quantities import LONGEST_MS
+from ...zen.network import Network
 from ..csv_file import CsvFile, Record, read_csv
 
 
@@ -45,6 +47,21 @@ class LatencyRow:
     versions: str | None = None
     table: str | None = None
     error: str | None = None
+
+    @staticmethod
+    def of(network: Network, setting: Setting, latency_ms: float, **values: Any) -> LatencyRow:
+        """The row of a network whose latency is known."""
+        return LatencyRow(
+            network=str(network),
+            digest=network.digest,
+            resolution=network.resolution,
+            classes=network.classes,
+            device=setting.device,
+            setting=str(setting),
+            latency_ms=latency_ms,
+            latency_per_image_ms=latency_ms / setting.batch,
+            **values,
+        )
 
 
 _READ: dict[str, Callable[[CsvFile, Record, str], Any]] = {

@@ -80,18 +80,7 @@ def _measured(finalist: Finalist, models: Mapping[str, Predictor]) -> list[Laten
 
 
 def _row(network: Network, model: Predictor, ms: float, std_ms: float) -> LatencyRow:
-    setting = model.table.card.setting
-    return LatencyRow(
-        network=str(network),
-        digest=network.digest,
-        resolution=network.resolution,
-        classes=network.classes,
-        device=setting.device,
-        setting=str(setting),
-        latency_ms=ms,
-        latency_per_image_ms=ms / setting.batch,
-        std_ms=std_ms,
-    )
+    return LatencyRow.of(network, model.table.card.setting, ms, std_ms=std_ms)
 
 
 def load_records(loads: Sequence[NetworkLoad]) -> list[dict[str, object]]:

@@ -64,15 +64,10 @@ def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:
     for network in networks:
         estimate = model.estimate(network)
         rows.append(
-            LatencyRow(
-                network=str(network),
-                digest=network.digest,
-                resolution=network.resolution,
-                classes=network.classes,
-                device=setting.device,
-                setting=str(setting),
-                latency_ms=estimate.ms,
-                latency_per_image_ms=estimate.ms / setting.batch,
+            LatencyRow.of(
+                network,
+                setting,
+                estimate.ms,
                 std_ms=estimate.std_ms,
                 coverage=estimate.coverage,
                 sum_ms=estimate.sum_ms,
