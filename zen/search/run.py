@@ -157,28 +157,30 @@ def search(
 
 def rebudgeted(task: SearchTask, state: SearchState) -> SearchState:
     """Where a search goes on under another budget, as that of a corrected latency model: each island with
-    those of its members that hold it, or else with the best of a band that do, or else with the start.
+    those of its members that hold it, or with the best of a band that do; an island without any with those
+    of the others; and all with the start, where none is left.
 
     Raises UserError where no network of the space fits the budget.
     """
     evaluator = Evaluator(task.resolution, task.classes, task.budget, task.reading)
-    starts: list[IslandState] = []
 
     def fitting(members: Sequence[Member]) -> list[Member]:
         return [member for member in members if evaluator.broken_by(evaluator.genome(member[2])) is None]
 
+    left = [(fitting(island.members), fitting(island.varied)) for island in state.islands]
+    shared = list({member[2]: member for pair in left for members in pair for member in members}.values())
+    if not shared:
+        shared = first_states(task, evaluator)[0].members
     islands = []
-    for index, island in enumerate(state.islands):
-        varied = fitting(island.varied)
-        members = fitting(island.members) or varied
-        if not members:
-            starts = starts or first_states(task, evaluator)
-            members = varied = starts[index].members
+    for island, (own, varied) in zip(state.islands, left, strict=True):
+        members = own or varied or shared
         best = max(score for score, _, _ in members)
         history = island.history
         if best < history[-1][1]:
             history = [*history, (island.evaluated, best)]
-        islands.append(replace(island, members=members, varied=varied, turned_away=0, history=history))
+        islands.append(
+            replace(island, members=members, varied=varied or members, turned_away=0, history=history)
+        )
     evaluator.forget()
     return SearchState(islands, state.seconds)
 
