@@ -219,9 +219,13 @@ def test_light_modules_never_name_a_heavy_library(name: str) -> None:
     assert roots.isdisjoint(HEAVY)
 
 
-def test_importing_the_network_side_loads_no_heavy_library() -> None:
-    modules = ["", ".zen.network", ".zen.cost", ".zen.families", ".zen.proxies", ".zen.proxies.closed_form"]
-    imports = ", ".join(f"zenbench{module}" for module in modules)
+NETWORK_SIDE = ("zen.network", "zen.cost", "zen.families", "zen.proxies", "zen.proxies.closed_form")
+COMMANDS = tuple(name for name in BENCH if name.startswith("bench.cli."))
+
+
+@pytest.mark.parametrize("modules", [NETWORK_SIDE, COMMANDS], ids=["network side", "commands"])
+def test_heavy_libraries_wait_until_they_are_used(modules: tuple[str, ...]) -> None:
+    imports = ", ".join(f"zenbench.{module.removesuffix('.__init__')}" for module in modules)
     code = f"import sys, {imports}\nprint(*sorted(set(sys.modules) & set({HEAVY!r})))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

@@ -9,7 +9,6 @@ from math import prod
 from ..cost import cost
 from ..graph import Conv
 from ..network import Network
-from ..proxies.zen_score import zen_score
 from .evaluator import Candidate
 from .task import SearchTask
 
@@ -54,5 +53,7 @@ def affordable(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def rescore(network: Network, task: SearchTask) -> ForwardScore:
     """Forward passes of one network; raises UserError where it has no score by them."""
+    from ..proxies.zen_score import zen_score
+
     forward = zen_score(network.graph(), batch=IMAGES, repeats=REPEATS, seed=task.seed, reading=task.reading)
     return ForwardScore(forward.value, forward.sem or 0.0, forward.seconds)

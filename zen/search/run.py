@@ -143,9 +143,11 @@ def search(
         best = state.varied(evaluator)[:keep]
     else:
         best = front_of(state.members(), task.front, evaluator)
+    candidates = [evaluator.candidate(evaluator.genome(blocks), score) for score, _, blocks in best]
+    evaluator.forget()
     return SearchResult(
         state=state,
-        best=[evaluator.candidate(evaluator.genome(blocks), score) for score, _, blocks in best],
+        best=candidates,
         evaluated=state.evaluated,
         rejected=state.rejected,
         seconds=state.seconds,
