@@ -1,0 +1,1 @@
+"""Data sets: labelled images in the forms that they are published in."""

@@ -1,0 +1,1 @@
+"""Accuracy of networks, and of the files they are exported to."""

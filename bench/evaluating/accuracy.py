@@ -1,0 +1,48 @@
+"""Top-1 and top-5 accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data_sets.data_set import Images, Labels, Pixels
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of the images whose class is the first, or among the first five, of what a network says."""
+
+    images: int
+    top1: float
+    top5: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of top-1, from the number of images (binomial)."""
+        return float((self.top1 * (1 - self.top1) / self.images) ** 0.5)
+
+
+def accuracy(scores: Callable[[Pixels], Scores], images: Images, resolution: int, batch: int) -> Accuracy:
+    """Of what gives images of shape (N, H, W, channels) scores of shape (N, classes)."""
+    labels = images.labels
+    first = five = 0
+    for start in range(0, len(labels), batch):
+        numbers: Labels = np.arange(start, min(start + batch, len(labels)))
+        ranked = ranks(scores(images.pixels(numbers, resolution)), labels[numbers])
+        first += int((ranked < 1).sum())
+        five += int((ranked < 5).sum())
+    return Accuracy(len(labels), first / len(labels), five / len(labels))
+
+
+def ranks(scores: Scores, labels: Labels) -> Labels:
+    """How many classes come before the right one; of equal ones those of a lower number, and NaN all."""
+    right = scores[np.arange(len(labels)), labels][:, None]
+    before = ~(scores <= right)
+    equal = (scores == right) & (np.arange(scores.shape[1]) < labels[:, None])
+    found: Labels = (before | equal).sum(1)
+    return found

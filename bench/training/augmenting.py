@@ -1,0 +1,74 @@
+"""A batch for training: cropped, flipped, erased and mixed at random, then normalised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data_sets.data_set import Labels, Pixels
+from .recipe import Recipe
+
+Random = np.random.Generator
+
+
+def normalised(pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
+    """Images of shape (N, H, W, 1 or 3) as (N, 3, H, W), channels last in memory; mean and std of shape
+    (3, 1, 1), of values from 0 to 1."""
+    images = torch.from_numpy(pixels).to(mean.device, non_blocking=True).permute(0, 3, 1, 2)
+    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def moved(pixels: Pixels, recipe: Recipe, random: Random) -> Pixels:
+    """Every image shifted by up to an eighth of its size and mirrored at random, with black where nothing
+    is known."""
+    count, height, width, _ = pixels.shape
+    rows, columns = np.arange(height)[None], np.arange(width)[None]
+    if recipe.flip:
+        columns = np.where(random.random((count, 1)) < 0.5, width - 1 - columns, columns)
+    if recipe.crop == "pad":
+        pad = height // 8
+        pixels = np.pad(pixels, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        rows = rows + random.integers(0, 2 * pad + 1, (count, 1))
+        columns = columns + random.integers(0, 2 * pad + 1, (count, 1))
+    rows, columns = (np.broadcast_to(one, (count, one.shape[1])) for one in (rows, columns))
+    return pixels[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def erase(images: Tensor, share: float, random: Random) -> None:
+    """Fills a rectangle of 2 to 33 % of the area with noise, in that share of the images (Zhong et al.,
+    arXiv 1708.04896); in place."""
+    height, width = images.shape[2:]
+    for index in np.flatnonzero(random.random(len(images)) < share):
+        area = random.uniform(0.02, 1 / 3) * height * width
+        ratio = np.exp(random.uniform(np.log(0.3), np.log(1 / 0.3)))
+        rows, columns = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
+        if not (0 < rows < height and 0 < columns < width):
+            continue
+        top, left = random.integers(0, height - rows), random.integers(0, width - columns)
+        noise = random.standard_normal((images.shape[1], rows, columns), dtype=np.float32)
+        images[index, :, top : top + rows, left : left + columns] = torch.from_numpy(noise)
+
+
+def mixed(images: Tensor, recipe: Recipe, random: Random) -> tuple[Tensor, Tensor, float]:
+    """Images blended with others of the batch (mixup, arXiv 1710.09412), which ones, and their own share."""
+    share = float(random.beta(recipe.mixup, recipe.mixup)) if recipe.mixup else 1.0
+    order = torch.from_numpy(random.permutation(len(images)) if recipe.mixup else np.arange(len(images)))
+    order = order.to(images.device)
+    return (images if share == 1.0 else share * images + (1 - share) * images[order]), order, share
+
+
+def channel_statistics(images: Any, size: int, seed: int = 0) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each of three channels over up to 10,000 images, of values 0 to 1."""
+    numbers: Labels = np.random.default_rng(seed).permutation(len(images.labels))[:10_000]
+    total, squares, count = np.zeros(3), np.zeros(3), 0
+    for some in np.array_split(numbers, max(1, len(numbers) // 256)):
+        values = images.pixels(some, size).astype(np.float64) / 255
+        total += values.sum((0, 1, 2))
+        squares += (values**2).sum((0, 1, 2))
+        count += values[..., 0].size
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
+    return mean.round(4).tolist(), std.round(4).tolist()
