@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -17,10 +17,11 @@ from ...errors import UserError
 from ...zen.module import GraphModule, initialise
 from ...zen.network import Network
 from ...zen.threads import few_threads
-from ..data_sets.data_set import DataSet, Labels, Pixels, check_size
+from ..data_sets.data_set import DataSet, Images, Part, Pixels
 from ..evaluating.accuracy import Accuracy, Scores, accuracy
 from . import checkpoint
-from .augmenting import channel_statistics, erase, mixed, moved, normalised
+from .batches import Batches
+from .group import Group
 from .precision import Place, keep_slow_layers_in_fp32
 from .recipe import Recipe
 
@@ -30,8 +31,8 @@ _EVALUATION_BATCH = 256
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """`loss` and `train_top1` are means over the epoch's augmented batches; `top1` and `top5` are of the
-    test images."""
+    """`loss` and `train_top1` are means over the epoch's augmented batches; `top1` and `top5` are of the test
+    images."""
 
     epoch: int
     learning_rate: float
@@ -51,103 +52,92 @@ class TrainingTask:
     recipe: Recipe
     seed: int
     where: Place
+    group: Group = field(default_factory=Group)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "network": str(self.network),
             "digest": self.network.digest,
+            "resolution": self.network.resolution,
+            "classes": self.network.classes,
             "data": self.data.name,
             "training_images": len(self.data.train.labels),
+            "test_images": len(self.data.test.labels),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "precision": self.where.precision,
+            "processes": self.group.size,
         }
 
 
-@dataclass(frozen=True)
-class Trained:
-    """The module in eval mode, with the statistics that its images are normalised by."""
-
-    module: GraphModule
-    mean: list[float]
-    std: list[float]
-    history: list[EpochRecord]
-
-
 class Training:
-    """A training under way. `save_to`: the folder of its checkpoint."""
+    """A training under way. `save_to`: the folder of its checkpoint.
+
+    Raises UserError where the data do not fit the network, or the folder holds another training.
+    """
 
     def __init__(self, task: TrainingTask, save_to: Path | None = None) -> None:
         self.task, self._folder = task, save_to
-        data, recipe, network = task.data, task.recipe, task.network
-        check_size(data.train, network.resolution, data.name)
-        if data.classes > network.classes:
-            raise UserError(
-                f"{data.name} has {data.classes} classes, but the network tells {network.classes} apart; "
-                f"give --classes {data.classes}"
-            )
-        images = len(data.train.labels)
-        self._images = min(recipe.images_per_epoch or images, images)
-        self.steps_per_epoch = self._images // recipe.batch
-        if not self.steps_per_epoch:
-            raise UserError(
-                f"{data.name} has {images} training images, fewer than a batch of {recipe.batch}; "
-                f"give --batch {images // 2 * 2 or 2} or less"
-            )
-        mean, std = channel_statistics(data.train, network.resolution)
-        self._statistics = mean, std
-        self._mean, self._std = (torch.tensor(one).view(3, 1, 1).to(task.where.device) for one in (mean, std))
-        self._module = self._prepared()
-        self._optimiser = self._optimiser_of(self._module)
-        self._scaler = torch.amp.GradScaler(task.where.device, enabled=task.where.precision == "fp16")
+        recipe, where = task.recipe, task.where
+        self.batches = Batches(task.data, task.network, recipe, task.seed, where.device, task.group)
+        self.module = self._prepared()
+        self._averaging = task.group.averaging(self.module)
+        self._optimiser = self._optimiser_of(self.module)
+        self._scaler = torch.amp.GradScaler(where.device, enabled=where.precision == "fp16")
         self.epoch = self.step = 0
         self.history: list[EpochRecord] = []
         self._sums = [0.0, 0.0, 0.0]
-        """Of the epoch under way: loss times images, images told right, seconds."""
-        self._ordered: tuple[int, Labels] | None = None
+        """Of the epoch under way: loss times images, images told right, images."""
+        self._seconds = 0.0
         if save_to is not None and (state := checkpoint.resume(save_to, task.to_json())) is not None:
             self._load(state)
 
     @property
     def steps(self) -> int:
-        return self.task.recipe.epochs * self.steps_per_epoch
+        return self.task.recipe.epochs * self.batches.per_epoch
 
     @property
     def steps_done(self) -> int:
-        return self.epoch * self.steps_per_epoch + self.step
+        return self.epoch * self.batches.per_epoch + self.step
 
     @few_threads()
-    def run(self, progress: Callable[[Training], None] = lambda training: None) -> Trained:
-        """Trains to the end; `progress` is told after every step.
+    def run(self, progress: Callable[[Training], None] = lambda training: None) -> None:
+        """Trains to the end and leaves the module in eval mode; `progress` is told after every step.
 
         Raises UserError where the loss is no longer a number.
         """
-        saved = monotonic()
-        while self.epoch < self.task.recipe.epochs:
+        task, saved = self.task, monotonic()
+        while self.epoch < task.recipe.epochs:
             began = perf_counter()
             self._take_step()
-            self._sums[2] += perf_counter() - began
-            if self.step == self.steps_per_epoch:
-                self._end_epoch()
+            if self.step == self.batches.per_epoch:
+                self._end_epoch(began)
+            else:
+                self._seconds += perf_counter() - began
             progress(self)
-            if self._folder is not None and (self.step == 0 or monotonic() - saved > SAVE_EVERY_SECONDS):
-                checkpoint.save(self._folder, self.task.to_json(), self._state())
+            # Several processes save between epochs alone, where each knows what all have seen.
+            due = task.group.size == 1 and monotonic() - saved > SAVE_EVERY_SECONDS
+            if self.step == 0 or due:
+                self._save()
                 saved = monotonic()
-        return Trained(self._module.eval(), *self._statistics, self.history)
+        self.module.eval()
 
     @torch.no_grad()
-    def accuracy(self, images: Any) -> Accuracy:
+    def accuracy(self, images: Images) -> Accuracy:
         """Of the network as it stands."""
-        module, task = self._module.eval(), self.task
+        task = self.task
+        self.module.eval()
 
         def scores(pixels: Pixels) -> Scores:
             with task.where.autocast():
-                answer: Scores = module(normalised(pixels, self._mean, self._std)).float().cpu().numpy()
-            return answer
+                found: Scores = self.module(self.batches.normalised(pixels)).float().cpu().numpy()
+            return found
 
-        found = accuracy(scores, images, task.network.resolution, _EVALUATION_BATCH)
-        module.train()
-        return found
+        own = Part(images, np.arange(task.group.rank, len(images.labels), task.group.size))
+        found = accuracy(scores, own, task.network.resolution, _EVALUATION_BATCH)
+        counts = task.group.sums([found.images, found.images * found.top1, found.images * found.top5])
+        self.module.train()
+        return Accuracy(round(counts[0]), counts[1] / counts[0], counts[2] / counts[0])
 
     def _prepared(self) -> GraphModule:
         module = initialise(self.task.network.graph(), self.task.seed)
@@ -169,77 +159,68 @@ class Training:
         return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
     def _take_step(self) -> None:
-        task, recipe = self.task, self.task.recipe
-        numbers = self._order()[self.step * recipe.batch : (self.step + 1) * recipe.batch]
-        random = np.random.default_rng([task.seed, self.epoch, self.step])
-        pixels = moved(task.data.train.pixels(numbers, task.network.resolution), recipe, random)
-        images = normalised(pixels, self._mean, self._std)
-        if recipe.erase:
-            erase(images, recipe.erase, random)
-        labels = torch.from_numpy(task.data.train.labels[numbers]).to(task.where.device)
-        images, others, share = mixed(images, recipe, random)
-        rate = recipe.learning_rate(self.epoch + self.step / self.steps_per_epoch)
+        task = self.task
+        batch = self.batches.batch(self.epoch, self.step)
+        rate = task.recipe.learning_rate(self.epoch + self.step / self.batches.per_epoch)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
         with task.where.autocast():
-            scores = self._module(images).float()
-            loss = share * self._loss(scores, labels)
-            if share < 1:
-                loss = loss + (1 - share) * self._loss(scores, labels[others])
+            scores = self._averaging(batch.images).float()
+            loss = batch.share * self._loss(scores, batch.labels)
+            if batch.share < 1:
+                loss = loss + (1 - batch.share) * self._loss(scores, batch.labels[batch.others])
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimiser)
         self._scaler.update()
-        value = float(loss.detach())
+        value, images = float(loss.detach()), len(batch.labels)
         if not isfinite(value):
             raise UserError(
-                f"the loss is no longer a number in epoch {self.epoch + 1}; try a lower --learning-rate than "
-                f"{recipe.learning_rate_per_256:g}"
+                f"the loss is no longer a number in epoch {self.epoch + 1} of {task.recipe.epochs}; "
+                f"give a --learning-rate below {task.recipe.learning_rate_per_256:g}"
             )
-        self._sums[0] += value * len(numbers)
-        self._sums[1] += int((scores.argmax(1) == labels).sum())
+        right = int((scores.argmax(1) == batch.labels).sum())
+        self._sums = [old + new for old, new in zip(self._sums, (value * images, right, images), strict=True)]
         self.step += 1
-
-    def _order(self) -> Labels:
-        """The numbers of the epoch's images."""
-        if self._ordered is None or self._ordered[0] != self.epoch:
-            order = np.random.default_rng([self.task.seed, self.epoch]).permutation(
-                len(self.task.data.train.labels)
-            )
-            self._ordered = self.epoch, order[: self._images]
-        return self._ordered[1]
 
     def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         return nn.functional.cross_entropy(scores, labels, label_smoothing=self.task.recipe.label_smoothing)
 
-    def _end_epoch(self) -> None:
-        began = perf_counter()
+    def _end_epoch(self, began: float) -> None:
         found = self.accuracy(self.task.data.test)
-        loss, right, seconds = self._sums
-        images = self.steps_per_epoch * self.task.recipe.batch
-        rate = self.task.recipe.learning_rate(self.epoch + 1)
-        seconds += perf_counter() - began
+        loss, right, images = self.task.group.sums(self._sums)
         self.history.append(
             EpochRecord(
-                self.epoch + 1, rate, loss / images, right / images, found.top1, found.top5, round(seconds, 3)
+                epoch=self.epoch + 1,
+                learning_rate=self.task.recipe.learning_rate(self.epoch + 1),
+                loss=loss / images,
+                train_top1=right / images,
+                top1=found.top1,
+                top5=found.top5,
+                seconds=round(self._seconds + perf_counter() - began, 3),
             )
         )
-        self.epoch, self.step, self._sums = self.epoch + 1, 0, [0.0, 0.0, 0.0]
+        self.epoch, self.step, self._sums, self._seconds = self.epoch + 1, 0, [0.0, 0.0, 0.0], 0.0
 
-    def _state(self) -> dict[str, Any]:
-        return {
+    def _save(self) -> None:
+        if self._folder is None or not self.task.group.leads:
+            return
+        state = {
             "epoch": self.epoch,
             "step": self.step,
             "sums": self._sums,
+            "seconds": self._seconds,
             "history": [asdict(record) for record in self.history],
-            "module": self._module.state_dict(),
+            "module": self.module.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
         }
+        checkpoint.save(self._folder, self.task.to_json(), state)
 
     def _load(self, state: dict[str, Any]) -> None:
-        self._module.load_state_dict(state["module"])
+        self.module.load_state_dict(state["module"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
-        self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
+        self.epoch, self.step, self._seconds = state["epoch"], state["step"], state["seconds"]
+        self._sums = state["sums"]
         self.history = [EpochRecord(**record) for record in state["history"]]

@@ -3,10 +3,10 @@
 A rule gives a network a number, higher is better. Those with a limit put networks beyond it behind all
 others, the further beyond, the further behind.
 
-Sources: Zen-Score, arXiv 2102.01063; DeepMAD, arXiv 2303.02165 (depth over width at most 0.3 to 0.5 and stages
-weighted 1, 1, 1, 1, 8 in the authors' configurations, uniform depths weighted 10); multi-scale entropy,
-arXiv 2111.13336; ZiCo, arXiv 2301.11300; NASWOT, arXiv 2006.04647; SynFlow, arXiv 2006.05467. The proxies that
-need forward passes are judged beside the others, but no search can use them.
+Sources: Zen-Score, arXiv 2102.01063; DeepMAD, arXiv 2303.02165 (depth over width at most 0.3 to 0.5 and
+stages weighted 1, 1, 1, 1, 8 in the authors' configurations, uniform depths weighted 10); multi-scale
+entropy, arXiv 2111.13336; ZiCo, arXiv 2301.11300; NASWOT, arXiv 2006.04647; SynFlow, arXiv 2006.05467. The
+proxies that need forward passes are judged beside the others, but no search can use them.
 """
 
 from __future__ import annotations

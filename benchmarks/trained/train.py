@@ -1,9 +1,9 @@
 """Trains the networks of the evidence: `python benchmarks/trained/train.py DATA STAGE`.
 
-DATA is the cifar10.npz of prepare.py. Stages: `networks` (all of networks.csv, seed 0), `longer` (ten of them,
-five times as long), `latency` (latency_networks.csv). Each training is one line of trained.csv, appended
-when it ends; those that are there are left out, and an interrupted training goes on from its checkpoint, so
-the command can be run again until nothing is left. Several processes share the work.
+DATA is the cifar10.npz of prepare.py. Stages: `networks` (all of networks.csv, seed 0), `longer` (ten of
+them, five times as long), `latency` (latency_networks.csv). Each training is one line of trained.csv,
+appended when it ends; those that are there are left out, and an interrupted training goes on from its
+checkpoint, so the command can be run again until nothing is left. Several processes share the work.
 
 All by the recipe `quick`, on one thread. `held_out` is the accuracy on 5,000 training images that were not
 trained on, by which rules and networks are selected; `test` that on the 10,000 test images.
@@ -87,8 +87,8 @@ def train(job: Job, data: DataSet, test: DataSet, folder: Path) -> dict[str, obj
     recipe = replace(open_recipe("quick", 32), epochs=job.epochs)
     task = TrainingTask(network_of(job.row["network"]), data, recipe, job.seed, place("cpu"))
     training = Training(task, save_to=folder)
-    trained = training.run()
-    last = trained.history[-1]
+    training.run()
+    last = training.history[-1]
     return {
         **{name: job.row[name] for name in ("budget", "origin", "source", "half", "network")},
         "stage": job.stage,
@@ -98,8 +98,8 @@ def train(job: Job, data: DataSet, test: DataSet, folder: Path) -> dict[str, obj
         "train_top1": round(last.train_top1, 4),
         "held_out": last.top1,
         "test": training.accuracy(test.test).top1,
-        "seconds": round(sum(epoch.seconds for epoch in trained.history), 1),
-        "held_out_by_epoch": " ".join(f"{epoch.top1:.4f}" for epoch in trained.history),
+        "seconds": round(sum(epoch.seconds for epoch in training.history), 1),
+        "held_out_by_epoch": " ".join(f"{epoch.top1:.4f}" for epoch in training.history),
     }
 
 

@@ -1,0 +1,86 @@
+"""Batches of a training: which images, in which order, and how they are changed at random.
+
+All follows from the seed, the epoch and the step, so a training goes on at any step with the same images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import UserError
+from ...zen.network import Network
+from ..data_sets.data_set import DataSet, Labels, check_size
+from .augmenting import channel_statistics, erase, mixed, moved, normalised
+from .group import Group
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Normalised images of shape (N, 3, H, W) and their labels. With mixup an image is `share` its own and
+    the rest of the one at `others`."""
+
+    images: Tensor
+    labels: Tensor
+    others: Tensor
+    share: float
+
+
+class Batches:
+    """The batches of one process of a group; `mean` and `std` are those of the training images' channels."""
+
+    def __init__(
+        self, data: DataSet, network: Network, recipe: Recipe, seed: int, device: str, group: Group
+    ) -> None:
+        check_size(data.train, network.resolution, data.name)
+        if data.classes > network.classes:
+            raise UserError(
+                f"{data.name} has {data.classes} classes, but the network tells {network.classes} apart; "
+                f"give --classes {data.classes}"
+            )
+        self._data, self._recipe, self._seed, self._group = data, recipe, seed, group
+        self._resolution = network.resolution
+        total = len(data.train.labels)
+        self._images = min(recipe.images_per_epoch or total, total)
+        self.per_epoch = self._images // recipe.batch
+        if not self.per_epoch:
+            raise UserError(
+                f"{data.name} has {total:,} training images, fewer than a batch of {recipe.batch}; "
+                f"give --batch {total} or less"
+            )
+        if recipe.batch < 2 * group.size:
+            raise UserError(
+                f"a batch of {recipe.batch} is too small for {group.size} processes; "
+                f"give --batch {2 * group.size} or more"
+            )
+        self.mean, self.std = channel_statistics(data.train, network.resolution)
+        self._statistics = [torch.tensor(one).view(3, 1, 1).to(device) for one in (self.mean, self.std)]
+        self._order: tuple[int, Labels] = (-1, np.empty(0, np.int64))
+
+    def batch(self, epoch: int, step: int) -> Batch:
+        """This process's share of the batch."""
+        recipe = self._recipe
+        whole = self._numbers(epoch)[step * recipe.batch : (step + 1) * recipe.batch]
+        numbers = whole[self._group.rank :: self._group.size]
+        random = np.random.default_rng([self._seed, epoch, step, self._group.rank])
+        images = self.normalised(moved(self._data.train.pixels(numbers, self._resolution), recipe, random))
+        if recipe.erase:
+            erase(images, recipe.erase, random)
+        labels = torch.from_numpy(self._data.train.labels[numbers]).to(images.device)
+        images, others, share = mixed(images, recipe, random)
+        return Batch(images, labels, others, share)
+
+    def normalised(self, pixels: np.ndarray) -> Tensor:
+        mean, std = self._statistics
+        return normalised(pixels, mean, std)
+
+    def _numbers(self, epoch: int) -> Labels:
+        """The numbers of the epoch's images."""
+        if self._order[0] != epoch:
+            order = np.random.default_rng([self._seed, epoch]).permutation(len(self._data.train.labels))
+            self._order = epoch, order[: self._images]
+        return self._order[1]
