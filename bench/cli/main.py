@@ -22,6 +22,7 @@ COMMANDS = {
     "score": "Zen-Score and other training-free scores of networks.",
     "rank": "How well proxies order networks of known accuracy.",
     "search": "Find the most expressive network within a budget.",
+    "train": "Train a network on labelled images.",
     "predict": "Latency of networks, from a table.",
     "export": "Write a network as an ONNX or TFLite file and check it.",
     "measure": "Latency of whole networks, measured on a device.",

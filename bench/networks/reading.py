@@ -113,9 +113,10 @@ def _from_json_text(text: str) -> Network:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NetworkError(f"not valid JSON ({error})") from None
-    if "score" not in data or not isinstance(data.get("network"), str):
+    if not {"score", "recipe"} & data.keys() or not isinstance(data.get("network"), str):
         return from_json(data)
-    sizes = {key: data.get(key) for key in ("resolution", "classes")}  # a search's result.json
+    # The result of a search, or the card of a training.
+    sizes = {key: data.get(key) for key in ("resolution", "classes")}
     if not all(type(size) is int for size in sizes.values()):
         raise NetworkError("a result's resolution and classes must be whole numbers")
     return replace(spelled(data["network"]), **sizes)

@@ -48,11 +48,13 @@ class Recipe:
     mixup: float = 0.0
 
     def learning_rate(self, epoch: float) -> float:
-        """At a point of the training, in epochs: a linear warm-up, then half a cosine."""
+        """At a point of the training, in epochs: a linear warm-up over a quarter of it at the most,
+        then half a cosine."""
         peak = self.learning_rate_per_256 * self.batch / 256
-        if epoch < self.warmup_epochs:
-            return peak * epoch / self.warmup_epochs
-        share = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+        warmup = min(self.warmup_epochs, self.epochs / 4)
+        if epoch < warmup:
+            return peak * epoch / warmup
+        share = (epoch - warmup) / (self.epochs - warmup)
         return peak * (1 + cos(pi * min(share, 1.0))) / 2
 
     def to_json(self) -> dict[str, Any]:

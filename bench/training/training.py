@@ -122,6 +122,10 @@ class Training:
                 saved = monotonic()
         self.module.eval()
 
+    def try_step(self) -> None:
+        """Takes one step, to see whether it fits into memory."""
+        self._take_step()
+
     @torch.no_grad()
     def accuracy(self, images: Images) -> Accuracy:
         """Of the network as it stands."""
