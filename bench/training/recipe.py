@@ -27,7 +27,8 @@ class Recipe:
     """Stochastic gradient descent with Nesterov momentum and a cosine schedule down to 0.
 
     The learning rate is that of 256 images a batch and is scaled by the batch (Goyal et al., arXiv
-    1706.02677). `images_per_epoch` 0: all. Batch norm parameters and biases do not decay. `crop` "pad":
+    1706.02677). `images_per_epoch` 0: all. `gradient_norm`: longer gradients are shortened to
+    it; 0: none are. Batch norm parameters and biases do not decay. `crop` "pad":
     a random crop of the image padded by an eighth of its size; "area": 8 to 100 % of its area, resized.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     warmup_epochs: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    gradient_norm: float = 0.0
     batch_norm_momentum: float = 0.1
     label_smoothing: float = 0.0
     flip: bool = True
@@ -108,6 +110,7 @@ def _bounded(recipe: Recipe, source: str) -> Recipe:
         "warmup_epochs": (0, 1e5),
         "momentum": (0, 0.9999),
         "weight_decay": (0, 1),
+        "gradient_norm": (0, 1e6),
         "batch_norm_momentum": (1e-6, 1),
         "label_smoothing": (0, 0.9),
         "erase": (0, 1),

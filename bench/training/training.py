@@ -175,6 +175,9 @@ class Training:
             if batch.share < 1:
                 loss = loss + (1 - batch.share) * self._loss(scores, batch.labels[batch.others])
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if task.recipe.gradient_norm:
+            self._scaler.unscale_(self._optimiser)
+            nn.utils.clip_grad_norm_(self.module.parameters(), task.recipe.gradient_norm)
         self._scaler.step(self._optimiser)
         self._scaler.update()
         value, images = float(loss.detach()), len(batch.labels)
