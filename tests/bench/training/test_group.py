@@ -1,0 +1,61 @@
+"""Several processes: they train one network, and each takes its share of the images."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from toy_images import STRUCTURE, toy_data, toy_file, toy_network
+from zenbench.bench.export.weights_file import read_weights
+from zenbench.bench.training.batches import Batches
+from zenbench.bench.training.group import Group
+from zenbench.bench.training.recipe import Recipe
+
+RECIPE = Recipe("toy", epochs=1, batch=16, learning_rate_per_256=0.4, flip=False, crop="none")
+
+
+def test_processes_share_a_batch() -> None:
+    def batches(group: Group) -> Batches:
+        return Batches(toy_data(), toy_network(), RECIPE, 0, "cpu", group)
+
+    whole = batches(Group()).batch(0, 1).labels.tolist()
+    shares = [batches(Group(rank, 2)).batch(0, 1).labels.tolist() for rank in (0, 1)]
+    assert [shares[0], shares[1]] == [whole[0::2], whole[1::2]]
+
+
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    data = toy_file(tmp_path / "toy.npz")
+    out = tmp_path / "trained"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"),
+        *(
+            "--no-python",
+            str(Path(sys.executable).with_name("zenbench")),
+            "train",
+            STRUCTURE,
+            "--data",
+            data,
+            "--out",
+            str(out),
+        ),
+        *("--batch", "16", "--epochs", "2", "--precision", "fp32", "--format", "json"),
+    ]
+    result = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count('"top1"') == 1
+    tensors, card = read_weights(out / "weights.safetensors")
+    assert card is not None and card["processes"] == 2 and len(card["history"]) == 2
+    assert set(tensors) == set(toy_network_state())
+
+
+def toy_network_state() -> dict[str, object]:
+    from zenbench.zen.module import build_module
+
+    return build_module(toy_network().graph()).state_dict()
