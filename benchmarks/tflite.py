@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from zenbench.bench.cli.profile import RESOLUTIONS
 from zenbench.bench.export.onnx import write_onnx
-from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
+from zenbench.bench.export.parity import check_tflite, gaussian
+from zenbench.bench.export.running import tflite_runner
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import read_contents
 from zenbench.bench.export.timing_weights import timing_weights
@@ -153,7 +154,7 @@ def network_row(name: str, resolution: int | None) -> str:
         write_tflite(graph, weights, path, network=network)
         seconds = thread_time() - start
         size, operators = path.stat().st_size, len(read_contents(path.read_bytes()).operators)
-        y = run_tflite(path, x)
+        y = tflite_runner(path)(x)
         images = gaussian((IMAGES, *graph.input_shape))
         half = check_tflite(write_tflite(graph, weights, path, precision="fp16").path, module, images, "fp16")
         try:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil, prod, sqrt
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -207,42 +206,25 @@ def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     norm.get_buffer("running_var").copy_(variance)
 
 
-def load_weights(module: nn.Module, path: Path | str) -> None:
-    """Fills a module from a torch state dict file and puts it in eval mode.
+def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
+    """Fills a module with tensors under the names of its `state_dict()` and puts it in eval mode.
 
-    The file holds tensors only and names them as `module.state_dict()` does. Raises UserError where
-    it is missing or unreadable, or its names or shapes are not this network's.
+    Raises UserError, with their source, where names or shapes are not this network's.
     """
-    state = _read(Path(path))
     expected = {
         name: tensor for name, tensor in module.state_dict().items() if "num_batches_tracked" not in name
     }
     given = {name for name in state if "num_batches_tracked" not in name}
     if missing := sorted(expected.keys() - given):
-        raise UserError(f"{path} lacks {_listed(missing)}; it belongs to another network")
+        raise UserError(f"{source} lacks {_listed(missing)}; it belongs to another network")
     if unexpected := sorted(given - expected.keys()):
-        raise UserError(f"{path} also holds {_listed(unexpected)}; it belongs to another network")
+        raise UserError(f"{source} also holds {_listed(unexpected)}; it belongs to another network")
     for name, tensor in expected.items():
         if state[name].shape != tensor.shape:
             found, wanted = (" x ".join(map(str, t.shape)) for t in (state[name], tensor))
-            raise UserError(f"{path}: '{name}' is {found}, but this network's is {wanted}")
+            raise UserError(f"{source}: '{name}' is {found}, but this network's is {wanted}")
     module.load_state_dict({name: state[name] for name in expected}, strict=False)
     module.eval()
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    advice = 'save it with torch.save(module.state_dict(), "weights.pt")'
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"there is no weights file {path}") from None
-    except OSError as error:
-        raise UserError(f"the weights file {path} cannot be read: {error.strerror or error}") from None
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is not a file of torch weights; {advice}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} holds something other than named tensors; {advice}")
-    return state
 
 
 def _listed(names: list[str]) -> str:

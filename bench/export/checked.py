@@ -12,6 +12,7 @@ from ...zen.network import Network
 from .parity import Parity, check_onnx, check_tflite, gaussian
 from .tflite_quantise import read_batches
 from .weights import Array, state_arrays
+from .weights_file import read_weights
 
 _IMAGES = 8
 _WEIGHT_SEED = 0
@@ -25,7 +26,7 @@ def export_onnx(
     precision: str = "fp32",
     calibrate: Path | None = None,
 ) -> tuple[Artifact, Parity]:
-    """Writes the file with the weights of a torch state dict, or seeded ones, and checks it.
+    """Writes the file with weights from a file (see `read_weights`), or seeded ones, and checks it.
 
     `calibrate` holds images for int8 (see `read_batches`); a fifth of them, one batch at least, is kept for
     the check.
@@ -70,11 +71,12 @@ def _images(
 
 
 def _module(network: Network, weights: Path | None) -> Any:
-    from ...zen.module import build_module, initialise, load_weights
+    from ...zen.module import build_module, initialise, load_state
 
     module = build_module(network.graph())
     if weights is None:
         initialise(module, _WEIGHT_SEED)
     else:
-        load_weights(module, weights)
+        tensors, _ = read_weights(weights)
+        load_state(module, tensors, weights)
     return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from math import log10
@@ -13,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.base import Artifact
-from ...devices.host.litert import interpreter, silenced
 from ...zen.threads import few_threads
+from .running import Runner, onnx_runner, tflite_runner
 from .weights import Array
 
 _SEED = 1
@@ -55,69 +54,19 @@ class Parity:
 
 def check_onnx(artifact: Artifact, module: Any, x: Array) -> Parity:
     """Runs an ONNX file in onnxruntime and its torch module on the same images of shape (K, C, H, W)."""
-    return compare(lambda x: run_onnx(artifact, x), module, x, artifact.precision)
-
-
-def run_onnx(artifact: Artifact, x: Array) -> Array:
-    """What an ONNX file that zenbench wrote makes of images, batch after batch, in real numbers."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(artifact.path), options, providers=["CPUExecutionProvider"])
-    (given,), (result,) = session.get_inputs(), session.get_outputs()
-    answers = []
-    for batch in np.split(x, len(x) // artifact.batch):
-        values = batch.astype(artifact.inputs[0].dtype)
-        if artifact.scales:
-            values = np.clip(np.rint(batch / artifact.scales[given.name]), -128, 127).astype(np.int8)
-        (answer,) = session.run(None, {given.name: values})
-        answers.append(answer.astype(np.float32) * np.float32(artifact.scales.get(result.name, 1)))
-    return np.concatenate(answers)
+    return compare(onnx_runner(artifact.path, artifact.scales), module, x, artifact.precision)
 
 
 def check_tflite(path: Path, module: Any, x: Array, precision: str) -> Parity:
     """Runs a TFLite file in LiteRT and its torch module on the same images of shape (K, C, H, W)."""
-    return compare(lambda x: run_tflite(path, x), module, x, precision)
-
-
-def run_tflite(path: Path, x: Array) -> Array:
-    """What a file makes of images, batch after batch; both as torch has them: (K, C, H, W), real numbers."""
-    _, module = interpreter()
-    with silenced():
-        runner = module.Interpreter(str(path), num_threads=1)
-        runner.allocate_tensors()
-        given, result = runner.get_input_details()[0], runner.get_output_details()[0]
-        answers = []
-        for batch in np.split(x, len(x) // given["shape"][0]):
-            runner.set_tensor(given["index"], _stored(np.moveaxis(batch, 1, -1), given))
-            runner.invoke()
-            answers.append(_real(runner.get_tensor(result["index"]), result))
-    return np.moveaxis(np.concatenate(answers), -1, 1)
-
-
-def _stored(values: Array, tensor: dict[str, Any]) -> NDArray[Any]:
-    if tensor["dtype"] is not np.int8:
-        return np.ascontiguousarray(values)
-    scale, zero = tensor["quantization"]
-    stored: NDArray[Any] = np.clip(np.rint(values / scale) + zero, -128, 127).astype(np.int8)
-    return stored
-
-
-def _real(values: NDArray[Any], tensor: dict[str, Any]) -> Array:
-    if tensor["dtype"] is not np.int8:
-        return values
-    scale, zero = tensor["quantization"]
-    real: Array = (values.astype(np.float32) - zero) * np.float32(scale)
-    return real
+    return compare(tflite_runner(path), module, x, precision)
 
 
 def gaussian(shape: tuple[int, ...]) -> Array:
     return np.random.default_rng(_SEED).standard_normal(shape, dtype=np.float32)
 
 
-def compare(run: Callable[[Array], Array], module: Any, x: Array, precision: str = "fp32") -> Parity:
+def compare(run: Runner, module: Any, x: Array, precision: str = "fp32") -> Parity:
     import torch
 
     with torch.no_grad(), few_threads():

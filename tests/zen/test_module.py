@@ -1,6 +1,5 @@
 import weakref
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from torch.nn import functional
 from zenbench.errors import UserError
 from zenbench.zen.families import zennets, zoo
 from zenbench.zen.graph import Graph
-from zenbench.zen.module import GraphModule, build_module, initialise, load_weights
+from zenbench.zen.module import GraphModule, build_module, initialise, load_state
 from zenbench.zen.network import parse_text
 from zenbench.zen.units.plain import ResidualUnit
 from zenbench.zen.workload import Workload
@@ -138,41 +137,14 @@ def test_zennets_stay_finite_and_far_from_the_fp16_limit(name: str) -> None:
     assert max(float(y.abs().max()) for y in found.values()) < 1000
 
 
-def test_weights_are_loaded_from_a_file(tmp_path: Path) -> None:
-    given, path = initialise(SMALL, seed=5), tmp_path / "weights.pt"
-    torch.save(given.state_dict(), path)
+def test_a_module_takes_the_weights_of_another() -> None:
+    given = initialise(SMALL, seed=5)
     module = build_module(SMALL).train()
-    load_weights(module, path)
+    load_state(module, given.state_dict(), "here")
     x = images(SMALL)
     with torch.no_grad():
         assert torch.equal(module(x), given(x))
     assert not module.training
-
-
-def test_a_missing_weights_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no weights file .*none\.pt"):
-        load_weights(build_module(SMALL), tmp_path / "none.pt")
-
-
-def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
-        load_weights(build_module(SMALL), tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 torn", b"\x80\x02}q\x00."])
-def test_a_damaged_weights_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "weights.pt"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=r"weights\.pt .*save it with torch.save"):
-        load_weights(build_module(SMALL), path)
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {}}, build_module(SMALL)])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
-    path = tmp_path / "weights.pt"
-    torch.save(content, path)
-    with pytest.raises(UserError, match=r"weights\.pt .*save it with torch.save"):
-        load_weights(build_module(SMALL), path)
 
 
 @pytest.mark.parametrize(
@@ -186,17 +158,13 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object) ->
         ),
     ],
 )
-def test_weights_of_another_network_are_refused(
-    tmp_path: Path, change: dict[str, Tensor | None], fault: str
-) -> None:
-    path, state = tmp_path / "weights.pt", {**initialise(SMALL).state_dict(), **change}
-    torch.save({name: tensor for name, tensor in state.items() if tensor is not None}, path)
-    with pytest.raises(UserError, match=fault):
-        load_weights(build_module(SMALL), path)
+def test_weights_of_another_network_are_refused(change: dict[str, Tensor | None], fault: str) -> None:
+    state = {**initialise(SMALL).state_dict(), **change}
+    with pytest.raises(UserError, match=f"^here:? {fault}"):
+        load_state(build_module(SMALL), {name: one for name, one in state.items() if one is not None}, "here")
 
 
-def test_a_long_list_of_missing_names_is_cut(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pt"
-    torch.save({"u0_conv1.weight": torch.zeros(8, 3, 3, 3)}, path)
+def test_a_long_list_of_missing_names_is_cut() -> None:
+    state = {"u0_conv1.weight": torch.zeros(8, 3, 3, 3)}
     with pytest.raises(UserError, match=r"lacks '.*', '.*', '.*' and \d+ more; it belongs"):
-        load_weights(build_module(SMALL), path)
+        load_state(build_module(SMALL), state, "here")

@@ -11,7 +11,8 @@ import pytest
 import torch
 from tflite_cases import BLOCKS, TINY, build
 from zenbench.bench.export.checked import export_tflite
-from zenbench.bench.export.parity import check_tflite, gaussian, run_tflite
+from zenbench.bench.export.parity import check_tflite, gaussian
+from zenbench.bench.export.running import tflite_runner
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
 from zenbench.bench.export.timing_weights import timing_weights
@@ -94,7 +95,7 @@ def test_every_operation_agrees_with_torch(tmp_path: Path, name: str, size: int)
     artifact = write_tflite(graph, state_arrays(module), tmp_path / "g.tflite", batch=2)
     x = gaussian((2, 3, size, size))
     assert check_tflite(artifact.path, module, x, "fp32").relative_error < 1e-5
-    assert run_tflite(artifact.path, x).shape == (2, *graph.output_shape)
+    assert tflite_runner(artifact.path)(x).shape == (2, *graph.output_shape)
     assert "TRANSPOSE" not in operators(artifact.path)
 
 
@@ -102,7 +103,7 @@ def test_average_pools_leave_the_padding_out_at_every_size(tmp_path: Path) -> No
     for size in range(1, 10):
         graph = build(lambda b: b.pool(INPUT, "average", 3, 2), size).graph()
         path = write_tflite(graph, {}, tmp_path / "g.tflite").path
-        ones = run_tflite(path, np.ones((1, 3, size, size), np.float32))
+        ones = tflite_runner(path)(np.ones((1, 3, size, size), np.float32))
         assert np.allclose(ones, 1), size
 
 
@@ -208,7 +209,7 @@ def test_given_weights_are_the_ones_exported(tmp_path: Path) -> None:
     path = export_tflite(TINY, tmp_path / "n.tflite", tmp_path / "w.pt")[0].path
     x = gaussian((1, 3, 16, 16))
     with torch.no_grad():
-        assert np.allclose(run_tflite(path, x), module(torch.from_numpy(x)).numpy(), atol=1e-5)
+        assert np.allclose(tflite_runner(path)(x), module(torch.from_numpy(x)).numpy(), atol=1e-5)
 
 
 def test_weights_past_two_gib_are_refused_before_they_are_written() -> None:

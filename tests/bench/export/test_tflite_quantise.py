@@ -8,7 +8,8 @@ import pytest
 import torch
 from tflite_cases import BLOCKS, TINY, build
 from zenbench.bench.export.checked import export_tflite
-from zenbench.bench.export.parity import LIMITS, run_tflite
+from zenbench.bench.export.parity import LIMITS
+from zenbench.bench.export.running import tflite_runner
 from zenbench.bench.export.tflite import lower, write_tflite
 from zenbench.bench.export.tflite_file import model_bytes, read_contents, schema
 from zenbench.bench.export.tflite_quantise import gaussian_batches, quantise, read_batches
@@ -85,7 +86,7 @@ def test_given_images_set_the_ranges(tmp_path: Path) -> None:
     loud = images[:1]
     with torch.no_grad():
         truth = initialise(TINY.graph())(torch.from_numpy(loud)).numpy()
-    error = np.linalg.norm(run_tflite(narrow.path, loud) - truth) / np.linalg.norm(truth)
+    error = np.linalg.norm(tflite_runner(narrow.path)(loud) - truth) / np.linalg.norm(truth)
     assert error > 4 * parity.relative_error, "ranges of N(0,1) cut such images off"
 
 
