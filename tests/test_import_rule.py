@@ -24,11 +24,13 @@ STATIONS = (
     ("charts",),
     ("profiling", "comparing", "refining"),
     ("tables",),
-    ("measuring", "searching"),
+    ("measuring", "searching", "training"),
+    ("evaluating",),
     ("latency_files",),
     ("networks",),
     ("csv_file",),
     ("export",),
+    ("data_sets",),
 )
 """What lies in bench, from the command line down: each imports itself and what stands in later rows."""
 LIGHT = (

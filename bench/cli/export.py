@@ -6,17 +6,26 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import numpy as np
 
 from ...atomic import write_json
 from ...devices.base import Artifact
 from ...errors import UserError
 from ...zen.network import Network
+from ..data_sets.data_set import check_size
+from ..data_sets.reading import names_data, open_data
+from ..data_sets.statistics import ChannelStatistics
+from ..evaluating.subjects import statistics_of
 from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
+from ..export.tflite_quantise import read_batches
+from ..export.weights import Array
+from ..export.weights_file import read_weights
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
 from .shared.output import Column, OutputRecord, answer, say
 
+CALIBRATING_IMAGES = 256
 COLUMNS = (
     Column("path", "file", right=False),
     Column("digest", "network"),
@@ -36,10 +45,10 @@ COLUMNS = (
 @click.option("--int8", is_flag=True, help="All in int8, input and output too.")
 @click.option(
     "--calibrate",
-    type=FILE,
-    help="Images that int8 takes its ranges from, .npy or .npz of shape (K, C, H, W); default Gaussian ones.",
+    help="What int8 takes its ranges from: a data set, as cifar10:DIR, or images as the network takes them, "
+    "a .npy or .npz file of shape (K, C, H, W); default Gaussian images.",
 )
-@click.option("--weights", type=FILE, help="A torch state dict; default seeded weights.")
+@click.option("--weights", type=FILE, help="What train wrote, or a torch state dict; default seeded weights.")
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width.")
 @click.option("--classes", type=click.IntRange(1), help="Outputs of the classifier.")
@@ -50,7 +59,7 @@ def command(
     tflite: Path | None,
     fp16: bool,
     int8: bool,
-    calibrate: Path | None,
+    calibrate: str | None,
     weights: Path | None,
     batch: int,
     resolution: int | None,
@@ -64,19 +73,20 @@ def command(
     _check(onnx, tflite, fp16, int8, calibrate)
     precision = "fp16" if fp16 else "int8" if int8 else "fp32"
     found = networks_only([read(network, resolution, classes)], "exported")[0]
+    images = [] if calibrate is None else _images(calibrate, found, weights, batch)
     written = []
     if onnx:
-        written.append(export_onnx(found, onnx, weights, batch, precision, calibrate))
+        written.append(export_onnx(found, onnx, weights, batch, precision, images))
     if tflite:
-        written.append(export_tflite(found, tflite, weights, batch, precision, calibrate))
-    answer([write_parity(found, artifact, parity) for artifact, parity in written], COLUMNS, style)
+        written.append(export_tflite(found, tflite, weights, batch, precision, images))
+    answer([write_parity(found, artifact, parity, weights) for artifact, parity in written], COLUMNS, style)
     for artifact, parity in written:
         if not parity.holds:
             say(f"zenbench: {artifact.path} differs from torch by more than {parity.limit:g}, relative")
     return int(not all(parity.holds for _, parity in written))
 
 
-def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calibrate: Path | None) -> None:
+def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calibrate: str | None) -> None:
     if not onnx and not tflite:
         raise UserError("name the file to write: --onnx FILE, --tflite FILE or both")
     for name, path in (("onnx", onnx), ("tflite", tflite)):
@@ -88,16 +98,44 @@ def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calib
         raise UserError("--calibrate is for int8 files; give --int8 too")
 
 
-def write_parity(network: Network, artifact: Artifact, parity: Parity) -> OutputRecord:
-    """Stores what was exported and how well it agrees with torch in FILE.json beside the file."""
+def _images(text: str, network: Network, weights: Path | None, batch: int) -> list[Array]:
+    """Batches to calibrate on: of a data set's training images, normalised as the weights' were."""
+    if not names_data(text):
+        return read_batches(Path(text), batch, network.graph().input_shape)
+    data = open_data(text)
+    check_size(data.train, network.resolution, data.name)
+    card = None if weights is None else read_weights(weights)[1]
+    statistics = statistics_of(card) or ChannelStatistics.of(data.train, network.resolution)
+    count = max(2, CALIBRATING_IMAGES // batch) * batch
+    if count > len(data.train.labels):
+        raise UserError(
+            f"{text} has {len(data.train.labels)} training images, but calibration takes {count} "
+            f"in batches of {batch}"
+        )
+    # Every n-th image, so that a data set in the order of its classes gives all of them.
+    numbers = np.arange(count) * len(data.train.labels) // count
+    images = statistics.normalised(data.train.pixels(numbers, network.resolution))
+    return np.split(images, count // batch)
+
+
+def write_parity(
+    network: Network, artifact: Artifact, parity: Parity, weights: Path | None = None
+) -> OutputRecord:
+    """Stores what was exported, from which weights, and how well it agrees with torch in FILE.json beside the
+    file."""
     path = artifact.path
+    statistics = statistics_of(None if weights is None else read_weights(weights)[1])
     record = {
         "path": str(path),
         "network": str(network),
         "digest": network.digest,
+        "resolution": network.resolution,
+        "classes": network.classes,
         "sha256": artifact.sha256,
         "batch": artifact.batch,
         "scales": dict(artifact.scales),
+        "weights": None if weights is None else str(weights.resolve()),
+        **({} if statistics is None else asdict(statistics)),
         **asdict(parity),
         "snr_db": parity.snr_db,
     }

@@ -23,6 +23,7 @@ COMMANDS = {
     "rank": "How well proxies order networks of known accuracy.",
     "search": "Find the most expressive network within a budget.",
     "train": "Train a network on labelled images.",
+    "evaluate": "Accuracy of a network, and of the files it is exported to.",
     "predict": "Latency of networks, from a table.",
     "export": "Write a network as an ONNX or TFLite file and check it.",
     "measure": "Latency of whole networks, measured on a device.",

@@ -42,7 +42,7 @@ class ArrayImages:
 
 
 @dataclass(frozen=True)
-class Part:
+class ImagePart:
     """Some of the images."""
 
     whole: Images
@@ -78,7 +78,12 @@ class DataSet:
             raise UserError(f"{count:,} of the {total:,} training images cannot be held out")
         held_out = np.arange(count) * total // count
         kept = np.setdiff1d(np.arange(total), held_out)
-        return replace(self, train=Part(self.train, kept), test=Part(self.train, held_out))
+        return replace(self, train=ImagePart(self.train, kept), test=ImagePart(self.train, held_out))
+
+
+def first_images(data: DataSet, count: int) -> DataSet:
+    """The data set with so many of its test images at the most."""
+    return replace(data, test=ImagePart(data.test, np.arange(min(count, len(data.test.labels)))))
 
 
 def check_size(images: Images, resolution: int, name: str) -> None:

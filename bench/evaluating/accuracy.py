@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data_sets.data_set import Images, Labels, Pixels
+from ..data_sets.statistics import ChannelStatistics
+from .subjects import EvaluationSubject
 
 Scores = NDArray[np.float32]
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,21 @@ class Accuracy:
         return float((self.top1 * (1 - self.top1) / self.images) ** 0.5)
 
 
-def accuracy(scores: Callable[[Pixels], Scores], images: Images, resolution: int, batch: int) -> Accuracy:
+def accuracy(
+    scores: Callable[[Pixels], Scores],
+    images: Images,
+    resolution: int,
+    report: Callable[[int], None] = lambda done: None,
+) -> Accuracy:
     """Of what gives images of shape (N, H, W, channels) scores of shape (N, classes)."""
     labels = images.labels
     first = five = 0
-    for start in range(0, len(labels), batch):
-        numbers: Labels = np.arange(start, min(start + batch, len(labels)))
-        ranked = ranks(scores(images.pixels(numbers, resolution)), labels[numbers])
-        first += int((ranked < 1).sum())
-        five += int((ranked < 5).sum())
+    for start in range(0, len(labels), _AT_ONCE):
+        numbers: Labels = np.arange(start, min(start + _AT_ONCE, len(labels)))
+        found = ranks(scores(images.pixels(numbers, resolution)), labels[numbers])
+        first += int((found < 1).sum())
+        five += int((found < 5).sum())
+        report(start + len(numbers))
     return Accuracy(len(labels), first / len(labels), five / len(labels))
 
 
@@ -46,3 +55,20 @@ def ranks(scores: Scores, labels: Labels) -> Labels:
     equal = (scores == right) & (np.arange(scores.shape[1]) < labels[:, None])
     found: Labels = (before | equal).sum(1)
     return found
+
+
+def subject_accuracy(
+    subject: EvaluationSubject,
+    images: Images,
+    statistics: ChannelStatistics,
+    report: Callable[[int], None] = lambda done: None,
+) -> Accuracy:
+    """Of a network or a file; the statistics are used where it has none of its own."""
+    normalise = (subject.statistics or statistics).normalised
+
+    def scores(pixels: Pixels) -> Scores:
+        count = len(pixels)
+        whole = np.concatenate([pixels, pixels[:1].repeat(-count % subject.batch, 0)])
+        return subject.run(normalise(whole))[:count].reshape(count, -1)
+
+    return accuracy(scores, images, subject.resolution, report)

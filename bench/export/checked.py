@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from ...devices.base import Artifact
 from ...zen.network import Network
 from .parity import Parity, check_onnx, check_tflite, gaussian
-from .tflite_quantise import read_batches
 from .weights import Array, state_arrays
 from .weights_file import read_weights
 
@@ -24,16 +24,16 @@ def export_onnx(
     weights: Path | None = None,
     batch: int = 1,
     precision: str = "fp32",
-    calibrate: Path | None = None,
+    images: Sequence[Array] = (),
 ) -> tuple[Artifact, Parity]:
     """Writes the file with weights from a file (see `read_weights`), or seeded ones, and checks it.
 
-    `calibrate` holds images for int8 (see `read_batches`); a fifth of them, one batch at least, is kept for
+    `images`: at least two batches of shape (N, C, H, W) for int8; a fifth of them, one at least, is kept for
     the check.
     """
     from .onnx import write_onnx
 
-    calibration, x = _images(network, batch, precision, calibrate)
+    calibration, x = _images(network, batch, precision, images)
     module = _module(network, weights)
     artifact = write_onnx(network.graph(), state_arrays(module), path, batch, network, precision, calibration)
     return artifact, check_onnx(artifact, module, x)
@@ -45,12 +45,12 @@ def export_tflite(
     weights: Path | None = None,
     batch: int = 1,
     precision: str = "fp32",
-    calibrate: Path | None = None,
+    images: Sequence[Array] = (),
 ) -> tuple[Artifact, Parity]:
     """As `export_onnx`."""
     from .tflite import write_tflite
 
-    calibration, x = _images(network, batch, precision, calibrate)
+    calibration, x = _images(network, batch, precision, images)
     module = _module(network, weights)
     as_stored = [np.ascontiguousarray(np.moveaxis(images, 1, -1)) for images in calibration]
     artifact = write_tflite(network.graph(), state_arrays(module), path, batch, network, precision, as_stored)
@@ -58,16 +58,15 @@ def export_tflite(
 
 
 def _images(
-    network: Network, batch: int, precision: str, calibrate: Path | None
+    network: Network, batch: int, precision: str, given: Sequence[Array]
 ) -> tuple[list[Array], Array]:
     """Batches to calibrate on, none for Gaussian ones, and the images of the check."""
     shape = network.graph().input_shape
-    if calibrate is None:
+    if not given:
         # How much noise there is varies from image to image; rounding errors do not.
         return [], gaussian((batch if precision == "fp32" else _IMAGES * batch, *shape))
-    batches = read_batches(calibrate, batch, shape)
-    kept = max(1, len(batches) // 5)
-    return batches[:-kept], np.concatenate(batches[-kept:])
+    kept = max(1, len(given) // 5)
+    return list(given[:-kept]), np.concatenate(given[-kept:])
 
 
 def _module(network: Network, weights: Path | None) -> Any:

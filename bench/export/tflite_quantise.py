@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -14,8 +15,8 @@ from ...errors import DeviceError, UserError, first_line
 from .tflite_file import SIGNATURE, Model, Operator, Tensor
 from .weights import Array
 
-_BATCHES = 4
-"""Gaussian batches that ranges are taken from. More gain nothing: ranges are moving averages."""
+_BATCHES = 16
+"""Gaussian batches that ranges are taken from: with 4 a trained network has 19 dB, with 16 it has 29."""
 _SEED = 2
 _DEQUANTIZE_FP16_VERSION = 3
 
@@ -55,12 +56,26 @@ def quantise(data: bytes, batches: Sequence[Array]) -> bytes:
     with silenced(), catch_warnings():
         simplefilter("ignore")
         tool = quantizer.Quantizer(bytearray(data), recipe.static_wi8_ai8())
-        ranges = tool.calibrate({SIGNATURE: [{"input": batch} for batch in batches]}, num_threads=1)
+        seen = [tool.calibrate({SIGNATURE: [{"input": batch}]}, num_threads=1) for batch in batches]
         try:
-            result = tool.quantize(ranges, enable_progress_report=False)
+            result = tool.quantize(_over_all(seen), enable_progress_report=False)
         except (ValueError, RuntimeError) as error:
             raise DeviceError(f"ai-edge-quantizer failed: {first_line(error)}") from error
     return bytes(result.quantized_model)
+
+
+def _over_all(ranges: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The range of each tensor over all batches.
+
+    Of several batches at once ai-edge-quantizer 0.10 takes a moving average of the extremes, which clips what
+    is larger than in the average image: calibrated on 256 images, one a batch, a network trained on CIFAR-10
+    lost 2.4 points of top-1. With this it loses 0.1.
+    """
+    found = {}
+    for name, first in ranges[0].items():
+        least, most = (np.stack([one[name][end] for one in ranges]) for end in ("min", "max"))
+        found[name] = {**first, "min": least.min(0), "max": most.max(0)}
+    return found
 
 
 def gaussian_batches(shape: tuple[int, ...], count: int = _BATCHES, seed: int = _SEED) -> list[Array]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..data_sets.data_set import Labels, Pixels
-from .recipe import Recipe
+from ..data_sets.data_set import Pixels
+from .recipe import TrainingRecipe
 
 Random = np.random.Generator
 
@@ -21,7 +19,7 @@ def normalised(pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
     return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def moved(pixels: Pixels, recipe: Recipe, random: Random) -> Pixels:
+def moved(pixels: Pixels, recipe: TrainingRecipe, random: Random) -> Pixels:
     """Every image shifted by up to an eighth of its size and mirrored at random, with black where nothing
     is known."""
     count, height, width, _ = pixels.shape
@@ -52,23 +50,9 @@ def erase(images: Tensor, share: float, random: Random) -> None:
         images[index, :, top : top + rows, left : left + columns] = torch.from_numpy(noise)
 
 
-def mixed(images: Tensor, recipe: Recipe, random: Random) -> tuple[Tensor, Tensor, float]:
+def mixed(images: Tensor, recipe: TrainingRecipe, random: Random) -> tuple[Tensor, Tensor, float]:
     """Images blended with others of the batch (mixup, arXiv 1710.09412), which ones, and their own share."""
     share = float(random.beta(recipe.mixup, recipe.mixup)) if recipe.mixup else 1.0
     order = torch.from_numpy(random.permutation(len(images)) if recipe.mixup else np.arange(len(images)))
     order = order.to(images.device)
     return (images if share == 1.0 else share * images + (1 - share) * images[order]), order, share
-
-
-def channel_statistics(images: Any, size: int, seed: int = 0) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each of three channels over up to 10,000 images, of values 0 to 1."""
-    numbers: Labels = np.random.default_rng(seed).permutation(len(images.labels))[:10_000]
-    total, squares, count = np.zeros(3), np.zeros(3), 0
-    for some in np.array_split(numbers, max(1, len(numbers) // 256)):
-        values = images.pixels(some, size).astype(np.float64) / 255
-        total += values.sum((0, 1, 2))
-        squares += (values**2).sum((0, 1, 2))
-        count += values[..., 0].size
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
-    return mean.round(4).tolist(), std.round(4).tolist()

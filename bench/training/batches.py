@@ -14,9 +14,10 @@ from torch import Tensor
 from ...errors import UserError
 from ...zen.network import Network
 from ..data_sets.data_set import DataSet, Labels, check_size
-from .augmenting import channel_statistics, erase, mixed, moved, normalised
-from .group import Group
-from .recipe import Recipe
+from ..data_sets.statistics import ChannelStatistics
+from .augmenting import erase, mixed, moved, normalised
+from .group import ProcessGroup
+from .recipe import TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,16 @@ class Batch:
 
 
 class Batches:
-    """The batches of one process of a group; `mean` and `std` are those of the training images' channels."""
+    """The batches of one process of a group; `statistics` are those of the training images."""
 
     def __init__(
-        self, data: DataSet, network: Network, recipe: Recipe, seed: int, device: str, group: Group
+        self,
+        data: DataSet,
+        network: Network,
+        recipe: TrainingRecipe,
+        seed: int,
+        device: str,
+        group: ProcessGroup,
     ) -> None:
         check_size(data.train, network.resolution, data.name)
         if data.classes > network.classes:
@@ -57,8 +64,9 @@ class Batches:
                 f"a batch of {recipe.batch} is too small for {group.size} processes; "
                 f"give --batch {2 * group.size} or more"
             )
-        self.mean, self.std = channel_statistics(data.train, network.resolution)
-        self._statistics = [torch.tensor(one).view(3, 1, 1).to(device) for one in (self.mean, self.std)]
+        self.statistics = ChannelStatistics.of(data.train, network.resolution)
+        both = (self.statistics.mean, self.statistics.std)
+        self._tensors = [torch.tensor(one).view(3, 1, 1).to(device) for one in both]
         self._order: tuple[int, Labels] = (-1, np.empty(0, np.int64))
 
     def batch(self, epoch: int, step: int) -> Batch:
@@ -75,7 +83,7 @@ class Batches:
         return Batch(images, labels, others, share)
 
     def normalised(self, pixels: np.ndarray) -> Tensor:
-        mean, std = self._statistics
+        mean, std = self._tensors
         return normalised(pixels, mean, std)
 
     def _numbers(self, epoch: int) -> Labels:

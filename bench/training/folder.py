@@ -45,8 +45,7 @@ def finish(training: Training, folder: Path) -> dict[str, Any]:
     `mean` and `std` normalise a channel of an image whose values are 0 to 1.
     """
     history = [asdict(record) for record in training.history]
-    batches = training.batches
-    card = {**training.task.to_json(), "mean": batches.mean, "std": batches.std, "history": history}
+    card = {**training.task.to_json(), **asdict(training.batches.statistics), "history": history}
     write_text(folder / HISTORY, _csv(history))
     write_weights(folder / WEIGHTS, training.module.state_dict(), card)
     write_json(folder / CARD, card)

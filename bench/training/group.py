@@ -12,7 +12,7 @@ from torch import distributed, nn
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """Which process of how many this is."""
 
     rank: int = 0
@@ -42,16 +42,16 @@ class Group:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Group]:
+def joined(device: str) -> Iterator[ProcessGroup]:
     """The group that torchrun's environment names, for the length of a training on cpu or cuda."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Group()
+        yield ProcessGroup()
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield Group(distributed.get_rank(), distributed.get_world_size())
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

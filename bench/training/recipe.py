@@ -1,4 +1,4 @@
-"""Recipe: how a network is trained; the shipped ones lie in `recipes/` as TOML."""
+"""TrainingRecipe: how a network is trained; the shipped ones lie in `recipes/` as TOML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGE = "above_64_pixels"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """Stochastic gradient descent with Nesterov momentum and a cosine schedule down to 0.
 
     The learning rate is that of 256 images a batch and is scaled by the batch (Goyal et al., arXiv
@@ -63,7 +63,7 @@ class Recipe:
         return asdict(self)
 
 
-def open_recipe(name: str, resolution: int, **changes: Any) -> Recipe:
+def open_recipe(name: str, resolution: int, **changes: Any) -> TrainingRecipe:
     """A shipped recipe, or that of a TOML file, for images of a resolution; changes that are not None hold.
 
     Raises UserError where there is none, or a value cannot be.
@@ -85,8 +85,8 @@ def open_recipe(name: str, resolution: int, **changes: Any) -> Recipe:
     return _bounded(replace(recipe, **given), str(path)) if given else recipe
 
 
-def _checked(values: dict[str, Any], source: str) -> Recipe:
-    known = {field.name: field for field in fields(Recipe)}
+def _checked(values: dict[str, Any], source: str) -> TrainingRecipe:
+    known = {field.name: field for field in fields(TrainingRecipe)}
     if unknown := sorted(values.keys() - known.keys()):
         raise UserError(f"{source}: a recipe has no '{unknown[0]}'; it has {', '.join(known)}")
     if missing := [name for name in ("epochs", "batch", "learning_rate_per_256") if name not in values]:
@@ -98,10 +98,10 @@ def _checked(values: dict[str, Any], source: str) -> Recipe:
         wanted = _TYPES.get(str(known[name].type))
         if wanted and type(value) not in wanted:
             raise UserError(f"{source}: {name} is {value!r}, which is not of the type {known[name].type}")
-    return _bounded(Recipe(**values), source)
+    return _bounded(TrainingRecipe(**values), source)
 
 
-def _bounded(recipe: Recipe, source: str) -> Recipe:
+def _bounded(recipe: TrainingRecipe, source: str) -> TrainingRecipe:
     bounds = {
         "epochs": (1, 100_000),
         "batch": (2, 65_536),

@@ -17,16 +17,15 @@ from ...errors import UserError
 from ...zen.module import GraphModule, initialise
 from ...zen.network import Network
 from ...zen.threads import few_threads
-from ..data_sets.data_set import DataSet, Images, Part, Pixels
+from ..data_sets.data_set import DataSet, Images, ImagePart, Pixels
 from ..evaluating.accuracy import Accuracy, Scores, accuracy
 from . import checkpoint
 from .batches import Batches
-from .group import Group
+from .group import ProcessGroup
 from .precision import Place, keep_slow_layers_in_fp32
-from .recipe import Recipe
+from .recipe import TrainingRecipe
 
 SAVE_EVERY_SECONDS = 60.0
-_EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,10 @@ class TrainingTask:
 
     network: Network
     data: DataSet
-    recipe: Recipe
+    recipe: TrainingRecipe
     seed: int
     where: Place
-    group: Group = field(default_factory=Group)
+    group: ProcessGroup = field(default_factory=ProcessGroup)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -137,8 +136,8 @@ class Training:
                 found: Scores = self.module(self.batches.normalised(pixels)).float().cpu().numpy()
             return found
 
-        own = Part(images, np.arange(task.group.rank, len(images.labels), task.group.size))
-        found = accuracy(scores, own, task.network.resolution, _EVALUATION_BATCH)
+        own = ImagePart(images, np.arange(task.group.rank, len(images.labels), task.group.size))
+        found = accuracy(scores, own, task.network.resolution)
         counts = task.group.sums([found.images, found.images * found.top1, found.images * found.top5])
         self.module.train()
         return Accuracy(round(counts[0]), counts[1] / counts[0], counts[2] / counts[0])

@@ -258,12 +258,11 @@ def test_ranges_come_from_the_images_given(tmp_path: Path) -> None:
     assert ranges(graph, state) == ranges(graph, state), "Gaussian images are seeded"
 
 
-def test_calibration_files_are_taken_and_one_batch_is_kept_for_the_check(tmp_path: Path) -> None:
+def test_images_are_calibrated_on_and_one_batch_is_kept_for_the_check(tmp_path: Path) -> None:
     network = small(BLOCKS[0])
     images = 50 * gaussian((6, 3, 17, 17))
-    np.save(tmp_path / "i.npy", images)
     narrow = export_onnx(network, tmp_path / "a.onnx", precision="int8")[0]
-    wide, parity = export_onnx(network, tmp_path / "b.onnx", precision="int8", calibrate=tmp_path / "i.npy")
+    wide, parity = export_onnx(network, tmp_path / "b.onnx", precision="int8", images=np.split(images, 6))
     assert wide.scales[INPUT] > 20 * narrow.scales[INPUT]
     module = initialise(network.graph())
     assert check_onnx(narrow, module, images[5:]).relative_error > 2 * parity.relative_error

@@ -75,12 +75,17 @@ def test_given_images_set_the_ranges(tmp_path: Path) -> None:
     np.save(tmp_path / "i.npy", images)
     np.savez(tmp_path / "i.npz", images=images)
     narrow = export_tflite(TINY, tmp_path / "n.tflite", precision="int8")[0]
-    wide, parity = export_tflite(
-        TINY, tmp_path / "w.tflite", precision="int8", batch=2, calibrate=tmp_path / "i.npy"
-    )
-    again = export_tflite(
-        TINY, tmp_path / "z.tflite", precision="int8", batch=2, calibrate=tmp_path / "i.npz"
-    )
+    found = [
+        export_tflite(
+            TINY,
+            tmp_path / f"{end}.tflite",
+            precision="int8",
+            batch=2,
+            images=read_batches(tmp_path / f"i.{end}", 2, (3, 16, 16)),
+        )
+        for end in ("npy", "npz")
+    ]
+    (wide, parity), again = found
     assert parity.snr_db is not None and parity.snr_db > 15
     assert again[0].sha256 == wide.sha256
     loud = images[:1]
@@ -88,6 +93,23 @@ def test_given_images_set_the_ranges(tmp_path: Path) -> None:
         truth = initialise(TINY.graph())(torch.from_numpy(loud)).numpy()
     error = np.linalg.norm(tflite_runner(narrow.path)(loud) - truth) / np.linalg.norm(truth)
     assert error > 4 * parity.relative_error, "ranges of N(0,1) cut such images off"
+
+
+def test_the_loudest_image_sets_the_ranges_wherever_it_comes(tmp_path: Path) -> None:
+    graph = TINY.graph()
+    images = np.random.default_rng(0).standard_normal((16, 1, 3, 16, 16), dtype=np.float32)
+    images[5] *= 20
+    files = [
+        export_tflite(TINY, tmp_path / f"{number}.tflite", precision="int8", images=order)[0]
+        for number, order in enumerate(
+            ([*images, images[0]], [images[5], *images[:5], *images[6:], images[0]])
+        )
+    ]
+    with torch.no_grad():
+        truth = initialise(graph)(torch.from_numpy(images[5])).numpy()
+    for file in files:
+        error = np.linalg.norm(tflite_runner(file.path)(images[5]) - truth) / np.linalg.norm(truth)
+        assert error < 0.2, "an average of the ranges would cut the loud image off"
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import pytest
 from toy_images import toy_data, toy_network
 from zenbench.bench.training.fitting import enough_memory
 from zenbench.bench.training.precision import Place
-from zenbench.bench.training.recipe import Recipe
+from zenbench.bench.training.recipe import TrainingRecipe
 from zenbench.bench.training.training import Training, TrainingTask
 from zenbench.errors import UserError
 
-TASK = TrainingTask(toy_network(), toy_data(), Recipe("toy", 1, 64, 0.1), seed=0, where=Place("cpu", "fp32"))
+TASK = TrainingTask(
+    toy_network(), toy_data(), TrainingRecipe("toy", 1, 64, 0.1), seed=0, where=Place("cpu", "fp32")
+)
 FULL = RuntimeError(
     "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: 12 bytes"
 )

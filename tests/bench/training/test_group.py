@@ -8,18 +8,18 @@ from pathlib import Path
 from toy_images import STRUCTURE, toy_data, toy_file, toy_network
 from zenbench.bench.export.weights_file import read_weights
 from zenbench.bench.training.batches import Batches
-from zenbench.bench.training.group import Group
-from zenbench.bench.training.recipe import Recipe
+from zenbench.bench.training.group import ProcessGroup
+from zenbench.bench.training.recipe import TrainingRecipe
 
-RECIPE = Recipe("toy", epochs=1, batch=16, learning_rate_per_256=0.4, flip=False, crop="none")
+RECIPE = TrainingRecipe("toy", epochs=1, batch=16, learning_rate_per_256=0.4, flip=False, crop="none")
 
 
 def test_processes_share_a_batch() -> None:
-    def batches(group: Group) -> Batches:
+    def batches(group: ProcessGroup) -> Batches:
         return Batches(toy_data(), toy_network(), RECIPE, 0, "cpu", group)
 
-    whole = batches(Group()).batch(0, 1).labels.tolist()
-    shares = [batches(Group(rank, 2)).batch(0, 1).labels.tolist() for rank in (0, 1)]
+    whole = batches(ProcessGroup()).batch(0, 1).labels.tolist()
+    shares = [batches(ProcessGroup(rank, 2)).batch(0, 1).labels.tolist() for rank in (0, 1)]
     assert [shares[0], shares[1]] == [whole[0::2], whole[1::2]]
 
 

@@ -9,17 +9,17 @@ from torch import nn
 from toy_images import CLASSES, toy_data, toy_network
 from zenbench.bench.training import training as module
 from zenbench.bench.training.precision import Place, keep_slow_layers_in_fp32, place
-from zenbench.bench.training.recipe import Recipe
+from zenbench.bench.training.recipe import TrainingRecipe
 from zenbench.bench.training.training import Training, TrainingTask
 from zenbench.errors import UserError
 from zenbench.zen.graph import Conv
 from zenbench.zen.network import parse_text
 
-RECIPE = Recipe("toy", epochs=4, batch=16, learning_rate_per_256=0.8, warmup_epochs=0.5)
+RECIPE = TrainingRecipe("toy", epochs=4, batch=16, learning_rate_per_256=0.8, warmup_epochs=0.5)
 FP32 = Place("cpu", "fp32")
 
 
-def task(recipe: Recipe = RECIPE, seed: int = 0, where: Place = FP32) -> TrainingTask:
+def task(recipe: TrainingRecipe = RECIPE, seed: int = 0, where: Place = FP32) -> TrainingTask:
     return TrainingTask(toy_network(), toy_data(), recipe, seed, where)
 
 
