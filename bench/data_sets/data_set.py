@@ -12,6 +12,7 @@ from ...errors import UserError
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Random = np.random.Generator
 
 
 class Images(Protocol):
@@ -23,8 +24,11 @@ class Images(Protocol):
     def size(self) -> tuple[int, int] | None:
         """Height and width; None where they differ from image to image, and are made what is asked for."""
 
-    def pixels(self, indices: Labels, size: int) -> Pixels:
-        """The images of these numbers, of shape (N, size, size, channels), with 1 or 3 channels."""
+    def pixels(self, indices: Labels, size: int, random: Random | None = None) -> Pixels:
+        """The images of these numbers, of shape (N, size, size, channels), with 1 or 3 channels.
+
+        With random numbers, a random area of each, resized. Raises UserError where one cannot be read.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,15 @@ class ArrayImages:
     def size(self) -> tuple[int, int]:
         return self.array.shape[1], self.array.shape[2]
 
-    def pixels(self, indices: Labels, size: int) -> Pixels:
-        return self.array[indices]
+    def pixels(self, indices: Labels, size: int, random: Random | None = None) -> Pixels:
+        if random is None:
+            return self.array[indices]
+        from .crops import pillow, random_area
+
+        channels = self.array.shape[-1]
+        images = (pillow().fromarray(self.array[index].squeeze()) for index in indices)
+        areas = [random_area(image, size, random) for image in images]
+        return np.stack(areas).reshape(len(indices), size, size, channels)
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,8 @@ class ImagePart:
     def size(self) -> tuple[int, int] | None:
         return self.whole.size()
 
-    def pixels(self, indices: Labels, size: int) -> Pixels:
-        return self.whole.pixels(self.indices[indices], size)
+    def pixels(self, indices: Labels, size: int, random: Random | None = None) -> Pixels:
+        return self.whole.pixels(self.indices[indices], size, random)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def read_npz(path: Path) -> tuple[ArrayImages, ArrayImages]:
         raise UserError(f"there is no file {path}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError):
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError):
         raise UserError(f"{path} is no NumPy archive (.npz) of plain arrays") from None
     if missing := [name for name in ("x", "y", "tx", "ty") if name not in found]:
         raise UserError(f"{path} lacks the array {missing[0]}; it must hold {FORM}")

@@ -11,15 +11,17 @@ from ...errors import UserError
 from .cifar import read_cifar
 from .data_set import DataSet, Images
 from .idx import read_idx
+from .image_folder import read_folder
 from .npz import read_npz
 
 _READERS: dict[str, Callable[[Path], tuple[Images, Images]]] = {
     "cifar10": lambda path: read_cifar(path, 10),
     "cifar100": lambda path: read_cifar(path, 100),
     "fashion-mnist": read_idx,
+    "folder": read_folder,
     "npz": read_npz,
 }
-FORMS = "cifar10:DIR, cifar100:DIR, fashion-mnist:DIR or npz:FILE"
+FORMS = "cifar10:DIR, cifar100:DIR, fashion-mnist:DIR, folder:DIR or npz:FILE"
 
 
 def names_data(text: str) -> bool:

@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data_sets.data_set import Pixels
+from ..data_sets.data_set import Pixels, Random
 from .recipe import TrainingRecipe
-
-Random = np.random.Generator
 
 
 def normalised(pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
@@ -36,18 +34,16 @@ def moved(pixels: Pixels, recipe: TrainingRecipe, random: Random) -> Pixels:
 
 
 def erase(images: Tensor, share: float, random: Random) -> None:
-    """Fills a rectangle of 2 to 33 % of the area with noise, in that share of the images (Zhong et al.,
-    arXiv 1708.04896); in place."""
+    """Sets a rectangle of 2 to 33 % of the area to the mean, in that share of the normalised images (random
+    erasing, arXiv 1708.04896); in place."""
     height, width = images.shape[2:]
     for index in np.flatnonzero(random.random(len(images)) < share):
         area = random.uniform(0.02, 1 / 3) * height * width
         ratio = np.exp(random.uniform(np.log(0.3), np.log(1 / 0.3)))
         rows, columns = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
-        if not (0 < rows < height and 0 < columns < width):
-            continue
-        top, left = random.integers(0, height - rows), random.integers(0, width - columns)
-        noise = random.standard_normal((images.shape[1], rows, columns), dtype=np.float32)
-        images[index, :, top : top + rows, left : left + columns] = torch.from_numpy(noise)
+        if 0 < rows < height and 0 < columns < width:
+            top, left = random.integers(0, height - rows), random.integers(0, width - columns)
+            images[index, :, top : top + rows, left : left + columns] = 0
 
 
 def mixed(images: Tensor, recipe: TrainingRecipe, random: Random) -> tuple[Tensor, Tensor, float]:

@@ -16,6 +16,7 @@ from ...zen.network import Network
 from ..data_sets.data_set import DataSet, Labels, check_size
 from ..data_sets.statistics import ChannelStatistics
 from .augmenting import erase, mixed, moved, normalised
+from .auto_augment import auto_augmented
 from .group import ProcessGroup
 from .recipe import TrainingRecipe
 
@@ -75,7 +76,11 @@ class Batches:
         whole = self._numbers(epoch)[step * recipe.batch : (step + 1) * recipe.batch]
         numbers = whole[self._group.rank :: self._group.size]
         random = np.random.default_rng([self._seed, epoch, step, self._group.rank])
-        images = self.normalised(moved(self._data.train.pixels(numbers, self._resolution), recipe, random))
+        area = random if recipe.crop == "area" else None
+        pixels = moved(self._data.train.pixels(numbers, self._resolution, area), recipe, random)
+        if recipe.auto_augment != "none":
+            pixels = auto_augmented(pixels, recipe.auto_augment, random)
+        images = self.normalised(pixels)
         if recipe.erase:
             erase(images, recipe.erase, random)
         labels = torch.from_numpy(self._data.train.labels[numbers]).to(images.device)

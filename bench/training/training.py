@@ -17,7 +17,7 @@ from ...errors import UserError
 from ...zen.module import GraphModule, initialise
 from ...zen.network import Network
 from ...zen.threads import few_threads
-from ..data_sets.data_set import DataSet, Images, ImagePart, Pixels
+from ..data_sets.data_set import DataSet, ImagePart, Images, Pixels
 from ..evaluating.accuracy import Accuracy, Scores, accuracy
 from . import checkpoint
 from .batches import Batches
