@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from zenbench.bench.data_sets.data_set import ArrayImages, DataSet
+from zenbench.bench.data_sets.array_images import ArrayImages
+from zenbench.bench.data_sets.data_set import DataSet
 from zenbench.zen.network import Network, parse_text
 
 SIZE, CLASSES = 16, 4

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from .data_set import ArrayImages
+from .array_images import ArrayImages
 
 SIZE = 32
 _PIXELS = 3 * SIZE * SIZE

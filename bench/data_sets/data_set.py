@@ -32,27 +32,6 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True)
-class ArrayImages:
-    """Images in memory: pixels of shape (N, height, width, channels)."""
-
-    array: Pixels
-    labels: Labels
-
-    def size(self) -> tuple[int, int]:
-        return self.array.shape[1], self.array.shape[2]
-
-    def pixels(self, indices: Labels, size: int, random: Random | None = None) -> Pixels:
-        if random is None:
-            return self.array[indices]
-        from .crops import pillow, random_area
-
-        channels = self.array.shape[-1]
-        images = (pillow().fromarray(self.array[index].squeeze()) for index in indices)
-        areas = [random_area(image, size, random) for image in images]
-        return np.stack(areas).reshape(len(indices), size, size, channels)
-
-
-@dataclass(frozen=True)
 class ImagePart:
     """Some of the images."""
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from .data_set import ArrayImages, Pixels
+from .array_images import ArrayImages
+from .data_set import Pixels
 
 _BYTES = 8
 

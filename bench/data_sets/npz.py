@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from .data_set import ArrayImages
+from .array_images import ArrayImages
 
 FORM = "x, y, tx, ty: images of shape (N, H, W), (N, H, W, 1) or (N, H, W, 3) in uint8, and their labels"
 

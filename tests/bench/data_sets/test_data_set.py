@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from toy_images import SIZE, images, toy_data
+from zenbench.bench.data_sets.array_images import ArrayImages
 from zenbench.bench.data_sets.crops import central, random_area
-from zenbench.bench.data_sets.data_set import ArrayImages, check_size, first_images
+from zenbench.bench.data_sets.data_set import check_size, first_images
 from zenbench.bench.data_sets.statistics import ChannelStatistics
 from zenbench.errors import UserError
 
