@@ -17,6 +17,7 @@ from ..data_sets.data_set import DataSet
 from ..data_sets.reading import FORMS, open_data
 from ..networks.reading import networks_only, read
 from ..searching.run_folder import RUNS
+from ..training.card import CARD, WEIGHTS
 from .shared.options import FOLDER, format_option, seed_option
 from .shared.output import Column, answer, label, say
 from .shared.progress import progress
@@ -91,7 +92,6 @@ def command(
         found = found.holding_out(hold_out)
     chosen = _network(network, found, resolution, classes)
     # Torch is loaded only now, so that mistakes are told at once.
-    from ..training.folder import CARD, WEIGHTS
     from ..training.group import joined
     from ..training.precision import place
     from ..training.recipe import open_recipe

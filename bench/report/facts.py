@@ -22,6 +22,7 @@ from ..searching.reading import LimitedLatency, Search, read_search, scored
 from ..searching.run_folder import RESULT
 from ..searching.task_record import table_digest
 from ..tables.block_latencies import Blocks, block_latencies
+from ..training.card import CARD, TrainingCard, read_card
 
 MEASURED, PREDICTED = "measured.csv", "predicted.csv"
 
@@ -53,6 +54,13 @@ class Facts:
     has_predicted: bool
     agreement: Agreement | None
     disagreement: str | None
+    training: TrainingCard | None = None
+
+    @property
+    def has_only_training(self) -> bool:
+        return self.training is not None and not (
+            self.search or self.tables or self.has_measured or self.has_predicted
+        )
 
     @property
     def chosen_pair(self) -> PredictedPair | None:
@@ -70,10 +78,11 @@ def gather(folder: Path) -> Facts:
     tables = [NamedTable(path.name, LatencyTable.load(path)) for path in _table_paths(folder)]
     search = read_search(folder) if (folder / RESULT).exists() else None
     has_measured, has_predicted = ((folder / name).exists() for name in (MEASURED, PREDICTED))
-    if not tables and search is None and not has_measured and not has_predicted:
+    training = read_card(folder / CARD) if (folder / CARD).exists() else None
+    if not (tables or search or has_measured or has_predicted or training):
         raise UserError(
-            f"{folder} holds nothing that zenbench wrote: no result.json, table, {MEASURED} or {PREDICTED}; "
-            "give the folder of a zenbench demo or of search --out"
+            f"{folder} holds nothing that zenbench wrote: no result.json, {CARD}, table, {MEASURED} or "
+            f"{PREDICTED}; give the folder of a zenbench demo, or the --out of search or train"
         )
     tables += _tables_elsewhere(search, tables)
     agreement = disagreement = None
@@ -97,6 +106,7 @@ def gather(folder: Path) -> Facts:
         has_predicted=has_predicted,
         agreement=agreement,
         disagreement=disagreement,
+        training=training,
     )
 
 

@@ -16,6 +16,7 @@ from ..charts.templates import render
 from ..charts.wording import percent, signed_percent
 from ..comparing.agreement import Agreement
 from ..searching.reading import LimitedLatency, Search
+from ..training.card import TrainingCard
 from .choice import SHOWN, Choice
 from .facts import Facts, NamedTable
 from .sections import Section
@@ -49,6 +50,7 @@ def page(facts: Facts, sections: Sequence[Section]) -> str:
         tables=[_provenance(one) for one in facts.tables],
         unknown=facts.unknown_tables,
         folder=facts.folder,
+        only_training=facts.has_only_training,
         light=asdict(LIGHT),
         dark=asdict(DARK),
         font=FONT,
@@ -70,6 +72,8 @@ def _tiles(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
         rows.append(("search", _search_tiles(facts.search)))
     if facts.agreement is not None:
         rows.append(("agreement", _agreement_tiles(facts.agreement)))
+    if facts.training is not None:
+        rows.append(("training", _training_tiles(facts.training)))
     return rows
 
 
@@ -103,11 +107,29 @@ def _agreement_tiles(agreement: Agreement) -> list[tuple[str, str]]:
     return [(name, value) for name, value in tiles if value is not None]
 
 
+def _training_tiles(card: TrainingCard) -> list[tuple[str, str]]:
+    return [
+        ("top-1", percent(card.top1[-1])),
+        ("top-5", percent(card.top5)),
+        ("epochs", str(len(card.top1))),
+        ("time", f"{card.seconds / 60:.1f} min"),
+    ]
+
+
+def _trained(card: TrainingCard) -> list[tuple[str, str]]:
+    return [
+        ("structure", card.network),
+        ("input", f"{card.resolution} pixels, {card.classes} classes"),
+        ("trained on", f"{card.training_images:,} images of {card.data}"),
+        ("tested on", f"{card.test_images:,} images"),
+    ]
+
+
 def _chosen(facts: Facts) -> list[tuple[str, str]]:
     """The chosen network in pairs of a heading and its text; empty where nothing was searched."""
     search = facts.search
     if search is None:
-        return []
+        return [] if facts.training is None else _trained(facts.training)
     network, forward = search.network, "not computed by forward passes"
     if search.score_forward is not None:
         forward = f"{search.score_forward:.2f} ± {search.score_forward_sem:.2f} by forward passes"

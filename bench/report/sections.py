@@ -10,6 +10,7 @@ from ..charts.drift import drift_over_time, temperature_over_time
 from ..charts.figure import Figure, Key
 from ..charts.search import latency_by_block
 from ..charts.search_figures import CHOSEN, convergence_figure, score_figure
+from ..charts.training import accuracy_by_epoch
 from ..charts.wording import signed_percent
 from ..measuring.drift import Drift
 from ..searching.reading import BEST, FRONT, HISTORY, Search
@@ -32,7 +33,9 @@ Section = Figure | Choice | MissingSection
 
 def sections(facts: Facts) -> list[Section]:
     """Every section in the order of the page."""
-    found: list[Section] = [*_choice(facts), *_accuracy(facts), *_search(facts)]
+    if facts.has_only_training:
+        return _training(facts)
+    found: list[Section] = [*_choice(facts), *_accuracy(facts), *_search(facts), *_training(facts)]
     if not facts.drifts:
         command = f"zenbench profile --table {facts.folder}/TABLE.csv"
         return [
@@ -87,6 +90,16 @@ def _accuracy(facts: Facts) -> list[Section]:
             partial(error_distribution, agreement=agreement),
         ),
     ]
+
+
+def _training(facts: Facts) -> list[Section]:
+    card = facts.training
+    if card is None:
+        return []
+    keys = (Key("good", "line", "test images"), Key("quiet", "dash", "training images, changed at random"))
+    text = f"{card.data}, recipe {card.recipe}, seed {card.seed}, {card.precision}."
+    draw = partial(accuracy_by_epoch, card=card)
+    return [Figure("accuracy-by-epoch", "Accuracy by epoch", text, keys, draw)]
 
 
 def _search(facts: Facts) -> list[Section]:

@@ -9,6 +9,7 @@ from ..charts.wording import percent, typeset
 from ..comparing.agreement import Agreement
 from ..comparing.intervals import LEAST
 from ..searching.reading import LimitedLatency, Search
+from ..training.card import TrainingCard
 from .facts import MEASURED, Facts
 
 HOLD, MOSTLY_HOLD = 0.95, 0.8
@@ -25,6 +26,8 @@ def verdict(facts: Facts) -> list[str]:
         found.append(_of_agreement(facts.agreement))
     elif facts.search is not None:
         found.append(_of_search(facts.search))
+    if facts.training is not None:
+        found.append(_of_training(facts.training))
     return found or [_of_tables(facts)]
 
 
@@ -86,6 +89,14 @@ def _of_agreement(agreement: Agreement) -> str:
     return (
         f"{said}: off by {percent(agreement.mape)} on average over {networks}, {percent(share, 0)} within "
         f"{percent(0.1, 0)} ({surely}){noise}."
+    )
+
+
+def _of_training(card: TrainingCard) -> str:
+    reach = percent(1.96 * card.standard_error)
+    return (
+        f"Trained to {percent(card.top1[-1])} of the {card.test_images:,} test images (95\u00a0% confidence: "
+        f"± {reach}), {percent(card.top5)} among the first five."
     )
 
 

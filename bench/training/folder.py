@@ -13,9 +13,9 @@ from ...atomic import write_json, write_text
 from ...errors import UserError
 from ..export.weights_file import write_weights
 from . import checkpoint
+from .card import CARD, HISTORY, WEIGHTS
 from .training import EpochRecord, Training, TrainingTask
 
-WEIGHTS, HISTORY, CARD = "weights.safetensors", "history.csv", "training.json"
 _OTHERS = ("result.json", "search.json")
 """What a search has in its folder, whose history.csv is another one."""
 
