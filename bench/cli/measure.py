@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceError, UserError
 from ...quantities import format_ms
+from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect
+from ..measuring.subjects import Subject, TrainedSubject, subject_of
 from ..measuring.whole_networks import RECIPE, measure
 from ..networks.model_file import FileSubject
 from ..networks.reading import NetworkLike
@@ -69,6 +71,7 @@ LAYER_COLUMNS = (
     multiple=True,
     help="The shape of an input that an ONNX file leaves free, as in ids=1x128; once for each input.",
 )
+@click.option("--weights", type=FILE, help="Of one network: what train wrote, or a torch state dict.")
 @click.option("--out", type=FILE, default="measured.csv", show_default=True, help="Where the rows go.")
 @format_option
 def command(
@@ -76,6 +79,7 @@ def command(
     per_image: bool,
     layers: bool,
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    weights: Path | None,
     out: Path,
     style: str,
     **options: Any,
@@ -98,7 +102,7 @@ def command(
     items = list(dict.fromkeys(given))
     # First, so that a runtime that cannot tell says so before anything is measured.
     inspected = [inspect(driver, setting, item) for item in items] if layers else None
-    rows = run_measure(driver, setting, items, out)
+    rows = run_measure(driver, setting, items, out, _subjects(items, weights))
     records = [row_record(row, item) for row, item in zip(rows, items, strict=True)]
     if inspected is not None:
         records = [_with_inspection(*pair) for pair in zip(records, inspected, strict=True)]
@@ -106,6 +110,16 @@ def command(
     if inspected is not None and style == "table":
         show_table([layer for record in records for layer in _layers(record)], LAYER_COLUMNS)
     return 3 if any(record.get("error") for record in records) else 0
+
+
+def _subjects(items: Sequence[NetworkLike], weights: Path | None) -> Callable[[NetworkLike], Subject]:
+    """What is timed: the one network with its weights, where there are some."""
+    if weights is None:
+        return subject_of
+    if len(items) != 1 or not isinstance(items[0], Network):
+        raise UserError("--weights belong to one network; name that alone, by its structure or name")
+    subject = TrainedSubject.of(items[0], weights)
+    return lambda item: subject
 
 
 def _with_shapes(given: list[NetworkLike], shapes: Mapping[str, tuple[int, ...]]) -> list[NetworkLike]:
@@ -131,9 +145,13 @@ def _layers(record: OutputRecord) -> Iterator[OutputRecord]:
 
 
 def run_measure(
-    driver: Device, setting: Setting, given: Sequence[NetworkLike], out: Path
+    driver: Device,
+    setting: Setting,
+    given: Sequence[NetworkLike],
+    out: Path,
+    subject_of: Callable[[NetworkLike], Subject] = subject_of,
 ) -> list[LatencyRow]:
-    """Measures with a progress display and writes the rows."""
+    """Measures with a progress display and writes the rows; `subject_of`: what is timed of a network."""
     recipe = RECIPE.adapted(card(driver.name).recipe)
     say(f"measuring {len(given)} networks on {setting.device} {setting}")
     with Journal(journal_path(out)) as journal, progress("measure", len(given) * recipe.rounds) as meter:
@@ -141,7 +159,7 @@ def run_measure(
         def report(rounds: int) -> None:
             meter(rounds, f"{rounds} rounds")
 
-        rows = measure(driver, setting, given, journal, report, recipe)
+        rows = measure(driver, setting, given, journal, report, recipe, subject_of)
     write_rows(out, rows)
     say(f"{out}: {len(rows)} networks")
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from ...zen.graph import Graph
 from ...zen.network import Network
 from ...zen.workload import Workload
 from ..export.timing_weights import timing_weights
+from ..export.weights import Array, state_arrays
 from ..networks.model_file import FileSubject
 from .contexts import Ends, context_graph, is_ends_key
 
@@ -123,11 +125,44 @@ class NetworkSubject(_GraphSubject):
         return self.network.graph()
 
 
-def written(graph: Graph, folder: Path, key: str, setting: Setting, file_format: str) -> Artifact:
-    """The file of a graph, with weights that serve for timing."""
+@dataclass(frozen=True, eq=False)
+class TrainedSubject(NetworkSubject):
+    """A whole network with the weights of a file."""
+
+    weights: Path
+    state: Mapping[str, Array]
+
+    @staticmethod
+    def of(network: Network, weights: Path) -> TrainedSubject:
+        """Raises UserError where the weights are not this network's."""
+        from ...zen.module import build_module, load_state
+        from ..export.weights_file import read_weights
+
+        module = build_module(network.graph())
+        load_state(module, read_weights(weights)[0], weights)
+        return TrainedSubject(network, weights, state_arrays(module))
+
+    @property
+    def key(self) -> str:
+        return f"{super().key}:{self.weights.resolve()}"
+
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        return written(self.graph(), folder, self.key, setting, file_format, self.state)
+
+
+def written(
+    graph: Graph,
+    folder: Path,
+    key: str,
+    setting: Setting,
+    file_format: str,
+    weights: Mapping[str, Array] | None = None,
+) -> Artifact:
+    """The file of a graph, with weights that serve for timing where none are given."""
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     path = folder / f"{name}.{_SUFFIXES.get(file_format, file_format)}"
-    weights, batch, precision = timing_weights(graph), setting.batch, setting.precision
+    weights = timing_weights(graph) if weights is None else weights
+    batch, precision = setting.batch, setting.precision
     if file_format == "tflite":
         from ..export.tflite import write_tflite
 

@@ -14,7 +14,7 @@ from .journal import History, Journal, new_session
 from .measurement import Measurement
 from .meter import Meter, Visit
 from .recipe import Recipe
-from .subjects import subject_of
+from .subjects import Subject, subject_of
 
 RECIPE = Recipe(rounds=10, round_ms=30.0, min_runs=3, max_runs=20, window=8)
 
@@ -26,11 +26,12 @@ def measure(
     journal: Journal,
     report: Callable[[int], None] = lambda rounds: None,
     recipe: Recipe = RECIPE,
+    subject_of: Callable[[NetworkLike], Subject] = subject_of,
 ) -> list[LatencyRow]:
     """Measures networks in interleaved rounds; a network that fails gives a row with its error.
 
     `report` is told the number of rounds measured so far. The journal may hold sessions of other settings:
-    rows come from this one alone.
+    rows come from this one alone. `subject_of`: what is timed of an item.
     """
     unique = list(dict.fromkeys(given))
     taken: list[Measurement] = []

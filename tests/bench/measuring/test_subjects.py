@@ -6,10 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zenbench.bench.measuring.subjects import subject_of
+import torch
+from toys import STRIDED
+from zenbench.bench.export.parity import gaussian
+from zenbench.bench.export.running import onnx_runner, tflite_runner
+from zenbench.bench.export.weights_file import write_weights
+from zenbench.bench.measuring.subjects import TrainedSubject, subject_of
 from zenbench.devices.base import Setting
+from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.network import Network
+from zenbench.zen.module import initialise
+from zenbench.zen.network import Network, parse_text
 from zenbench.zen.workload import Workload
 
 ITEMS = [
@@ -52,3 +59,24 @@ def test_a_file_is_written_without_torch(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("file_format", ["onnx", "tflite"])
+def test_a_trained_network_is_timed_with_its_weights(tmp_path: Path, file_format: str) -> None:
+    network, path = parse_text(STRIDED, 32, 10), tmp_path / "weights.safetensors"
+    module = initialise(network.graph(), seed=3)
+    write_weights(path, module.state_dict(), {})
+    subject = TrainedSubject.of(network, path)
+    artifact = subject.artifact(tmp_path, Setting("host", "any", "fp32", 1, 1), file_format)
+    x = gaussian((2, 3, 32, 32))
+    run = tflite_runner(artifact.path) if file_format == "tflite" else onnx_runner(artifact.path, {})
+    with torch.no_grad():
+        assert np.allclose(run(x), module(torch.from_numpy(x)).numpy(), atol=1e-4)
+    assert subject.key.startswith(subject_of(network).key) and subject.key != subject_of(network).key
+
+
+def test_weights_of_another_network_are_not_timed(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, initialise(parse_text(STRIDED, 32, 10).graph()).state_dict(), {})
+    with pytest.raises(UserError, match="it belongs to another network"):
+        TrainedSubject.of(zoo("resnet-18"), path)
