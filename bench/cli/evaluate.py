@@ -14,8 +14,8 @@ from ..data_sets.reading import FORMS, open_data
 from ..data_sets.statistics import ChannelStatistics
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
-from .shared.output import LABEL_WIDTH, Column, answer
-from .shared.progress import progress
+from .shared.output import LABEL_WIDTH, Column, answer, say
+from .shared.progress import ProgressBar, progress
 
 if TYPE_CHECKING:
     from ..evaluating.subjects import EvaluationSubject
@@ -24,11 +24,10 @@ COLUMNS = (
     Column("label", "evaluated", right=False),
     Column("runtime", "runtime", right=False),
     Column("precision", "precision", right=False),
-    Column("images", "images", lambda v: f"{v:,}"),
     Column("top1", "top-1", lambda v: f"{v:.2%}"),
-    Column("standard_error", "standard error", lambda v: f"{v:.2%}"),
+    Column("standard_error", "+-", lambda v: f"{v:.2%}"),
     Column("top5", "top-5", lambda v: f"{v:.2%}"),
-    Column("gain", "against torch", lambda v: f"{100 * v:+.2f} points"),
+    Column("loss", "loss", lambda v: f"{v:.2%}"),
 )
 
 
@@ -44,8 +43,8 @@ def command(
     """Accuracy of a network or of its exported files on the test images of a data set.
 
     A network needs --weights and runs in torch. An ONNX file runs in ONNX Runtime, a TFLite file in LiteRT,
-    in the precision that it holds. It is held against torch where the weights that it was exported with are
-    still there.
+    in the precision that it holds; its loss is that of top-1 against torch, where the weights that it was
+    exported with are still there.
     """
     from ..evaluating.accuracy import subject_accuracy
 
@@ -62,7 +61,9 @@ def command(
     with progress("evaluate", total * len(chosen)) as bar:
         for number, one in enumerate(chosen):
 
-            def told(done: int, before: int = number * total, name: str = one.name[-LABEL_WIDTH:]) -> None:
+            def told(
+                done: int, before: int = number * total, name: str = f"{one.runtime} {one.precision}"
+            ) -> None:
                 bar(before + done, name)
 
             found = subject_accuracy(one, opened.test, statistics, told)
@@ -70,7 +71,12 @@ def command(
                 {**_record(one), "data": data, **asdict(found), "standard_error": found.standard_error}
             )
     answer(_against_torch(records), COLUMNS, style)
+    say(f"{total:,} test images of {data}")
     return 0
+
+
+def _tell(bar: ProgressBar, before: int, note: str, done: int) -> None:
+    bar(before + done, note)
 
 
 def _chosen(texts: tuple[str, ...], weights: Path | None) -> list[EvaluationSubject]:
@@ -117,5 +123,5 @@ def _against_torch(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     top1 = {record["digest"]: record["top1"] for record in records if record["runtime"] == TORCH}
     for record in records:
         if record["runtime"] != TORCH and record["digest"] in top1:
-            record["gain"] = record["top1"] - top1[record["digest"]]
+            record["loss"] = top1[record["digest"]] - record["top1"]
     return records

@@ -12,7 +12,7 @@ import click
 from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceError, UserError
-from ...quantities import format_ms
+from ...quantities import count_of, format_ms
 from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
@@ -153,7 +153,7 @@ def run_measure(
 ) -> list[LatencyRow]:
     """Measures with a progress display and writes the rows; `subject_of`: what is timed of a network."""
     recipe = RECIPE.adapted(card(driver.name).recipe)
-    say(f"measuring {len(given)} networks on {setting.device} {setting}")
+    say(f"measuring {count_of(len(given), 'network')} on {setting.device} {setting}")
     with Journal(journal_path(out)) as journal, progress("measure", len(given) * recipe.rounds) as meter:
 
         def report(rounds: int) -> None:
@@ -161,5 +161,5 @@ def run_measure(
 
         rows = measure(driver, setting, given, journal, report, recipe, subject_of)
     write_rows(out, rows)
-    say(f"{out}: {len(rows)} networks")
+    say(f"{out}: {count_of(len(rows), 'network')}")
     return rows

@@ -26,7 +26,7 @@ COLUMNS = (
     Column("label", "network", right=False),
     Column("epochs", "epochs"),
     Column("top1", "top-1", lambda v: f"{v:.1%}"),
-    Column("standard_error", "standard error", lambda v: f"{v:.1%}"),
+    Column("standard_error", "+-", lambda v: f"{v:.1%}"),
     Column("top5", "top-5", lambda v: f"{v:.1%}"),
     Column("seconds", "seconds", lambda v: f"{v:.0f}"),
     Column("weights", "weights", right=False),

@@ -54,14 +54,14 @@ def test_files_are_held_against_torch(trained: tuple[Path, str], capsys: pytest.
     files = [str(folder / f"{name}.{end}") for name in ("fp32", "fp16", "int8") for end in ("onnx", "tflite")]
     code, out, _ = run(capsys, "evaluate", *files, "--data", data, "--format", "json")
     torch, *others = json.loads(out)
-    assert code == 0 and torch["runtime"] == "torch" and "gain" not in torch
+    assert code == 0 and torch["runtime"] == "torch" and "loss" not in torch
     assert torch["top1"] > 2 / CLASSES and torch["images"] == 256
     assert [one["evaluated"] for one in others] == files
     assert [one["runtime"] for one in others[:2]] == ["onnxruntime", "litert"]
     assert [one["precision"] for one in others] == ["fp32"] * 2 + ["fp16"] * 2 + ["int8"] * 2
     for one in others:
-        assert one["gain"] == pytest.approx(one["top1"] - torch["top1"])
-        assert abs(one["gain"]) <= (0.02 if one["precision"] == "int8" else 0.005)
+        assert one["loss"] == pytest.approx(torch["top1"] - one["top1"])
+        assert abs(one["loss"]) <= (0.02 if one["precision"] == "int8" else 0.005)
 
 
 def test_the_accuracy_of_a_training_comes_back(
@@ -85,7 +85,7 @@ def test_without_its_weights_a_file_is_evaluated_alone(
     (tmp_path / "net.onnx.json").write_text(json.dumps({**record, "weights": str(tmp_path / "gone")}))
     code, out, _ = run(capsys, "evaluate", str(tmp_path / "net.onnx"), "--data", data, "--format", "json")
     (one,) = json.loads(out)
-    assert code == 0 and "gain" not in one and one["top1"] > 2 / CLASSES
+    assert code == 0 and "loss" not in one and one["top1"] > 2 / CLASSES
 
 
 def test_seeded_weights_know_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_images import STRUCTURE, toy_file, toy_network
+from PIL import Image
+from toy_images import CLASSES, STRUCTURE, images, toy_file, toy_network
 from zenbench.bench.cli.main import main
 from zenbench.bench.export.weights_file import read_weights
 from zenbench.bench.training import checkpoint
@@ -72,6 +73,26 @@ def test_what_was_trained_can_be_named_as_a_network(
         main(["cost", str(out / "training.json"), "--format", "json"])
     (record,) = json.loads(capsys.readouterr().out)
     assert record["digest"] == toy_network().digest
+
+
+def test_a_folder_of_images_is_trained_on_at_the_resolution_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part, count in (("train", 16), ("val", 4)):
+        toy = images(CLASSES * count, seed=count, size=24)
+        for number, (pixels, label) in enumerate(zip(toy.array, toy.labels, strict=True)):
+            place = tmp_path / "images" / part / f"class-{label}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place / f"{number}.png")
+    given = (STRUCTURE, "--data", f"folder:{tmp_path / 'images'}", "--out", str(tmp_path / "trained"))
+    code, out, talk = run(capsys, *given, *QUICK, "--resolution", "16", "--format", "json")
+    assert code == 0 and "4 classes, 64 images to train on, 16 to test on" in talk
+    broken = tmp_path / "images/train/class-0/0.png"
+    broken.write_bytes(b"no image")
+    code, out, talk = run(
+        capsys, *given, *QUICK, "--resolution", "16", "--seed", "1", "--out", str(tmp_path / "o")
+    )
+    assert (code, out) == (2, "") and f"{broken} is no image that can be read; delete it" in talk
 
 
 def test_a_killed_training_goes_on(tmp_path: Path) -> None:
