@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ...errors import UserError
 from ..data_sets.data_set import DataSet, check_size, first_images
 from ..data_sets.reading import FORMS, open_data
 from ..data_sets.statistics import ChannelStatistics
+from ..export.weights_file import trained_sizes
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
 from .shared.output import LABEL_WIDTH, Column, answer, say
@@ -60,13 +62,8 @@ def command(
     total, records = len(opened.test.labels), []
     with progress("evaluate", total * len(chosen)) as bar:
         for number, one in enumerate(chosen):
-
-            def told(
-                done: int, before: int = number * total, name: str = f"{one.runtime} {one.precision}"
-            ) -> None:
-                bar(before + done, name)
-
-            found = subject_accuracy(one, opened.test, statistics, told)
+            report = partial(_tell, bar, number * total, f"{one.runtime} {one.precision}")
+            found = subject_accuracy(one, opened.test, statistics, report)
             records.append(
                 {**_record(one), "data": data, **asdict(found), "standard_error": found.standard_error}
             )
@@ -95,7 +92,7 @@ def _chosen(texts: tuple[str, ...], weights: Path | None) -> list[EvaluationSubj
             continue
         if weights is None:
             raise UserError(f"{text} is a network, and needs the --weights that it was trained to")
-        (network,) = networks_only([read(text)], "evaluated")
+        (network,) = networks_only([read(text, *trained_sizes(weights))], "evaluated")
         found[network.digest, str(weights)] = with_weights(network, weights)
     return list(found.values())
 

@@ -20,7 +20,7 @@ from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
 from ..export.tflite_quantise import read_batches
 from ..export.weights import Array
-from ..export.weights_file import read_weights
+from ..export.weights_file import read_weights, trained_sizes
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
 from .shared.output import Column, OutputRecord, answer, say
@@ -72,7 +72,9 @@ def command(
     """
     _check(onnx, tflite, fp16, int8, calibrate)
     precision = "fp16" if fp16 else "int8" if int8 else "fp32"
-    found = networks_only([read(network, resolution, classes)], "exported")[0]
+    sizes = (None, None) if weights is None else trained_sizes(weights)
+    item = read(network, resolution or sizes[0], classes or sizes[1])
+    found = networks_only([item], "exported")[0]
     images = [] if calibrate is None else _images(calibrate, found, weights, batch)
     written = []
     if onnx:

@@ -14,6 +14,7 @@ from ...devices.card import card
 from ...errors import DeviceError, UserError
 from ...quantities import count_of, format_ms
 from ...zen.network import Network
+from ..export.weights_file import trained_sizes
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
 from ..measuring.layers import Inspection, inspect
@@ -91,6 +92,9 @@ def command(
     """
     if len(dict(shapes)) < len(shapes):
         raise UserError("--shape names an input twice; give each once")
+    if weights is not None:
+        for name, size in zip(("resolution", "classes"), trained_sizes(weights), strict=True):
+            options[name] = options[name] or size
     given = _with_shapes(chosen_networks(options), dict(shapes))
     files = [item for item in given if isinstance(item, FileSubject)]
     held = {item.precision for item in files}

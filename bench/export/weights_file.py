@@ -36,6 +36,13 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
         raise UserError(f"the weights file {path} cannot be read: {error.strerror or error}") from None
 
 
+def trained_sizes(path: Path) -> tuple[int | None, int | None]:
+    """Resolution and classes of the network that the weights were trained for; None where no card says so."""
+    card = read_weights(path)[1] or {}
+    found = (card.get("resolution"), card.get("classes"))
+    return found if all(type(size) is int for size in found) else (None, None)
+
+
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     library = _library()
     try:

@@ -72,6 +72,8 @@ def test_the_accuracy_of_a_training_comes_back(
     given = (str(folder / "training.json"), "--weights", str(folder / "weights.safetensors"), "--data", data)
     _, out, _ = run(capsys, "evaluate", *given, "--format", "json")
     assert json.loads(out)[0]["top1"] == pytest.approx(last["top1"], abs=0.01)  # that was in bf16, perhaps
+    _, named, _ = run(capsys, "evaluate", STRUCTURE, *given[1:], "--format", "json")
+    assert json.loads(named)[0]["top1"] == json.loads(out)[0]["top1"], "the card knows the sizes"
     _, out, _ = run(capsys, "evaluate", *given, "--images", "100", "--format", "json")
     assert json.loads(out)[0]["images"] == 100
 
