@@ -57,8 +57,8 @@ class Batches:
         self.per_epoch = self._images // recipe.batch
         if not self.per_epoch:
             raise UserError(
-                f"{data.name} has {total:,} training images, fewer than a batch of {recipe.batch}; "
-                f"give --batch {total} or less"
+                f"an epoch has {self._images:,} images of {data.name}, fewer than a batch of "
+                f"{recipe.batch:,}; give --batch {self._images} or less"
             )
         if recipe.batch < 2 * group.size:
             raise UserError(

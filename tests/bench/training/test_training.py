@@ -126,7 +126,7 @@ def test_the_accuracy_is_that_of_the_images_asked_for() -> None:
         ),
         (
             lambda one: replace(one, recipe=replace(RECIPE, batch=65)),
-            "toy has 64 training images, fewer than a batch of 65; give --batch 64 or less",
+            "an epoch has 64 images of toy, fewer than a batch of 65; give --batch 64 or less",
         ),
     ],
 )
