@@ -137,7 +137,7 @@ def _trained(task: Any, folder: Path) -> dict[str, Any]:
         with enough_memory(task):
             training = Training(task, save_to=folder)
             if task.group.leads:
-                _announce(training)
+                _announce(training, folder)
             _run(training)
         return finish(training, folder) if task.group.leads else {}
     except Timeout:
@@ -146,7 +146,7 @@ def _trained(task: Any, folder: Path) -> dict[str, Any]:
         lock.release()
 
 
-def _announce(training: Any) -> None:
+def _announce(training: Any, folder: Path) -> None:
     task, recipe = training.task, training.task.recipe
     images = training.batches.per_epoch * recipe.batch
     say(
@@ -158,8 +158,8 @@ def _announce(training: Any) -> None:
         f"train: {count_of(recipe.epochs, 'epoch')} of {images:,} images in batches of {recipe.batch}, "
         f"recipe {recipe.name}"
     )
-    if training.steps_done:
-        say(f"train: going on in epoch {training.epoch + 1}")
+    begun = f"going on in epoch {training.epoch + 1}; " if training.steps_done else ""
+    say(f"train: {begun}the same command with --out {folder} goes on after an interruption")
 
 
 def _run(training: Any) -> None:

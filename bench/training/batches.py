@@ -5,6 +5,7 @@ All follows from the seed, the epoch and the step, so a training goes on at any 
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +70,19 @@ class Batches:
         both = (self.statistics.mean, self.statistics.std)
         self._tensors = [torch.tensor(one).view(3, 1, 1).to(device) for one in both]
         self._order: tuple[int, Labels] = (-1, np.empty(0, np.int64))
+        self._ahead = ThreadPoolExecutor(1) if data.train.size() is None else None
+        self._next: dict[tuple[int, int], Future[Batch]] = {}
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """This process's share of the batch."""
+        """This process's share of the batch. Where images lie in files, the next one is made meanwhile."""
+        if self._ahead is None:
+            return self._made(epoch, step)
+        waiting = self._next.pop((epoch, step), None) or self._ahead.submit(self._made, epoch, step)
+        following = (epoch, step + 1) if step + 1 < self.per_epoch else (epoch + 1, 0)
+        self._next = {following: self._ahead.submit(self._made, *following)}
+        return waiting.result()
+
+    def _made(self, epoch: int, step: int) -> Batch:
         recipe = self._recipe
         whole = self._numbers(epoch)[step * recipe.batch : (step + 1) * recipe.batch]
         numbers = whole[self._group.rank :: self._group.size]

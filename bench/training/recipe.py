@@ -82,7 +82,7 @@ def open_recipe(name: str, resolution: int, **changes: Any) -> TrainingRecipe:
         values |= large
     recipe = _checked({"name": path.stem, **values}, str(path))
     given = {key: value for key, value in changes.items() if value is not None}
-    return _bounded(replace(recipe, **given), str(path)) if given else recipe
+    return _bounded(replace(recipe, **given), f"recipe {recipe.name}") if given else recipe
 
 
 def _checked(values: dict[str, Any], source: str) -> TrainingRecipe:

@@ -3,9 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from toy_images import STRUCTURE, toy_data, toy_file, toy_network
+import torch
+from PIL import Image
+from toy_images import CLASSES, STRUCTURE, images, toy_data, toy_file, toy_network
+from zenbench.bench.data_sets.data_set import DataSet
+from zenbench.bench.data_sets.image_folder import FolderImages
 from zenbench.bench.export.weights_file import read_weights
 from zenbench.bench.training.batches import Batches
 from zenbench.bench.training.group import ProcessGroup
@@ -21,6 +26,22 @@ def test_processes_share_a_batch() -> None:
     whole = batches(ProcessGroup()).batch(0, 1).labels.tolist()
     shares = [batches(ProcessGroup(rank, 2)).batch(0, 1).labels.tolist() for rank in (0, 1)]
     assert [shares[0], shares[1]] == [whole[0::2], whole[1::2]]
+
+
+def test_batches_from_files_are_made_ahead_and_are_the_same(tmp_path: Path) -> None:
+    paths = []
+    for number, pixels in enumerate(images(32, 0).array):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    files = FolderImages(paths, images(32, 0).labels)
+    data = DataSet("files", CLASSES, files, files)
+    steps = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    found = []
+    for order in (steps, steps[2:]):  # the second goes on in epoch 1
+        batches = Batches(data, toy_network(), replace(RECIPE, crop="area"), 0, "cpu", ProcessGroup())
+        found.append([batches.batch(*step).images for step in order])
+    assert all(torch.equal(one, other) for one, other in zip(found[0][2:], found[1], strict=True))
+    assert not torch.equal(found[0][0], found[0][2])
 
 
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
