@@ -33,7 +33,7 @@ LONGER = 5
 TRAINED = FOLDER / "trained.csv"
 COLUMNS = [
     *("stage", "budget", "origin", "source", "half", "seed", "epochs", "precision", "train_top1"),
-    *("held_out", "test", "seconds", "held_out_by_epoch", "network"),
+    *("held_out", "test", "seconds", "held_out_by_epoch", "resolution", "classes", "network"),
 ]
 
 
@@ -92,6 +92,8 @@ def train(job: Job, data: DataSet, test: DataSet, folder: Path) -> dict[str, obj
     return {
         **{name: job.row[name] for name in ("budget", "origin", "source", "half", "network")},
         "stage": job.stage,
+        "resolution": task.network.resolution,
+        "classes": task.network.classes,
         "seed": job.seed,
         "epochs": job.epochs,
         "precision": task.where.precision,
