@@ -252,9 +252,9 @@ def test_kill_during_a_profile_loses_at_most_the_measurement_under_way(run, tmp_
     assert run(*PROFILE, "--table", str(tmp_path / "t.csv")).code == 0
     after = [one.subject for one in read_journal(journal).measurements]
     assert after[: len(before)] == before
-    # A disturbed round is taken again, and where the kill falls decides which reading that is.
+    # Disturbed rounds are taken again, on a busy machine several of them.
     counts = [after.count(subject) for subject in set(after)]
-    assert min(counts) == Recipe().rounds and max(counts) <= Recipe().rounds + 1
+    assert min(counts) == Recipe().rounds and max(counts) <= Recipe().most_rounds
 
 
 def test_measuring_in_two_settings_needs_no_two_folders(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
