@@ -20,7 +20,7 @@ from ..export.checked import export_onnx, export_tflite
 from ..export.parity import Parity
 from ..export.tflite_quantise import read_batches
 from ..export.weights import Array
-from ..export.weights_file import read_weights, trained_sizes
+from ..export.weights_file import read_weights, trained_sizes, weights_digest
 from ..networks.reading import networks_only, read
 from .shared.options import FILE, format_option
 from .shared.output import Column, OutputRecord, answer, say
@@ -137,6 +137,7 @@ def write_parity(
         "batch": artifact.batch,
         "scales": dict(artifact.scales),
         "weights": None if weights is None else str(weights.resolve()),
+        "weights_sha256": None if weights is None else weights_digest(weights),
         **({} if statistics is None else asdict(statistics)),
         **asdict(parity),
         "snr_db": parity.snr_db,

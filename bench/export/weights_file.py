@@ -3,8 +3,10 @@ state dicts."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -28,12 +30,14 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
 
     Raises UserError where the file is missing, damaged or something else.
     """
-    try:
+    with _readable(path):
         return _read_safetensors(path) if path.suffix == SUFFIX else (_read_torch(path), None)
-    except FileNotFoundError:
-        raise UserError(f"there is no weights file {path}") from None
-    except OSError as error:
-        raise UserError(f"the weights file {path} cannot be read: {error.strerror or error}") from None
+
+
+def weights_digest(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal; raises UserError where it cannot be read."""
+    with _readable(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def trained_sizes(path: Path) -> tuple[int | None, int | None]:
@@ -65,6 +69,16 @@ def _read_torch(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{path} holds something other than named tensors; {advice}")
     return state
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"there is no weights file {path}") from None
+    except OSError as error:
+        raise UserError(f"the weights file {path} cannot be read: {error.strerror or error}") from None
 
 
 def _library() -> Any:

@@ -129,22 +129,22 @@ class NetworkSubject(_GraphSubject):
 class TrainedSubject(NetworkSubject):
     """A whole network with the weights of a file."""
 
-    weights: Path
+    weights_sha256: str
     state: Mapping[str, Array]
 
     @staticmethod
     def of(network: Network, weights: Path) -> TrainedSubject:
         """Raises UserError where the weights are not this network's."""
         from ...zen.module import build_module, load_state
-        from ..export.weights_file import read_weights
+        from ..export.weights_file import read_weights, weights_digest
 
         module = build_module(network.graph())
         load_state(module, read_weights(weights)[0], weights)
-        return TrainedSubject(network, weights, state_arrays(module))
+        return TrainedSubject(network, weights_digest(weights), state_arrays(module))
 
     @property
     def key(self) -> str:
-        return f"{super().key}:{self.weights.resolve()}"
+        return f"{super().key}:{self.weights_sha256[:16]}"
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         return written(self.graph(), folder, self.key, setting, file_format, self.state)
