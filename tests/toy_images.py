@@ -8,7 +8,7 @@ from zenbench.bench.data_sets.data_set import DataSet
 from zenbench.zen.network import Network, parse_text
 
 SIZE, CLASSES = 16, 4
-_COLOURS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [180, 180, 40]])
+COLOURS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [180, 180, 40]])
 STRUCTURE = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 
 
@@ -16,7 +16,7 @@ def images(count: int, seed: int, size: int = SIZE) -> ArrayImages:
     random = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
     noise = random.normal(0, 60, (count, size, size, 3))
-    pixels = np.clip(_COLOURS[labels][:, None, None, :] + noise, 0, 255).astype(np.uint8)
+    pixels = np.clip(COLOURS[labels][:, None, None, :] + noise, 0, 255).astype(np.uint8)
     return ArrayImages(pixels, labels.astype(np.int64))
 
 

@@ -59,16 +59,15 @@ def ranks(scores: Scores, labels: Labels) -> Labels:
 
 def subject_accuracy(
     subject: EvaluationSubject,
-    images: Images,
     statistics: ChannelStatistics,
+    images: Images,
     report: Callable[[int], None] = lambda done: None,
 ) -> Accuracy:
-    """Of a network or a file; the statistics are used where it has none of its own."""
-    normalise = (subject.statistics or statistics).normalised
+    """Of a network or a file, on images normalised by the statistics."""
 
     def scores(pixels: Pixels) -> Scores:
         count = len(pixels)
         whole = np.concatenate([pixels, pixels[:1].repeat(-count % subject.batch, 0)])
-        return subject.run(normalise(whole))[:count].reshape(count, -1)
+        return subject.run(statistics.normalised(whole))[:count].reshape(count, -1)
 
     return accuracy(scores, images, subject.resolution, report)

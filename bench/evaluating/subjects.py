@@ -1,21 +1,19 @@
-"""What can be evaluated: a network with weights, in torch, and the files that it was exported to."""
+"""What can be evaluated: a network with weights, in torch, or a file in its runtime."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from ...errors import UserError
 from ...zen.network import Network
 from ..data_sets.statistics import ChannelStatistics
-from ..export.running import Runner, onnx_runner, tflite_runner
+from ..export.running import Runner
 from ..export.weights import Array
-from ..export.weights_file import read_weights
+from ..export.weights_file import read_weights, weights_digest
 
-SUFFIXES = (".onnx", ".tflite")
 TORCH = "torch"
 
 
@@ -23,11 +21,13 @@ TORCH = "torch"
 class EvaluationSubject:
     """A network or a file. `run` takes normalised images, whole batches of them.
 
-    `statistics`: those its weights were trained with, where anybody says so.
+    `weights_sha256`: of the file that its weights come from, and `statistics`: those that its images were
+    normalised by in training; None where nobody says so.
     """
 
     name: str
     digest: str
+    weights_sha256: str | None
     runtime: str
     precision: str
     resolution: int
@@ -35,15 +35,6 @@ class EvaluationSubject:
     batch: int
     statistics: ChannelStatistics | None
     run: Runner
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A file, the network in it, and the weights that it was exported with, where they are still there."""
-
-    subject: EvaluationSubject
-    network: str
-    weights: Path | None
 
 
 def with_weights(network: Network, weights: Path) -> EvaluationSubject:
@@ -65,6 +56,7 @@ def with_weights(network: Network, weights: Path) -> EvaluationSubject:
     return EvaluationSubject(
         name=network.name or str(network),
         digest=network.digest,
+        weights_sha256=weights_digest(weights),
         runtime=TORCH,
         precision="fp32",
         resolution=network.resolution,
@@ -75,38 +67,17 @@ def with_weights(network: Network, weights: Path) -> EvaluationSubject:
     )
 
 
-def exported(path: Path) -> Exported:
-    """A file that zenbench exported, in its own runtime.
-
-    Raises UserError where the file is missing, or the record beside it, or either is not of this version.
-    """
-    beside = path.with_name(path.name + ".json")
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    try:
-        record: dict[str, Any] = json.loads(beside.read_text("utf-8"))
-        is_onnx = path.suffix == ".onnx"
-        subject = EvaluationSubject(
-            name=str(path),
-            digest=record["digest"],
-            runtime="onnxruntime" if is_onnx else "litert",
-            precision=record["precision"],
-            resolution=record["resolution"],
-            classes=record["classes"],
-            batch=record["batch"],
-            statistics=statistics_of(record),
-            run=onnx_runner(path, record["scales"]) if is_onnx else tflite_runner(path),
-        )
-        weights = record["weights"]
-        return Exported(subject, record["network"], weights and Path(weights))
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        raise UserError(
-            f"{beside} is missing or not of this version; write the file again with zenbench export"
-        ) from None
-
-
 def statistics_of(card: Mapping[str, Any] | None) -> ChannelStatistics | None:
-    """What the card of weights, or the record of a file, says of them."""
-    if card is None or not card.get("mean") or not card.get("std"):
+    """What the card of weights, or the record of a file, says of them; None where that is of no use."""
+    mean, std = ((card or {}).get(key) for key in ("mean", "std"))
+    if not _three_numbers(mean) or not _three_numbers(std) or min(std) <= 0:
         return None
-    return ChannelStatistics(card["mean"], card["std"])
+    return ChannelStatistics(mean, std)
+
+
+def _three_numbers(values: Any) -> TypeGuard[list[float]]:
+    return (
+        isinstance(values, list)
+        and len(values) == 3
+        and all(isinstance(value, float | int) and isfinite(value) for value in values)
+    )

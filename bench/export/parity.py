@@ -54,7 +54,7 @@ class Parity:
 
 def check_onnx(artifact: Artifact, module: Any, x: Array) -> Parity:
     """Runs an ONNX file in onnxruntime and its torch module on the same images of shape (K, C, H, W)."""
-    return compare(onnx_runner(artifact.path, artifact.scales), module, x, artifact.precision)
+    return compare(onnx_runner(artifact.path), module, x, artifact.precision)
 
 
 def check_tflite(path: Path, module: Any, x: Array, precision: str) -> Parity:

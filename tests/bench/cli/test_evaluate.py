@@ -1,12 +1,16 @@
 """`zenbench evaluate`: networks and their exported files."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_images import CLASSES, STRUCTURE, toy_file
+from toy_images import CLASSES, SIZE, STRUCTURE, toy_file
 from zenbench.bench.cli.main import main
+from zenbench.bench.export.weights_file import write_weights
+from zenbench.zen.module import initialise
+from zenbench.zen.network import parse_text
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -88,6 +92,42 @@ def test_without_its_weights_a_file_is_evaluated_alone(
     code, out, _ = run(capsys, "evaluate", str(tmp_path / "net.onnx"), "--data", data, "--format", "json")
     (one,) = json.loads(out)
     assert code == 0 and "loss" not in one and one["top1"] > 2 / CLASSES
+    given = ("--weights", str(folder / "weights.safetensors"))
+    _, out, _ = run(
+        capsys, "evaluate", str(tmp_path / "net.onnx"), "--data", data, *given, "--format", "json"
+    )
+    assert [one["runtime"] for one in json.loads(out)] == ["torch", "onnxruntime"]
+    assert json.loads(out)[1]["loss"] == pytest.approx(0, abs=0.005)
+
+
+def test_weights_that_changed_since_are_not_compared_with(
+    trained: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = trained
+    weights, onnx = tmp_path / "w.safetensors", str(tmp_path / "net.onnx")
+    shutil.copy(folder / "weights.safetensors", weights)
+    run(capsys, "export", STRUCTURE, "--onnx", onnx, "--weights", str(weights))
+    write_weights(weights, initialise(parse_text(STRUCTURE, SIZE, CLASSES).graph()).state_dict(), {})
+    _, out, _ = run(capsys, "evaluate", onnx, "--data", data, "--format", "json")
+    assert [one["runtime"] for one in json.loads(out)] == ["onnxruntime"]
+    _, out, _ = run(
+        capsys, "evaluate", onnx, STRUCTURE, "--weights", str(folder / "weights.safetensors"), "--data", data
+    )
+    assert "loss" in out, "these are what the file was exported with"
+    code, _, talk = run(capsys, "evaluate", onnx, "--data", data, "--weights", str(weights))
+    assert code == 2 and "no file was exported with it" in talk
+
+
+@pytest.mark.parametrize("end", ["onnx", "tflite"])
+def test_int8_files_without_their_record_are_evaluated(
+    trained: tuple[Path, str], tmp_path: Path, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = trained
+    alone = str(shutil.copy(folder / f"int8.{end}", tmp_path))
+    _, out, talk = run(capsys, "evaluate", alone, "--data", data, "--format", "json")
+    (one,) = json.loads(out)
+    assert one["precision"] == "int8" and one["top1"] > 2 / CLASSES
+    assert f"nothing says how images are normalised for {alone[:20]}" in talk
 
 
 def test_seeded_weights_know_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,16 +159,20 @@ def test_mistakes_are_told_in_one_sentence(
         tx=np.zeros((4, 32, 32), np.uint8),
         ty=np.arange(4),
     )
-    alone = tmp_path / "alone.onnx"
-    alone.write_bytes(Path(onnx).read_bytes())
     other = "SuperConvK3BNRELU(3,16,2,1)SuperConvK1BNRELU(16,32,1,1)"
+    other_weights = tmp_path / "other.safetensors"
+    write_weights(other_weights, initialise(parse_text(other, SIZE, CLASSES).graph()).state_dict(), {})
     for arguments, sentence in (
         ([STRUCTURE, "--data", data], "is a network, and needs the --weights"),
         ([other, "--data", data, "--weights", weights], "it belongs to another network"),
-        ([str(tmp_path / "none.onnx"), "--data", data], "there is no file"),
-        ([str(alone), "--data", data], "alone.onnx.json is missing or not of this version"),
+        (
+            [str(tmp_path / "none.onnx"), "--data", data],
+            "none.onnx cannot be read: No such file or directory",
+        ),
         ([onnx, "--data", f"npz:{larger}"], "has 9 classes, but"),
-        ([onnx, "--data", f"npz:{wide}"], "are 32 x 32, but the network takes 16 x 16"),
+        ([onnx, "--data", f"npz:{wide}"], " takes 16 x 16"),
+        ([onnx, "--data", data, "--weights", str(other_weights)], "and no file was exported with it"),
+        ([onnx, "--data", data, "--weights", "none.safetensors"], "there is no weights file"),
         ([onnx, "--data", "toy.npz"], "'toy.npz' names no data set"),
     ):
         code, out, talk = run(capsys, "evaluate", *arguments)

@@ -69,7 +69,7 @@ def test_a_trained_network_is_timed_with_its_weights(tmp_path: Path, file_format
     subject = TrainedSubject.of(network, path)
     artifact = subject.artifact(tmp_path, Setting("host", "any", "fp32", 1, 1), file_format)
     x = gaussian((2, 3, 32, 32))
-    run = tflite_runner(artifact.path) if file_format == "tflite" else onnx_runner(artifact.path, {})
+    run = tflite_runner(artifact.path) if file_format == "tflite" else onnx_runner(artifact.path)
     with torch.no_grad():
         assert np.allclose(run(x), module(torch.from_numpy(x)).numpy(), atol=1e-4)
     assert subject.key.startswith(subject_of(network).key) and subject.key != subject_of(network).key
