@@ -108,16 +108,14 @@ def _images(text: str, network: Network, weights: Path | None, batch: int) -> li
     check_size(data.train, network.resolution, data.name)
     card = None if weights is None else read_weights(weights)[1]
     statistics = statistics_of(card) or ChannelStatistics.of(data.train, network.resolution)
-    count = max(2, CALIBRATING_IMAGES // batch) * batch
-    if count > len(data.train.labels):
-        raise UserError(
-            f"{text} has {len(data.train.labels)} training images, but calibration takes {count} "
-            f"in batches of {batch}"
-        )
+    total = len(data.train.labels)
+    batches = min(max(2, CALIBRATING_IMAGES // batch), total // batch)
+    if batches < 2:
+        raise UserError(f"{text} has {total} training images; calibration takes two batches, {2 * batch}")
     # Every n-th image, so that a data set in the order of its classes gives all of them.
-    numbers = np.arange(count) * len(data.train.labels) // count
+    numbers = np.arange(batches * batch) * total // (batches * batch)
     images = statistics.normalised(data.train.pixels(numbers, network.resolution))
-    return np.split(images, count // batch)
+    return np.split(images, batches)
 
 
 def write_parity(
