@@ -68,14 +68,16 @@ lowers the operations, `tflite_windows.py` those with windows, `tflite_file.py` 
 computed in fp32 where the processor has no better. `--int8` quantises after training, by
 `ai-edge-quantizer`
 (`pip install ai-edge-quantizer`): weights with a scale a channel, activations with one a tensor, input and
-output in int8 too. Ranges come from four Gaussian batches, or from `--calibrate FILE`, an array of shape
-(K, C, H, W) in a `.npy` or `.npz` file, of which a fifth is kept for the check.
+output in int8 too. Ranges come from sixteen Gaussian batches, or from `--calibrate`: a
+[data set](training.md), or an array of shape (K, C, H, W) in a `.npy` or `.npz` file. A fifth of the images
+is kept for the check.
 
 `FILE.json` beside the file holds the check: `relative_error`, ||y - ref|| / ||ref|| against torch on inputs
 that nothing was calibrated on, and `snr_db`, the same as a signal-to-noise ratio. The exit code is 1 above a
 relative error of 1e-4 (fp32), 0.1 (fp16) or 0.7 (int8: 3 dB; only a broken file is that far off), or of five
 times `torch_error` where that is more: torch's own error against torch in fp64, for some networks amplify the
-rounding of either. What int8 costs a trained network can only be told with its weights.
+rounding of either. What int8 costs a trained network,
+[`zenbench evaluate`](training.md) says.
 
 `python benchmarks/tflite.py --resolution 96 > docs/tflite.md` writes this page; its figures are of a shared
 2-core virtual machine (AMD EPYC)."""
