@@ -1,4 +1,4 @@
-"""In which precision a network is trained, where, and which of its layers keep fp32."""
+"""In which precision a network is trained, and where."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
 
 from ...errors import UserError
 
@@ -50,19 +49,3 @@ def _narrowest(device: str) -> Precision:
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
-
-
-def keep_slow_layers_in_fp32(module: nn.Module, where: Place) -> None:
-    """Strided depthwise convolutions on a CPU: oneDNN has no fast bf16 kernel for their gradients (torch
-    2.13: 97 ms instead of 12 for 64 images of 96 channels at 32 x 32)."""
-    if where != Place("cpu", "bf16"):
-        return
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d) and layer.groups > 1 and layer.stride != (1, 1):
-            layer.__class__ = _Fp32Conv
-
-
-class _Fp32Conv(nn.Conv2d):
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
-        with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())

@@ -21,8 +21,9 @@ from ..data_sets.data_set import DataSet, ImagePart, Images, Pixels
 from ..evaluating.accuracy import Accuracy, Scores, accuracy
 from . import checkpoint
 from .batches import Batches
+from .depthwise import speed_up_depthwise
 from .group import ProcessGroup
-from .precision import Place, keep_slow_layers_in_fp32
+from .precision import Place
 from .recipe import TrainingRecipe
 
 SAVE_EVERY_SECONDS = 60.0
@@ -147,7 +148,8 @@ class Training:
         for layer in module.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = self.task.recipe.batch_norm_momentum
-        keep_slow_layers_in_fp32(module, self.task.where)
+        if self.task.where.device == "cpu":
+            speed_up_depthwise(module)
         module.to(device=self.task.where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.train()
 

@@ -24,6 +24,8 @@ NETWORKS = {
     "SuperConvK1BNRELU(32,64,1,1)",
     "inverted": "SuperConvK3BNRELU(3,16,1,1)SuperResIDWE2K3(16,16,2,16,1)SuperResIDWE2K3(16,32,2,16,1)"
     "SuperConvK1BNRELU(32,64,1,1)",
+    "inverted, kernels of 7": "SuperConvK3BNRELU(3,16,1,1)SuperResIDWE2K7(16,16,2,16,3)"
+    "SuperResIDWE2K7(16,32,2,16,3)SuperConvK1BNRELU(32,64,1,1)",
 }
 TURNS, STEPS, BATCH = 12, 20, 64
 

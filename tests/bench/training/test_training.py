@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from toy_images import CLASSES, toy_data, toy_network
 from zenbench.bench.training import training as module
-from zenbench.bench.training.precision import Place, keep_slow_layers_in_fp32, place
+from zenbench.bench.training.precision import Place, place
 from zenbench.bench.training.recipe import TrainingRecipe
 from zenbench.bench.training.training import Training, TrainingTask
 from zenbench.errors import UserError
@@ -161,9 +161,3 @@ def test_in_bf16_strided_depthwise_convolutions_keep_fp32() -> None:
     training.try_step()
     assert strided
     assert {name for name, kind in seen.items() if kind == torch.float32} == strided
-
-
-def test_in_fp32_all_layers_stay_as_they_are() -> None:
-    layer = nn.Conv2d(8, 8, 3, 2, groups=8)
-    keep_slow_layers_in_fp32(nn.Sequential(layer), FP32)
-    assert type(layer) is nn.Conv2d
