@@ -13,13 +13,23 @@ from ...errors import UserError
 from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.search.front import AXES
+from ..data_sets.data_set import check_size
+from ..data_sets.reading import FORMS, open_data
 from ..searching.events import EventLog
 from ..searching.finalists import KEPT
 from ..searching.hiring import hiring
 from ..searching.run_folder import take_folder
 from ..searching.task_record import MOST_ISLANDS, task_record
+from ..training.card import WEIGHTS
+from .searches.accuracies import Accuracies, RecordedAccuracies, TrainOn
 from .searches.answer import show_front, show_winner
-from .searches.options import asked_task, guarded_task, recorded_loads, repeated_task
+from .searches.options import (
+    asked_task,
+    guarded_task,
+    recorded_accuracies,
+    recorded_loads,
+    repeated_task,
+)
 from .searches.run import Measuring, run_search
 from .shared.options import (
     COUNT,
@@ -83,8 +93,16 @@ from .shared.output import say
     help="Find the best score at every value up to this limit, not at the limit alone.",
 )
 @click.option("--space", default="resnet", show_default=True, help="resnet, mobilenet, or a TOML file.")
-@click.option("--resolution", type=click.IntRange(8, 4096), default=224, show_default=True)
-@click.option("--classes", type=click.IntRange(1), default=1000, show_default=True)
+@click.option(
+    "--resolution",
+    type=click.IntRange(8, 4096),
+    help="Input height and width; default 224, or the images' with --train-on.",
+)
+@click.option(
+    "--classes",
+    type=click.IntRange(1),
+    help="Outputs of the classifier; default 1000, or the data's with --train-on.",
+)
 @click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
 @click.option("--evaluations", type=COUNT, default=96_000, show_default=True, help="Scored candidates.")
 @click.option(
@@ -122,6 +140,25 @@ from .shared.output import say
     help=f"Finalists scored again by forward passes, the winner first: 1 to {KEPT}, or none; "
     "default: as many as take about two minutes of one core.",
 )
+@click.option(
+    "--train-on",
+    help=f"Train finalists, and choose the most accurate: {FORMS}.",
+)
+@click.option(
+    "--finalists",
+    type=click.IntRange(2, KEPT),
+    default=8,
+    show_default=True,
+    help="Networks that are trained, in rounds of which the better half goes on.",
+)
+@click.option(
+    "--train-time",
+    "train_ms",
+    type=DURATION,
+    default="20m",
+    show_default=True,
+    help="How long they are trained together.",
+)
 @click.option("--out", type=FOLDER, help="Run directory; default runs/<time>-<device>.")
 @click.option("--events", type=FILE, help="Append what happens to this file, as JSON lines.")
 @click.option("--repeat", type=FILE, help="Repeat the search of this result.json; other limits are not read.")
@@ -136,6 +173,9 @@ def command(
     measure_ms: float,
     no_measure: bool,
     rescore: int | None,
+    train_on: str | None,
+    finalists: int,
+    train_ms: float,
     **options: Any,
 ) -> int:
     """Find the most expressive network within a budget.
@@ -145,13 +185,22 @@ def command(
     goes on with what that says. Exit code 1 where no network was measured within the budget. Once
     result.json is written, the winner and the best behind it are scored again by forward passes.
 
+    With --train-on finalists of different depth and width are trained, and the most accurate one within the
+    budget is the answer. Its accuracy is of training images that are held out.
+
     With --front one search finds the whole front of score against latency, MACs or parameters. What was
     interrupted goes on when it is run again, with any number of workers.
     """
     guard = None
+    accuracies: Accuracies | None = None
     if repeat:
+        if train_on:
+            raise UserError("--repeat takes the accuracies of the search to repeat; leave out --train-on")
         task = repeated_task(repeat, options["table"])
+        if records := recorded_accuracies(repeat):
+            accuracies = RecordedAccuracies(records)
     else:
+        accuracies = _training(train_on, finalists, train_ms / 1e3, options)
         task = asked_task(options)
         if workers and workers > 1 and task.islands == 1:
             raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
@@ -161,7 +210,7 @@ def command(
         connection = Connection(options["serial"], options["runner"])
         measuring = _measuring(measure_ms, no_measure, repeat, connection)
         hired = hiring(workers, ray)
-        record, files = run_search(task, folder, EventLog(events), hired, rescore, measuring)
+        record, files = run_search(task, folder, EventLog(events), hired, rescore, measuring, accuracies)
     if task.front:
         show_front(record["front"]["points"], task, style)
     else:
@@ -171,10 +220,32 @@ def command(
     if guard:
         say(guard)
     say(f"{folder.path}: {', '.join(files)}")
+    chosen = next((one for one in record.get("trained", []) if one["digest"] == record["digest"]), None)
+    if chosen and not repeat:
+        weights = folder.path / chosen["folder"] / WEIGHTS
+        say(f"next: zenbench export {folder.path} --onnx {folder.path}/network.onnx --weights {weights}")
     verdicts = record.get("verdicts", [])
     for verdict in verdicts:
         say(f"{verdict['limit']}: {verdict['text']}" if len(verdicts) > 1 else verdict["text"])
     return 0 if all(verdict["within"] for verdict in verdicts) else 1
+
+
+def _training(
+    train_on: str | None, finalists: int, seconds: float, options: dict[str, Any]
+) -> TrainOn | None:
+    """What is to be trained, if anything; sizes that were not given become those of the images."""
+    data = open_data(train_on) if train_on else None
+    size = data.train.size() if data else None
+    options["resolution"] = options["resolution"] or (size[0] if size else 224)
+    options["classes"] = options["classes"] or (data.classes if data else 1000)
+    if data is None:
+        return None
+    if options["front"]:
+        raise UserError("--train-on chooses one network and --front many; leave one of them out")
+    check_size(data.train, options["resolution"], data.name)
+    if data.classes > options["classes"]:
+        raise UserError(f"{data.name} has {data.classes} classes; give --classes {data.classes} or more")
+    return TrainOn(data, finalists, seconds, options["seed"])
 
 
 def _measuring(measure_ms: float, no_measure: bool, repeat: Path | None, connection: Connection) -> Measuring:

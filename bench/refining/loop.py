@@ -3,6 +3,9 @@
 A round searches under the tables as the measurements so far correct them, measures finalists that differ in
 depth and width, one load each, and confirms the best of those that hold the limits by further loads. Half of
 the evaluations come before the first round's measurements, the rest in equal parts.
+
+Where something else than the score says which networks are best (a training), it is asked after the rounds,
+and the first network in its order that further loads confirm wins.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ PATIENCE = 2
 """Rounds without a new leader that end the loop."""
 CONFIRMED_A_ROUND = 2
 """Networks at the most: what a round confirms is time that the next one lacks."""
+_KEPT_FOR_ORDER = 2
+"""Networks for whose confirmation the rounds leave time, where an order is asked after them."""
 _AIM = ACCEPTED - 0.01
 """Of a limit, what predictions may take: the standard error is to fit in, too."""
 
@@ -74,6 +79,11 @@ class Refined:
     ended: str | None
     loads: Sequence[NetworkLoad]
 
+    def possible(self, keep: int) -> list[Candidate]:
+        """Of `ranked` those that may be within the limits, as far as they are known."""
+        beyond = {one.candidate.network for one in self.finalists if one.share > ACCEPTED}
+        return [one for one in self.ranked(keep).best if one.network not in beyond]
+
     def ranked(self, keep: int) -> SearchResult:
         """The search's result with `keep` networks: the winner (or else the nearest), what else is confirmed,
         what is within the limits as far as it was measured, what was not measured, what exceeds them; each
@@ -104,15 +114,17 @@ def refine(
     search_on: Callable[[SearchTask, SearchState | None], SearchResult],
     state: SearchState | None = None,
     report: Callable[[RoundReport], None] = lambda report: None,
+    order: Callable[[Refined], Sequence[Candidate]] | None = None,
 ) -> Refined:
     """Searches in rounds; `labels` are the limits (by `LatencyLimit.name`) whose devices are at hand.
 
-    `state` is where a search was interrupted, whose loads `source` holds. Raises UserError where the space
-    has no network within the budget as the tables see it.
+    `state` is where a search was interrupted, whose loads `source` holds. `order` is asked after the rounds
+    which networks are to win, the best first. Raises UserError where the space has no network within the
+    budget as the tables see it.
     """
     goals = evaluation_goals(task.evaluations)
     begun = 0 if state is None else sum(state.evaluated > goal for goal in goals[:-1])
-    loop = _Loop(task, labels, source)
+    loop = _Loop(task, labels, source, _KEPT_FOR_ORDER if order else 0)
     leaders = [loop.leader(number) for number in range(1, begun + 1)]
     stopped: str | None = None
     ended: str | None = None
@@ -135,7 +147,7 @@ def refine(
         report(RoundReport(number, loop.finalists(number, number), leaders[-1]))
         if _has_settled(leaders):
             ended = f"{PATIENCE} rounds found nothing better"
-        elif not stopped and not source.has_time_for(1):
+        elif not stopped and not loop.has_time_for(1):
             ended = "the time to measure is used up"
         if ended or number == ROUNDS:
             break
@@ -146,10 +158,21 @@ def refine(
             break
         if stopped:
             break
+
+    def refined(wanted: Sequence[Candidate] = ()) -> Refined:
+        found = loop.finalists(1, ROUNDS)
+        best = _first_confirmed(wanted, found) or winner(found)
+        return Refined(result, found, best, nearest(found), stopped, ended, source.loads)
+
+    wanted = order(refined()) if order else ()
     if not stopped:
-        loop.settle(number)
-    found = loop.finalists(1, ROUNDS)
-    return Refined(result, found, winner(found), nearest(found), stopped, ended, source.loads)
+        loop.settle(number, wanted)
+    return refined(wanted)
+
+
+def _first_confirmed(wanted: Sequence[Candidate], found: Sequence[Finalist]) -> Finalist | None:
+    confirmed = {one.candidate.network: one for one in found if one.is_confirmed}
+    return next((confirmed[one.network] for one in wanted if one.network in confirmed), None)
 
 
 def evaluation_goals(evaluations: int) -> list[int]:
@@ -166,10 +189,16 @@ def _has_settled(leaders: Sequence[Finalist | None]) -> bool:
 class _Loop:
     """The measurements of a loop, and what they say."""
 
-    def __init__(self, task: SearchTask, labels: Sequence[str], source: Loads) -> None:
+    def __init__(self, task: SearchTask, labels: Sequence[str], source: Loads, kept: int) -> None:
+        """`kept`: so many networks are to be confirmed after the rounds."""
         self._task, self._labels, self._source = task, labels, source
+        self._kept_loads = kept * CONFIRMING_LOADS * len(labels)
         self._limits = {limit.name: limit for limit in task.budget.latencies}
         self._candidates: dict[Network, Candidate] = {}
+
+    def has_time_for(self, count: int) -> bool:
+        """Whether so many further loads can be taken now."""
+        return self._source.has_time_for(count + self._kept_loads)
 
     def task(self, number: int, evaluations: int) -> SearchTask:
         """The task of a round's search, its tables corrected by all loads of earlier rounds."""
@@ -198,7 +227,7 @@ class _Loop:
         for candidate in chosen:
             waiting = self._promising(number)
             # What was found is worth more confirmed than beside one more that is not.
-            if waiting and not self._source.has_time_for(CONFIRMING_LOADS * len(self._labels)):
+            if waiting and not self.has_time_for(CONFIRMING_LOADS * len(self._labels)):
                 break
             if not self._load(number, candidate.network, 1):
                 break
@@ -209,8 +238,16 @@ class _Loop:
             if winner(self.finalists(1, number)) is not None:
                 break
 
-    def settle(self, number: int) -> None:
-        """Where no network is confirmed, loads the nearest as often, so that the verdict rests on it."""
+    def settle(self, number: int, wanted: Sequence[Candidate] = ()) -> None:
+        """Confirms the first wanted one that holds the limits. Where no network is confirmed, loads the
+        nearest as often, so that the verdict rests on it."""
+        self._kept_loads = 0
+        for candidate in wanted:
+            self._candidates.setdefault(candidate.network, candidate)
+            if not self._load(number, candidate.network, CONFIRMING_LOADS):
+                break
+            if _first_confirmed([candidate], self.finalists(1, number)):
+                return
         found = self.finalists(1, number)
         closest = nearest(found)
         if winner(found) is None and closest is not None and closest.share <= 1:
@@ -224,7 +261,7 @@ class _Loop:
                 failed = any(one.error is not None for one in taken)
                 if failed or len(taken) >= count:
                     continue
-                if not self._source.take(number, label, network):
+                if not self.has_time_for(1) or not self._source.take(number, label, network):
                     return False
         return True
 

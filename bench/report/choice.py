@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ...quantities import format_count, format_ms
+from ..charts.wording import percent
 from ..searching.candidate_records import KeptCandidate
 from ..searching.reading import Search
 
@@ -62,6 +63,8 @@ def choice(search: Search) -> Choice:
         where = f", {limit.label}" if len(limits) > 1 else ""
         headings += [f"predicted{where}", *[f"measured{where}"] * (at in measured)]
     headings += ["loads"] * bool(measured)
+    has_trained = any(one.top1 is not None for one in kept)
+    headings += ["accuracy", "round"] * has_trained
 
     def row(one: KeptCandidate) -> ChoiceRow:
         texts = [str(one.layers), format_count(one.params), format_count(one.macs), f"{one.score:.2f}"]
@@ -75,6 +78,9 @@ def choice(search: Search) -> Choice:
                 cells.append(_latency(latency.measured_ms, limit.limit_ms))
         if measured:
             cells.append(ChoiceCell(str(one.loads) if one.loads else ""))
+        if has_trained:
+            cells.append(ChoiceCell("" if one.top1 is None else percent(one.top1)))
+            cells.append(ChoiceCell("" if one.round is None else str(one.round)))
         return ChoiceRow(
             widths=" ".join(_WIDTH.findall(one.network)) or one.network,
             structure=one.network,
@@ -85,12 +91,17 @@ def choice(search: Search) -> Choice:
 
     # A front's file begins with the cheapest.
     found = tuple(map(row, reversed(kept) if search.is_front else kept))
-    return Choice(_order(search, bool(measured)), tuple(headings), found)
+    return Choice(_order(search, bool(measured), has_trained), tuple(headings), found)
 
 
-def _order(search: Search, is_measured: bool) -> str:
+def _order(search: Search, is_measured: bool, is_trained: bool) -> str:
     if search.is_front:
         return "the best first, then ever cheaper ones"
+    if is_trained:
+        return (
+            "the most accurate first, by the last round that each was trained in (accuracy on held-out "
+            "training images), the rest by score"
+        )
     if is_measured:
         return "best first: the chosen one, others confirmed by measurements, the rest by score"
     return "best first"

@@ -37,13 +37,16 @@ class CandidateRecord:
 
 @dataclass(frozen=True)
 class KeptCandidate(CandidateRecord):
-    """A network that the search kept; `loads`: how often it was measured on every device at least."""
+    """A network that the search kept; `loads`: how often it was measured on every device at least. `top1`: of
+    held-out images after its training of that `round`, None where it was not trained."""
 
     layers: int
     params: int
     macs: int
     latencies: tuple[CandidateLatency, ...]
     loads: int
+    top1: float | None = None
+    round: int | None = None
 
 
 _PREDICTED, _MEASURED = "latency_ms", "measured_ms"
@@ -88,6 +91,8 @@ def _candidate(file: CsvFile, record: Record, axis: str, labels: list[str]) -> K
         **sizes,
         latencies=latencies,
         loads=_loads(file, record),
+        top1=file.number(record, "top1"),
+        round=file.whole(record, "round"),
     )
 
 

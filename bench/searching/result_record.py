@@ -69,6 +69,29 @@ class FinalistRecord(TypedDict):
     error: str | None
 
 
+class TrainedRecord(TypedDict):
+    """A finalist after its longest training, on so many `images`: `top1` of `held_out` training images, and
+    `test_top1` of the test images where it reached the last round. `folder`: of its weights, below that of
+    the search."""
+
+    network: str
+    digest: str
+    layers: int
+    params: int
+    macs: int
+    round: int
+    images: int
+    data: str
+    seed: int
+    precision: str
+    top1: float
+    held_out: int
+    standard_error: float
+    test_top1: float | None
+    seconds: float
+    folder: str
+
+
 class _ResultRecord(TypedDict):
     network: str
     digest: str
@@ -97,12 +120,14 @@ class _ResultRecord(TypedDict):
 class ResultRecord(_ResultRecord, total=False):
     """The winner, what it was chosen by, and enough to repeat the search; `front` where it was along one.
 
-    `finalists` and `loads` (each load as in loads.jsonl, without samples) where something was measured.
+    `finalists` and `loads` (each load as in loads.jsonl, without samples) where something was measured;
+    `trained` where finalists were trained, the most accurate first.
     """
 
     front: FrontRecord
     verdicts: list[VerdictRecord]
     finalists: list[FinalistRecord]
+    trained: list[TrainedRecord]
     loads: list[dict[str, Any]]
 
 
@@ -163,6 +188,16 @@ def read_result(path: Path) -> ResultRecord:
     """
     record: ResultRecord = _checked(json.loads(path.read_text("utf-8")), ResultRecord, "it")
     return record
+
+
+def read_trained(path: Path) -> list[TrainedRecord]:
+    """The trained finalists of a `result.json` alone; raises as `read_result`."""
+    trained: list[TrainedRecord] = _checked(
+        json.loads(path.read_text("utf-8")).get("trained", []), list[TrainedRecord], "'trained'"
+    )
+    if any(len(one) < len(TrainedRecord.__annotations__) for one in trained):
+        raise ValueError("an entry of 'trained' is not whole")
+    return trained
 
 
 def _checked(given: Any, kind: Any, place: str) -> Any:

@@ -16,10 +16,11 @@ from ...zen.search.task import SearchTask
 from .forward_scores import ForwardScores
 from .front import front_record, front_rows
 from .reading import BEST, FRONT, HISTORY
-from .result_record import FinalistRecord, ResultRecord, result_record
+from .result_record import FinalistRecord, ResultRecord, TrainedRecord, result_record
 from .run_folder import RESULT
 
 NETWORK = "network.json"
+_ACCURACY = ("top1", "standard_error", "test_top1", "round", "images")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Results:
             _write_csv(folder / FRONT, list(rows[0]), [list(row.values()) for row in rows])
             names = [FRONT]
         else:
-            _write_best(folder / BEST, best, task, self.scores, record.get("finalists", []))
+            trained = record.get("trained", [])
+            _write_best(folder / BEST, best, task, self.scores, record.get("finalists", []), trained)
             _write_csv(folder / HISTORY, ("evaluated", "score"), self.result.history)
             names = [BEST, HISTORY]
         write_json(folder / RESULT, record)
@@ -59,12 +61,16 @@ def _write_best(
     task: SearchTask,
     scores: ForwardScores,
     measured: Sequence[FinalistRecord],
+    trained: Sequence[TrainedRecord],
 ) -> None:
+    """The trained ones first, by accuracy."""
+    accuracies = {one["digest"]: one for one in trained}
+    places = {digest: place for place, digest in enumerate(accuracies)}
     names = [limit.name for limit in task.budget.latencies]
     by_digest = {one["digest"]: one for one in measured}
     header = ("network", "digest", "score", "score_forward", "score_forward_sem", "macs", "params", "layers")
     rows = []
-    for candidate in best:
+    for candidate in sorted(best, key=lambda one: places.get(one.network.digest, len(places))):
         network, cost, forward = candidate.network, candidate.cost, scores.of(candidate.network)
         rows.append(
             (
@@ -73,13 +79,20 @@ def _write_best(
                 *(cost.macs, cost.params, cost.layers),
                 *(estimate.ms for estimate in candidate.estimates),
                 *_measured_cells(by_digest.get(network.digest), names if measured else []),
+                *(_trained_cells(accuracies.get(network.digest)) if trained else ()),
             )
         )
     labels = [name.removeprefix("latency on ") for name in names]
     columns = [f"latency_ms {label}" for label in labels]
     if measured:
         columns += [*(f"measured_ms {label}" for label in labels), "loads"]
+    columns += [*_ACCURACY] if trained else []
     _write_csv(path, (*header, *columns), rows)
+
+
+def _trained_cells(trained: TrainedRecord | None) -> list[Any]:
+    """Round, images, accuracy; empty where it was not trained."""
+    return [trained[name] for name in _ACCURACY] if trained else [""] * len(_ACCURACY)  # type: ignore[literal-required]
 
 
 def _measured_cells(measured: FinalistRecord | None, names: Sequence[str]) -> list[Any]:

@@ -29,6 +29,10 @@ from .recipe import TrainingRecipe
 SAVE_EVERY_SECONDS = 60.0
 
 
+class DivergedError(UserError):
+    """The loss is no longer a number."""
+
+
 @dataclass(frozen=True)
 class EpochRecord:
     """`loss` and `train_top1` are means over the epoch's augmented batches; `top1` and `top5` are of the test
@@ -104,7 +108,7 @@ class Training:
     def run(self, progress: Callable[[Training], None] = lambda training: None) -> None:
         """Trains to the end and leaves the module in eval mode; `progress` is told after every step.
 
-        Raises UserError where the loss is no longer a number.
+        Raises DivergedError.
         """
         task, saved = self.task, monotonic()
         while self.epoch < task.recipe.epochs:
@@ -123,7 +127,7 @@ class Training:
         self.module.eval()
 
     def try_step(self) -> None:
-        """Takes one step, to see whether it fits into memory."""
+        """Takes one step, to see whether it fits into memory, or how long it takes."""
         self._take_step()
 
     @torch.no_grad()
@@ -183,7 +187,7 @@ class Training:
         self._scaler.update()
         value, images = float(loss.detach()), len(batch.labels)
         if not isfinite(value):
-            raise UserError(
+            raise DivergedError(
                 f"the loss is no longer a number in epoch {self.epoch + 1} of {task.recipe.epochs}; "
                 f"give a --learning-rate below {task.recipe.learning_rate_per_256:g}"
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
 from ....quantities import format_count, format_ms
 from ....zen.search.task import SearchTask
 from ...searching.result_record import ResultRecord
@@ -12,6 +14,16 @@ from ..shared.output import NETWORK_COLUMN, Column, answer, label
 
 _FORWARD = Column("forward", "forward passes")
 _SCORE, _LAYERS = Column("score", "score", lambda v: f"{v:.2f}"), Column("layers", "layers")
+_TRAINED = (
+    Column("digest", "trained finalist", right=False),
+    Column("layers", "layers"),
+    Column("macs", "MACs", format_count),
+    Column("round", "round"),
+    Column("images", "images", lambda v: f"{v:,}"),
+    Column("top1", "held out", lambda v: f"{v:.1%}"),
+    Column("standard_error", "+-", lambda v: f"{v:.1%}"),
+    Column("test_top1", "test", lambda v: f"{v:.1%}"),
+)
 _COUNTS = {"params": Column("params", "params", format_count), "macs": Column("macs", "MACs", format_count)}
 
 
@@ -28,6 +40,9 @@ def show_winner(record: ResultRecord, task: SearchTask, style: str) -> None:
         shown[limit.name] = f"{format_ms(ms)} +- {format_ms(std_ms)}{how}{each}"
         columns.append(Column(limit.name, limit.name))
     answer([shown if style == "table" else record], columns, style)
+    if style == "table" and (trained := record.get("trained")):
+        click.echo()
+        answer(trained, _TRAINED, style)
 
 
 def _measured(record: ResultRecord, limit: str) -> tuple[float, float] | None:

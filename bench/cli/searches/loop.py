@@ -27,10 +27,12 @@ from ...refining.verdict import LimitVerdict
 from ...searching.events import EventLog
 from ...searching.finalists import KEPT
 from ...searching.forward_scores import ForwardScores
+from ...searching.result_record import TrainedRecord
 from ...searching.task_record import table_models, task_record
 from ...searching.winner import winner_of
 from ..shared.output import say
 from ..shared.progress import progress
+from .accuracies import Accuracies, in_order
 
 SearchOn = Callable[[SearchTask, SearchState | None], SearchResult]
 
@@ -38,7 +40,7 @@ SearchOn = Callable[[SearchTask, SearchState | None], SearchResult]
 @dataclass(frozen=True)
 class Found:
     """A search's result, and what was measured of it: `reached` are the devices by limit, `why_not` says why
-    there is no other, of one limit or of all."""
+    there is no other, of one limit or of all. `trained`: finalists, the most accurate first."""
 
     task: SearchTask
     result: SearchResult
@@ -46,10 +48,13 @@ class Found:
     reached: Mapping[str, Reached] = field(default_factory=dict)
     unreached: Mapping[str, str] = field(default_factory=dict)
     why_not: str = ""
+    trained: Sequence[TrainedRecord] = ()
 
     def winner(self, scores: ForwardScores) -> Candidate:
         """The best of those that are within the budget: confirmed by measurements, where there are any, else
-        as predicted. Where none is confirmed, the one that takes the least share of its limits."""
+        as predicted. Where none is confirmed, the one that takes the least share of its limits.
+
+        The best is the most accurate one where finalists were trained, else the one that scores most."""
         best = self.result.best
 
         def forward(candidate: Candidate) -> ForwardScore | None:
@@ -62,17 +67,23 @@ class Found:
             )
 
         if self.refined is None or not self.refined.finalists:
+            if accurate := in_order(best, self.trained):
+                return accurate[0]
             limited = self.task.budget.latencies and not self.task.front
             found = winner_of(best, share, forward) if limited else None
             return found or best[0]
         confirmed = {one.candidate: one.share for one in self.refined.finalists if one.is_confirmed}
+        if accurate := in_order(list(confirmed), self.trained):
+            return accurate[0]
         return winner_of(list(confirmed), confirmed.__getitem__, forward) or best[0]
 
     def entries(self, winner: Candidate) -> dict[str, Any]:
-        """What result.json says of measurements."""
+        """What result.json says of measurements and trainings."""
         if self.task.front:
             return {}  # many networks, each with a limit of its own
         found: dict[str, Any] = {"verdicts": verdict_records(self._verdicts(winner))}
+        if self.trained:
+            found["trained"] = list(self.trained)
         if self.refined is not None:
             found["finalists"] = finalist_records(self.refined.finalists)
             found["loads"] = load_records(self.refined.loads)
@@ -101,6 +112,34 @@ class Found:
         ]
 
 
+class _Preference:
+    """The order of a loop's networks by their accuracies, which it keeps."""
+
+    def __init__(self, accuracies: Accuracies | None, folder: Path) -> None:
+        self._accuracies, self._folder = accuracies, folder
+        self.records: Sequence[TrainedRecord] = ()
+
+    def __call__(self, refined: Refined) -> list[Candidate]:
+        possible = refined.possible(KEPT)
+        if self._accuracies is not None:
+            self.records = self._accuracies.trained(possible, self._folder)
+        return in_order(possible, self.records)
+
+
+def searched(
+    task: SearchTask,
+    result: SearchResult,
+    folder: Path,
+    accuracies: Accuracies | None,
+    *,
+    unreached: Mapping[str, str] | None = None,
+    why_not: str = "",
+) -> Found:
+    """What was found without a device."""
+    records = accuracies.trained(result.best, folder) if accuracies else ()
+    return Found(task, result, unreached=unreached or {}, why_not=why_not, trained=records)
+
+
 def reached_devices(task: SearchTask, connection: Connection) -> tuple[dict[str, Reached], dict[str, str]]:
     """By limit the devices that are at hand, and why the others are not."""
     found = {
@@ -120,10 +159,12 @@ def measured_search(
     search_on: SearchOn,
     state: SearchState | None,
     events: EventLog,
+    accuracies: Accuracies | None,
 ) -> Found:
     """Searches in rounds, saying of each what it measured; without a device at hand, just searches."""
     if not reached:
-        return Found(task, search_on(task, state), unreached=unreached)
+        return searched(task, search_on(task, state), folder, accuracies, unreached=unreached)
+    preference = _Preference(accuracies, folder)
     with ExitStack() as displays:
         bars: list[Callable[[float, str], None]] = []
 
@@ -141,26 +182,44 @@ def measured_search(
             events.write("round", number=done.number, text=line)
 
         source = DeviceLoads(LoadFile(folder, task_record(task)), reached, seconds, show)
-        refined = refine(task, list(reached), source, search_on, state, report)
+        refined = refine(
+            task, list(reached), source, search_on, state, report, preference if accuracies else None
+        )
     if refined.stopped:
         say(f"search: the device is gone; the search went on without it: {refined.stopped}")
     if refined.ended:
         say(f"search: measuring ended, {refined.ended}")
     why_not = f"the device is gone: {refined.stopped}" if refined.stopped else "the time to measure was over"
-    return Found(task, refined.ranked(KEPT), refined, reached, unreached, why_not)
+    return Found(task, refined.ranked(KEPT), refined, reached, unreached, why_not, preference.records)
 
 
-def repeated_search(task: SearchTask, loads: Sequence[NetworkLoad], search_on: SearchOn) -> Found:
+def repeated_search(
+    task: SearchTask,
+    loads: Sequence[NetworkLoad],
+    folder: Path,
+    search_on: SearchOn,
+    accuracies: Accuracies | None,
+) -> Found:
     """The same with the loads of an earlier search instead of a device."""
+    preference = _Preference(accuracies, folder)
     labels = list(dict.fromkeys(load.limit for load in loads))
     source = RecordedLoads(loads)
-    refined = refine(task, labels, source, search_on, report=lambda done: say(round_line(done)))
+    refined = refine(
+        task,
+        labels,
+        source,
+        search_on,
+        report=lambda done: say(round_line(done)),
+        order=preference if accuracies else None,
+    )
     if source.has_time_for(1):
         raise UserError(
             "the search to repeat ran with another table, so its measurements do not fit; put its table "
             "beside result.json again, or add --no-measure"
         )
-    return Found(task, refined.ranked(KEPT), refined, why_not="it is a repetition")
+    return Found(
+        task, refined.ranked(KEPT), refined, why_not="it is a repetition", trained=preference.records
+    )
 
 
 def keep_all(found: Found, folder: Path) -> list[LatencyTable]:

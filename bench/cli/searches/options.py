@@ -18,6 +18,7 @@ from ....zen.search.task import SearchTask
 from ....zen.space import open_space
 from ...refining.loads import NetworkLoad
 from ...searching.latency_limits import WrittenLimit, check_distinct
+from ...searching.result_record import TrainedRecord, read_trained
 from ...searching.task_record import read_task, task_record
 from ..shared.opening import opened_model
 from ..shared.options import NONE, setting_request
@@ -112,6 +113,16 @@ def recorded_loads(path: Path) -> list[NetworkLoad] | None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         raise UserError(
             f"{path} holds no loads that can be repeated; add --no-measure to predict only"
+        ) from None
+
+
+def recorded_accuracies(path: Path) -> list[TrainedRecord]:
+    """What the search of a result.json knew of its trained finalists; empty where it trained none."""
+    try:
+        return read_trained(path)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        raise UserError(
+            f"{path} does not say how accurate the finalists were; take 'trained' out to repeat it by scores"
         ) from None
 
 

@@ -29,7 +29,8 @@ from ...searching.run_folder import RESULT, SearchFolder
 from ...searching.task_record import task_record
 from ..shared.output import say
 from ..shared.progress import progress
-from .loop import Found, keep_all, measured_search, reached_devices, repeated_search
+from .accuracies import Accuracies
+from .loop import Found, keep_all, measured_search, reached_devices, repeated_search, searched
 
 _RARE = 0.005
 
@@ -52,13 +53,15 @@ def run_search(
     start_worker: Callable[[SearchTask], Workers] = LocalWorkers,
     rescore: int | None = None,
     measuring: Measuring = Measuring(),
+    accuracies: Accuracies | None = None,
 ) -> tuple[ResultRecord, list[str]]:
-    """Searches, measures, writes what was found and scores finalists again.
+    """Searches, measures, trains finalists where there are `accuracies` to find, writes what was found and
+    scores finalists again.
 
     `rescore` as for `finalists`. Returns result.json's content and the names of the files.
     """
     events = events or EventLog(None)
-    found = _found(task, folder, events, start_worker, measuring)
+    found = _found(task, folder, events, start_worker, measuring, accuracies)
     scores = ForwardScores(folder.path, task)
     results = Results(folder.path, task, found.result, scores, ["zenbench", *sys.argv[1:]], found.entries)
     winner = found.winner(scores)
@@ -88,6 +91,7 @@ def _found(
     events: EventLog,
     start_worker: Callable[[SearchTask], Workers],
     measuring: Measuring,
+    accuracies: Accuracies | None,
 ) -> Found:
     """What the search finds, from where it was interrupted if it was."""
     state = folder.read_state()
@@ -117,15 +121,16 @@ def _found(
 
     try:
         if task.front or not task.budget.latencies:
-            found = Found(task, search_on(task, state))
+            found = searched(task, search_on(task, state), folder.path, accuracies)
         elif measuring.recorded is not None:
-            found = repeated_search(task, measuring.recorded, search_on)
+            found = repeated_search(task, measuring.recorded, folder.path, search_on, accuracies)
         elif not measuring.seconds:
-            found = Found(task, search_on(task, state), why_not=measuring.why_not)
+            result = search_on(task, state)
+            found = searched(task, result, folder.path, accuracies, why_not=measuring.why_not)
         else:
             reached, why = reached_devices(task, measuring.connection)
             found = measured_search(
-                task, reached, why, folder.path, measuring.seconds, search_on, state, events
+                task, reached, why, folder.path, measuring.seconds, search_on, state, events, accuracies
             )
     finally:
         if last is not None:

@@ -11,6 +11,7 @@ from typing import Protocol
 import click
 
 LINE_EVERY_SECONDS = 10.0
+_MINUTES_FROM_SECONDS = 180.0
 
 
 class ProgressBar(Protocol):
@@ -85,4 +86,10 @@ class _Lines:
 
 
 def _said(seconds_left: float | None) -> str:
-    return "" if seconds_left is None else f"about {seconds_left:.0f} s left"
+    return "" if seconds_left is None else f"{duration_text(seconds_left)} left"
+
+
+def duration_text(seconds: float) -> str:
+    """Roughly: `about 40 s`, `about 12 min`."""
+    in_minutes = seconds >= _MINUTES_FROM_SECONDS
+    return f"about {seconds / 60:.0f} min" if in_minutes else f"about {seconds:.0f} s"

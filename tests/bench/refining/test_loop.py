@@ -12,6 +12,7 @@ from zenbench.errors import DeviceUnavailableError
 from zenbench.latency_tables.predictor import Predictor
 from zenbench.zen.network import Network
 from zenbench.zen.search import Budget, LatencyLimit, SearchTask, search
+from zenbench.zen.search.evaluator import Candidate
 from zenbench.zen.search.run import SearchResult, SearchState
 from zenbench.zen.space import open_space
 
@@ -159,3 +160,50 @@ def test_half_of_the_evaluations_come_first_and_the_rest_in_equal_parts() -> Non
     goals = evaluation_goals(96_000)
     assert goals == [48_000, 60_000, 72_000, 84_000, 96_000]
     assert evaluation_goals(1)[-1] == 1
+
+
+def test_the_first_of_a_given_order_that_is_confirmed_wins(model: Predictor) -> None:
+    seen: list[Refined] = []
+
+    def order(refined: Refined) -> list[Candidate]:
+        seen.append(refined)
+        return sorted(refined.possible(20), key=lambda one: one.score)
+
+    source = Made(model)
+    found = refine(task(model), [NAME], source, search_on, order=order)
+    wanted = order(seen[0])
+    assert found.winner is not None and found.winner.candidate.network == wanted[0].network
+    assert found.winner.is_confirmed and found.ranked(20).best[0].network == wanted[0].network
+    plain = refine(task(model), [NAME], Made(model), search_on)
+    assert plain.winner is not None and plain.winner.candidate.score > wanted[0].score
+
+
+def test_of_a_given_order_those_that_exceed_the_limit_do_not_win(model: Predictor) -> None:
+    class Slower(Made):
+        """Further loads of the network that is wanted most exceed the limit."""
+
+        wanted: Network | None = None
+
+        def take(self, number: int, label: str, network: Network) -> bool:
+            if network != self.wanted:
+                return super().take(number, label, network)
+            self.loads.append(NetworkLoad(number, label, network, 1.3 * LIMIT_MS, 1.0, None, 0.5))
+            return True
+
+    source, wanted = Slower(model), list[Candidate]()
+
+    def order(refined: Refined) -> list[Candidate]:
+        loaded_once = [one.candidate for one in refined.finalists if one.is_promising and one.loads == 1]
+        wanted.extend(loaded_once[:2])
+        source.wanted = wanted[0].network
+        return wanted
+
+    found = refine(task(model), [NAME], source, search_on, order=order)
+    assert found.winner is not None and found.winner.candidate.network == wanted[1].network
+
+
+def test_the_rounds_leave_time_to_confirm_what_is_ordered(model: Predictor) -> None:
+    source = Made(model, most=20)
+    found = refine(task(model), [NAME], source, search_on, order=lambda refined: refined.possible(20)[::-1])
+    assert found.winner is not None and found.winner.is_confirmed
+    assert max(load.round for load in source.loads) >= 1 and len(source.loads) <= 20

@@ -1,0 +1,249 @@
+"""Halving: some networks trained in rounds, the more accurate half of each going on to a longer one.
+
+Successive halving (Jamieson and Talwalkar, arXiv 1502.07943). Every round has an equal share of the time, in
+which all its networks see the same number of images. Each starts anew, for a learning rate that has decayed
+to 0 cannot go on. Accuracies are of training images that are held out: the test images choose nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from ...atomic import make_folder, write_json
+from ...errors import NetworkError, UserError
+from ...zen.network import Network, from_json
+from ...zen.threads import few_threads
+from ..data_sets.data_set import DataSet
+from ..export.weights_file import read_weights
+from .card import WEIGHTS
+from .fitting import enough_memory
+from .folder import finish, finished
+from .precision import Place
+from .recipe import TrainingRecipe, open_recipe
+from .training import DivergedError, Training, TrainingTask
+
+PLAN = "plan.json"
+RECIPE = "quick"
+LAST_ROUND = 2
+"""Networks that reach it."""
+HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 5000
+EPOCHS = 4
+"""Of a training, each with a look at the held-out images; more where an epoch would exceed the data."""
+_LEAST_STEPS = 20
+"""Of an epoch, however little time there is."""
+_TIMED_STEPS = 5
+_BY_HAND = "train one by hand, with zenbench train NETWORK --learning-rate 0.1"
+_PASS = 1 / 3
+"""Of what an image takes in training, what it takes to be classified."""
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network after its training of a round: `images` seen, `top1` of so many `held_out`, and `test_top1`
+    of the test images in the last round. `folder` holds the card and the weights."""
+
+    network: Network
+    round: int
+    images: int
+    seed: int
+    top1: float
+    held_out: int
+    test_top1: float | None
+    seconds: float
+    folder: Path
+
+    @property
+    def standard_error(self) -> float:
+        """Of `top1`, from the number of images (binomial)."""
+        return float((self.top1 * (1 - self.top1) / self.held_out) ** 0.5)
+
+
+@dataclass(frozen=True)
+class HalvingTask:
+    """All that fixes what is trained, but for the speed of the machine. `seconds`: of all rounds."""
+
+    data: DataSet
+    seconds: float
+    seed: int
+    where: Place
+
+    def to_json(self) -> dict[str, Any]:
+        data, place = self.data.name, self.where
+        return {"data": data, "seconds": self.seconds, "seed": self.seed, "precision": place.precision}
+
+
+@dataclass(frozen=True)
+class HalvingStep:
+    """How far it is: `share` of all the time, in the training of one network of a round."""
+
+    share: float
+    round: int
+    rounds: int
+    number: int
+    networks: int
+    training: Training
+
+
+def round_sizes(count: int) -> list[int]:
+    """Networks of every round: 8, 4, 2."""
+    sizes = [count]
+    while sizes[-1] > LAST_ROUND:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
+
+
+class Halving:
+    """Rounds of training in a folder, where interrupted ones go on with the networks that they began with.
+
+    Raises UserError where the data do not fit, or the folder holds the rounds of another task.
+    """
+
+    def __init__(self, task: HalvingTask, networks: Sequence[Network], folder: Path) -> None:
+        self._task, self._folder = task, folder
+        held_out = min(MOST_HELD_OUT, int(HELD_OUT_SHARE * len(task.data.train.labels)))
+        self._data = task.data.holding_out(held_out)
+        self._seconds_an_image = self._planned(networks)
+        self.diverged: list[Network] = []
+        """Those whose loss is no number."""
+
+    @property
+    def networks(self) -> list[Network]:
+        """All that are trained."""
+        return list(self._seconds_an_image)
+
+    def images(self, networks: Sequence[Network]) -> int:
+        """That each of these networks may see in a round."""
+        rounds = len(round_sizes(len(self.networks)))
+        together = sum(self._seconds_an_image[network] for network in networks)
+        looks = EPOCHS * len(self._data.test.labels) * _PASS
+        return max(0, int(self._task.seconds / rounds / together - looks))
+
+    def run(
+        self, report: Callable[[HalvingStep], None] = lambda step: None
+    ) -> Iterator[list[TrainedNetwork]]:
+        """After every round its networks, the most accurate first.
+
+        Raises UserError where none is left.
+        """
+        left, sizes = self.networks, round_sizes(len(self.networks))
+        for number, size in enumerate(sizes, 1):
+            found = self._round(number, len(sizes), left[:size], report)
+            left = [one.network for one in found]
+            yield found
+
+    def _round(
+        self, number: int, rounds: int, networks: Sequence[Network], report: Callable[[HalvingStep], None]
+    ) -> list[TrainedNetwork]:
+        recipe, found = self._recipe(networks), []
+        for index, network in enumerate(networks, 1):
+
+            def told(training: Training, index: int = index) -> None:
+                share = (
+                    number - 1 + (index - 1 + training.steps_done / training.steps) / len(networks)
+                ) / rounds
+                report(HalvingStep(share, number, rounds, index, len(networks), training))
+
+            try:
+                found.append(self._trained(network, number, recipe, told))
+            except DivergedError:
+                self.diverged.append(network)
+        if not found:
+            raise UserError(f"the loss of every finalist is no number; {_BY_HAND}")
+        found.sort(key=lambda one: (-one.top1, one.network.digest))
+        if number < rounds:
+            return found
+        return [replace(one, test_top1=self._test_top1(one, recipe)) for one in found]
+
+    def _trained(
+        self, network: Network, number: int, recipe: TrainingRecipe, told: Callable[[Training], None]
+    ) -> TrainedNetwork:
+        task, folder = self._of(network, recipe), self._folder / f"round-{number}" / network.digest
+        make_folder(folder)
+        card = finished(folder, task)
+        if card is None:
+            with enough_memory(task):
+                training = Training(task, save_to=folder)
+                training.run(told)
+            card = finish(training, folder)
+        history = card["history"]
+        return TrainedNetwork(
+            network=network,
+            round=number,
+            images=recipe.epochs * recipe.images_per_epoch,
+            seed=self._task.seed,
+            top1=history[-1]["top1"],
+            held_out=card["test_images"],
+            test_top1=None,
+            seconds=sum(epoch["seconds"] for epoch in history),
+            folder=folder,
+        )
+
+    def _test_top1(self, trained: TrainedNetwork, recipe: TrainingRecipe) -> float:
+        training = Training(self._of(trained.network, recipe))
+        training.module.load_state_dict(read_weights(trained.folder / WEIGHTS)[0])
+        with few_threads():
+            return training.accuracy(self._task.data.test).top1
+
+    def _of(self, network: Network, recipe: TrainingRecipe) -> TrainingTask:
+        return TrainingTask(network, self._data, recipe, self._task.seed, self._task.where)
+
+    def _recipe(self, networks: Sequence[Network]) -> TrainingRecipe:
+        """That of a round: the quick one with as many images as there is time for."""
+        recipe, total = self._quick(networks[0]), len(self._data.train.labels)
+        batch = recipe.batch
+        images = max(self.images(networks), EPOCHS * _LEAST_STEPS * batch)
+        epochs = max(EPOCHS, -(-images // total))
+        return replace(
+            recipe,
+            epochs=epochs,
+            images_per_epoch=min(images // epochs, total) // batch * batch,
+            warmup_epochs=recipe.warmup_epochs * epochs / recipe.epochs,
+        )
+
+    def _quick(self, network: Network) -> TrainingRecipe:
+        recipe = open_recipe(RECIPE, network.resolution)
+        return replace(recipe, batch=min(recipe.batch, len(self._data.train.labels)))
+
+    def _planned(self, networks: Sequence[Network]) -> dict[Network, float]:
+        """The networks of the folder's plan, or of a new one, and the seconds that an image takes each."""
+        path = self._folder / PLAN
+        if path.exists():
+            return self._read(path)
+        make_folder(self._folder)
+        recipe = self._quick(networks[0])
+        seconds = {network: self._timed(self._of(network, recipe)) for network in networks}
+        plan = [{**one.to_json(), "seconds_an_image": seconds[one]} for one in networks]
+        write_json(path, {**self._task.to_json(), "networks": plan})
+        return seconds
+
+    def _read(self, path: Path) -> dict[Network, float]:
+        try:
+            plan = json.loads(path.read_text("utf-8"))
+            same = all(plan[name] == value for name, value in self._task.to_json().items())
+            found = {from_json(one): float(one["seconds_an_image"]) for one in plan["networks"]}
+        except (OSError, ValueError, RecursionError, LookupError, TypeError, NetworkError):
+            raise UserError(f"{path} is damaged; delete {self._folder} to train from the start") from None
+        if not same or not found:
+            raise UserError(
+                f"{self._folder} holds finalists trained on other data, or for another time; give the same "
+                "options, or another --out"
+            )
+        return found
+
+    @staticmethod
+    @few_threads()
+    def _timed(task: TrainingTask) -> float:
+        with enough_memory(task):
+            training, seconds = Training(task), []
+            for _ in range(1 + _TIMED_STEPS):  # the first prepares
+                training.step = 0  # an epoch may have fewer
+                began = perf_counter()
+                training.try_step()
+                seconds.append(perf_counter() - began)
+        return median(seconds[1:]) / task.recipe.batch
