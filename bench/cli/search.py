@@ -120,7 +120,7 @@ from .shared.output import say
     "--workers",
     type=click.IntRange(1, MOST_ISLANDS),
     help="Processes that share out the 4 islands, with the same result; more than 4 make as many islands, "
-    "which changes the result.",
+    "which changes the result. So many finalists are trained side by side, too.",
 )
 @click.option(
     "--ray", metavar="ADDRESS", help="The workers on a Ray cluster: host:port, or local for one started here."
@@ -200,7 +200,7 @@ def command(
         if records := recorded_accuracies(repeat):
             accuracies = RecordedAccuracies(records)
     else:
-        accuracies = _training(train_on, finalists, train_ms / 1e3, options)
+        accuracies = _training(train_on, finalists, train_ms / 1e3, workers, options)
         task = asked_task(options)
         if workers and workers > 1 and task.islands == 1:
             raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
@@ -231,7 +231,7 @@ def command(
 
 
 def _training(
-    train_on: str | None, finalists: int, seconds: float, options: dict[str, Any]
+    train_on: str | None, finalists: int, seconds: float, workers: int | None, options: dict[str, Any]
 ) -> TrainOn | None:
     """What is to be trained, if anything; sizes that were not given become those of the images."""
     data = open_data(train_on) if train_on else None
@@ -245,7 +245,7 @@ def _training(
     check_size(data.train, options["resolution"], data.name)
     if data.classes > options["classes"]:
         raise UserError(f"{data.name} has {data.classes} classes; give --classes {data.classes} or more")
-    return TrainOn(data, finalists, seconds, options["seed"])
+    return TrainOn(data, finalists, seconds, options["seed"], workers or 1)
 
 
 def _measuring(measure_ms: float, no_measure: bool, repeat: Path | None, connection: Connection) -> Measuring:

@@ -23,10 +23,10 @@ from ..data_sets.data_set import DataSet
 from ..export.weights_file import read_weights
 from .card import WEIGHTS
 from .fitting import enough_memory
-from .folder import finish, finished
 from .precision import Place
 from .recipe import TrainingRecipe, open_recipe
-from .training import DivergedError, Training, TrainingTask
+from .side_by_side import TrainingJob, train_all
+from .training import Training, TrainingTask
 
 PLAN = "plan.json"
 RECIPE = "quick"
@@ -66,12 +66,14 @@ class TrainedNetwork:
 
 @dataclass(frozen=True)
 class HalvingTask:
-    """All that fixes what is trained, but for the speed of the machine. `seconds`: of all rounds."""
+    """All that fixes what is trained, but for the speed of the machine. `seconds`: of all rounds; `processes`
+    train side by side, each a network."""
 
     data: DataSet
     seconds: float
     seed: int
     where: Place
+    processes: int = 1
 
     def to_json(self) -> dict[str, Any]:
         data, place = self.data.name, self.where
@@ -80,14 +82,13 @@ class HalvingTask:
 
 @dataclass(frozen=True)
 class HalvingStep:
-    """How far it is: `share` of all the time, in the training of one network of a round."""
+    """How far it is: `share` of all the time, and so many of the round's networks."""
 
     share: float
     round: int
     rounds: int
-    number: int
+    trained: int
     networks: int
-    training: Training
 
 
 def round_sizes(count: int) -> list[int]:
@@ -96,6 +97,14 @@ def round_sizes(count: int) -> list[int]:
     while sizes[-1] > LAST_ROUND:
         sizes.append((sizes[-1] + 1) // 2)
     return sizes
+
+
+def _last_ends(seconds: Sequence[float], processes: int) -> float:
+    """When the last of some trainings ends that so many processes take in turn."""
+    free = [0.0] * processes
+    for one in seconds:
+        free[free.index(min(free))] += one
+    return max(free)
 
 
 class Halving:
@@ -120,9 +129,10 @@ class Halving:
     def images(self, networks: Sequence[Network]) -> int:
         """That each of these networks may see in a round."""
         rounds = len(round_sizes(len(self.networks)))
-        together = sum(self._seconds_an_image[network] for network in networks)
+        each = [self._seconds_an_image[network] for network in networks]
+        longest = _last_ends(each, self._task.processes)
         looks = EPOCHS * len(self._data.test.labels) * _PASS
-        return max(0, int(self._task.seconds / rounds / together - looks))
+        return max(0, int(self._task.seconds / rounds / longest - looks))
 
     def run(
         self, report: Callable[[HalvingStep], None] = lambda step: None
@@ -140,19 +150,24 @@ class Halving:
     def _round(
         self, number: int, rounds: int, networks: Sequence[Network], report: Callable[[HalvingStep], None]
     ) -> list[TrainedNetwork]:
-        recipe, found = self._recipe(networks), []
-        for index, network in enumerate(networks, 1):
+        recipe = self._recipe(networks)
+        folders = [self._folder / f"round-{number}" / network.digest for network in networks]
+        shares = [0.0] * len(networks)
 
-            def told(training: Training, index: int = index) -> None:
-                share = (
-                    number - 1 + (index - 1 + training.steps_done / training.steps) / len(networks)
-                ) / rounds
-                report(HalvingStep(share, number, rounds, index, len(networks), training))
+        def told(at: int, share: float) -> None:
+            shares[at] = share
+            done = (number - 1 + sum(shares) / len(shares)) / rounds
+            report(HalvingStep(done, number, rounds, shares.count(1.0), len(shares)))
 
-            try:
-                found.append(self._trained(network, number, recipe, told))
-            except DivergedError:
-                self.diverged.append(network)
+        jobs = [
+            TrainingJob(self._of(network, recipe), folder)
+            for network, folder in zip(networks, folders, strict=True)
+        ]
+        cards = train_all(jobs, min(self._task.processes, len(jobs)), told)
+        self.diverged += [network for network, card in zip(networks, cards, strict=True) if card is None]
+        found = [
+            self._record(job, card, number) for job, card in zip(jobs, cards, strict=True) if card is not None
+        ]
         if not found:
             raise UserError(f"the loss of every finalist is no number; {_BY_HAND}")
         found.sort(key=lambda one: (-one.top1, one.network.digest))
@@ -160,20 +175,10 @@ class Halving:
             return found
         return [replace(one, test_top1=self._test_top1(one, recipe)) for one in found]
 
-    def _trained(
-        self, network: Network, number: int, recipe: TrainingRecipe, told: Callable[[Training], None]
-    ) -> TrainedNetwork:
-        task, folder = self._of(network, recipe), self._folder / f"round-{number}" / network.digest
-        make_folder(folder)
-        card = finished(folder, task)
-        if card is None:
-            with enough_memory(task):
-                training = Training(task, save_to=folder)
-                training.run(told)
-            card = finish(training, folder)
-        history = card["history"]
+    def _record(self, job: TrainingJob, card: dict[str, Any], number: int) -> TrainedNetwork:
+        history, recipe = card["history"], job.task.recipe
         return TrainedNetwork(
-            network=network,
+            network=job.task.network,
             round=number,
             images=recipe.epochs * recipe.images_per_epoch,
             seed=self._task.seed,
@@ -181,7 +186,7 @@ class Halving:
             held_out=card["test_images"],
             test_top1=None,
             seconds=sum(epoch["seconds"] for epoch in history),
-            folder=folder,
+            folder=job.folder,
         )
 
     def _test_top1(self, trained: TrainedNetwork, recipe: TrainingRecipe) -> float:

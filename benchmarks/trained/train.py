@@ -1,9 +1,10 @@
 """Trains the networks of the evidence: `python benchmarks/trained/train.py DATA STAGE`.
 
 DATA is the cifar10.npz of prepare.py. Stages: `networks` (all of networks.csv, seed 0), `longer` (ten of
-them, five times as long), `latency` (latency_networks.csv). Each training is one line of trained.csv,
-appended when it ends; those that are there are left out, and an interrupted training goes on from its
-checkpoint, so the command can be run again until nothing is left. Several processes share the work.
+them, five times as long), `latency` (latency_networks.csv), `bars` (bars.csv, seeds 1 to 3). Each training is
+one line of trained.csv, appended when it ends; those that are there are left out, and an interrupted training
+goes on from its checkpoint, so the command can be run again until nothing is left. Several processes share
+the work.
 
 All by the recipe `quick`, on one thread. `held_out` is the accuracy on 5,000 training images that were not
 trained on, by which rules and networks are selected; `test` that on the 10,000 test images.
@@ -65,6 +66,8 @@ def jobs(stage: str) -> Iterator[Job]:
         yield from (Job(stage, row, 0, LONGER * epochs) for row in budget[:: len(budget) // 10][:10])
     elif stage == "latency":
         yield from (Job(stage, row, 0, epochs) for row in rows("latency_networks.csv"))
+    elif stage == "bars":
+        yield from (Job(stage, row, seed, epochs) for seed in (1, 2, 3) for row in rows("bars.csv"))
     else:
         sys.exit(f"there is no stage {stage}")
 

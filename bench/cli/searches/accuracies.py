@@ -25,12 +25,13 @@ FOLDER = "training"
 
 @dataclass(frozen=True)
 class TrainOn:
-    """Train so many finalists on the data, for so long together."""
+    """Train so many finalists on the data, for so long together; on a CPU in `processes` side by side."""
 
     data: DataSet
     finalists: int
     seconds: float
     seed: int
+    processes: int
 
     def trained(self, candidates: Sequence[Candidate], folder: Path) -> list[TrainedRecord]:
         """What is known of these candidates after their training, the most accurate first."""
@@ -40,7 +41,9 @@ class TrainOn:
         chosen = [one.network for one in varied(candidates, self.finalists)]
         if not chosen:
             return []
-        task = HalvingTask(self.data, self.seconds, self.seed, place())
+        where = place()
+        processes = self.processes if where.device == "cpu" else 1
+        task = HalvingTask(self.data, self.seconds, self.seed, where, processes)
         halving = Halving(task, chosen, folder / FOLDER)
         count = count_of(len(halving.networks), "finalist")
         say(f"train: {count} on {self.data.name} for {duration_text(self.seconds)}")
@@ -48,7 +51,7 @@ class TrainOn:
         with progress("train", self.seconds) as bar:
 
             def told(step: HalvingStep) -> None:
-                where = f"round {step.round} of {step.rounds}, network {step.number} of {step.networks}"
+                where = f"round {step.round} of {step.rounds}, {step.trained} of {step.networks} trained"
                 bar(step.share * self.seconds, where)
 
             for ranked in halving.run(told):

@@ -1,6 +1,7 @@
 """Halving: the better half of every round goes on, what was interrupted too, and what cannot be is said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_the_more_accurate_half_goes_on_and_the_last_ones_see_the_test_images(tm
     assert all((one.folder / "weights.safetensors").exists() for one in (*first, *last))
     shares = [step.share for step in steps]
     assert shares == sorted(shares) and shares[-1] == 1
-    assert (steps[0].round, steps[0].rounds, steps[-1].number, steps[-1].networks) == (1, 2, 2, 2)
+    assert (steps[0].round, steps[0].rounds, steps[-1].trained, steps[-1].networks) == (1, 2, 2, 2)
 
 
 def test_networks_of_a_round_see_as_many_images_as_there_is_time_for(tmp_path: Path) -> None:
@@ -55,6 +56,28 @@ def test_networks_of_a_round_see_as_many_images_as_there_is_time_for(tmp_path: P
     assert halving.images(NETWORKS[:2]) > halving.images(NETWORKS)
 
 
+def test_networks_trained_side_by_side_end_as_those_trained_in_turn(tmp_path: Path) -> None:
+    in_turn = list(Halving(TASK, NETWORKS[:3], tmp_path / "in turn").run())
+    (tmp_path / "by side").mkdir()
+    (tmp_path / "by side" / PLAN).write_text((tmp_path / "in turn" / PLAN).read_text())
+    steps: list[HalvingStep] = []
+    by_side = list(Halving(replace(TASK, processes=2), NETWORKS[:3], tmp_path / "by side").run(steps.append))
+    for ours, theirs in zip(by_side, in_turn, strict=True):
+        assert [(one.network, one.top1, one.test_top1) for one in ours] == [
+            (one.network, one.top1, one.test_top1) for one in theirs
+        ]
+    shares = [step.share for step in steps]
+    assert shares == sorted(shares) and shares[-1] == 1
+
+
+def test_two_processes_see_up_to_twice_the_images(tmp_path: Path) -> None:
+    task = HalvingTask(toy_data(160), 1e4, 0, Place("cpu", "fp32"))
+    one = Halving(task, NETWORKS, tmp_path)
+    two = Halving(replace(task, processes=2), NETWORKS, tmp_path)
+    assert 1.2 < two.images(NETWORKS) / one.images(NETWORKS) <= 2.001
+    assert two.images(NETWORKS[:1]) == one.images(NETWORKS[:1])
+
+
 def test_an_interrupted_one_goes_on_with_its_networks_and_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +85,7 @@ def test_an_interrupted_one_goes_on_with_its_networks_and_images(
         pass
 
     def killed(step: HalvingStep) -> None:
-        if (step.round, step.number) == (2, 1):
+        if step.round == 2:
             raise KilledError
 
     rounds = Halving(TASK, NETWORKS, tmp_path).run(killed)
@@ -99,7 +122,7 @@ def test_a_network_whose_loss_is_no_number_is_left_out(
             raise DivergedError("no number")
         run(self, told)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.Training, "run", diverging)
+    monkeypatch.setattr(Training, "run", diverging)
     lost = NETWORKS[:1]
     halving = Halving(TASK, NETWORKS, tmp_path / "some")
     rounds = list(halving.run())
