@@ -83,6 +83,15 @@ class Space:
         blocks[-1] = replace(blocks[-1], out_channels=max(self.last_widths[0], least_width))
         return chain(blocks)
 
+    def started_at(self, blocks: tuple[Block, ...], resolution: int) -> Space | None:
+        """The space whose searches up to this resolution start from these blocks; None where they are none
+        of its networks."""
+        try:
+            _check_inside(self, blocks)
+        except _WrongError:
+            return None
+        return replace(self, starts=((resolution, blocks),))
+
     def to_json(self) -> dict[str, Any]:
         """What a TOML file would say of the space."""
         data = {name: getattr(self, name) for name in ("name", "kinds", *_DEFAULTS)}

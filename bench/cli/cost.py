@@ -28,8 +28,9 @@ COLUMNS = (
 def command(style: str, **options: Any) -> None:
     """MACs, parameters, layers and activation memory of networks.
 
-    NETWORK is a structure string, a file holding one, a network.json, a search's result.json, an ONNX
-    or TFLite file that zenbench wrote, or zoo:NAME (zoo:all for every known network).
+    NETWORK is a structure string, a file holding one, a network.json, a search's result.json, a structure of
+    Once-for-All or TinyNAS, an ONNX or TFLite file that zenbench wrote, or zoo:NAME (zoo:all for every known
+    network).
     """
     records = []
     for network in networks_only(chosen_networks(options), "counted"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -13,16 +13,19 @@ from ...errors import UserError
 from ...zen.proxies.base import READINGS
 from ...zen.search.algorithm import ALGORITHMS, DEFAULT_ALGORITHM
 from ...zen.search.front import AXES
+from ...zen.search.task import SearchTask
 from ..data_sets.data_set import check_size
 from ..data_sets.reading import FORMS, open_data
 from ..searching.events import EventLog
 from ..searching.finalists import KEPT
 from ..searching.hiring import hiring
+from ..searching.result_record import GivenRecord
 from ..searching.run_folder import take_folder
 from ..searching.task_record import MOST_ISLANDS, task_record
 from ..training.card import WEIGHTS
 from .searches.accuracies import Accuracies, RecordedAccuracies, TrainOn
 from .searches.answer import show_front, show_winner
+from .searches.like import GivenNetwork, recorded_given
 from .searches.options import (
     asked_task,
     guarded_task,
@@ -92,16 +95,25 @@ from .shared.output import say
     type=click.Choice(AXES),
     help="Find the best score at every value up to this limit, not at the limit alone.",
 )
-@click.option("--space", default="resnet", show_default=True, help="resnet, mobilenet, or a TOML file.")
+@click.option(
+    "--like",
+    metavar="NETWORK",
+    help="A network to better: the search starts from what is nearest to it, and its MACs, parameters and "
+    "predicted latency are the limits that no option gives.",
+)
+@click.option(
+    "--space",
+    help="resnet, mobilenet, or a TOML file; default resnet, or what is of the kind of --like.",
+)
 @click.option(
     "--resolution",
     type=click.IntRange(8, 4096),
-    help="Input height and width; default 224, or the images' with --train-on.",
+    help="Input height and width; default 224, or those of --like, or the images' with --train-on.",
 )
 @click.option(
     "--classes",
     type=click.IntRange(1),
-    help="Outputs of the classifier; default 1000, or the data's with --train-on.",
+    help="Outputs of the classifier; default 1000, or those of --like, or the data's with --train-on.",
 )
 @click.option("--reading", type=click.Choice(READINGS), default="paper", show_default=True)
 @click.option("--evaluations", type=COUNT, default=96_000, show_default=True, help="Scored candidates.")
@@ -176,6 +188,7 @@ def command(
     train_on: str | None,
     finalists: int,
     train_ms: float,
+    like: str | None,
     **options: Any,
 ) -> int:
     """Find the most expressive network within a budget.
@@ -188,37 +201,34 @@ def command(
     With --train-on finalists of different depth and width are trained, and the most accurate one within the
     budget is the answer. Its accuracy is of training images that are held out.
 
+    With --like a network of your own gives the budget and the start, and is shown beside what was found.
+
     With --front one search finds the whole front of score against latency, MACs or parameters. What was
     interrupted goes on when it is run again, with any number of workers.
     """
-    guard = None
-    accuracies: Accuracies | None = None
     if repeat:
-        if train_on:
-            raise UserError("--repeat takes the accuracies of the search to repeat; leave out --train-on")
-        task = repeated_task(repeat, options["table"])
-        if records := recorded_accuracies(repeat):
-            accuracies = RecordedAccuracies(records)
+        asked = _repeated(repeat, train_on, like, options["table"])
     else:
-        accuracies = _training(train_on, finalists, train_ms / 1e3, workers, options)
-        task = asked_task(options)
-        if workers and workers > 1 and task.islands == 1:
-            raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
-        task, guard = guarded_task(replace(task, islands=max(task.islands, workers or 1)), options)
+        asked = _asked(train_on, finalists, train_ms / 1e3, workers, like, options)
+    task = asked.task
     devices = "+".join(limit.model.device for limit in task.budget.latencies)
     with take_folder(out, devices or "no-device", task_record(task)) as folder:
         connection = Connection(options["serial"], options["runner"])
         measuring = _measuring(measure_ms, no_measure, repeat, connection)
         hired = hiring(workers, ray)
-        record, files = run_search(task, folder, EventLog(events), hired, rescore, measuring, accuracies)
+        record, files = run_search(
+            task, folder, EventLog(events), hired, rescore, measuring, asked.accuracies, asked.like
+        )
     if task.front:
-        show_front(record["front"]["points"], task, style)
+        show_front(record, task, style)
     else:
         show_winner(record, task, style)
+    for reason in asked.like["unknown"] if asked.like else ():
+        say(f"yours: {reason}")
     for limit in task.budget.latencies:
         say(f"{limit.name}: {limit.model.device} {limit.model.setting}")
-    if guard:
-        say(guard)
+    if asked.guard:
+        say(asked.guard)
     say(f"{folder.path}: {', '.join(files)}")
     chosen = next((one for one in record.get("trained", []) if one["digest"] == record["digest"]), None)
     if chosen and not repeat:
@@ -228,6 +238,45 @@ def command(
     for verdict in verdicts:
         say(f"{verdict['limit']}: {verdict['text']}" if len(verdicts) > 1 else verdict["text"])
     return 0 if all(verdict["within"] for verdict in verdicts) else 1
+
+
+class _Asked(NamedTuple):
+    """What is to be searched, and what to say of its default limits; the network to better."""
+
+    task: SearchTask
+    guard: str | None
+    accuracies: Accuracies | None
+    like: GivenRecord | None
+
+
+def _repeated(repeat: Path, train_on: str | None, like: str | None, table: Path | None) -> _Asked:
+    if train_on:
+        raise UserError("--repeat takes the accuracies of the search to repeat; leave out --train-on")
+    if like is not None:
+        raise UserError("--repeat starts where the search to repeat did; leave out --like")
+    task = repeated_task(repeat, table)
+    records = recorded_accuracies(repeat)
+    return _Asked(task, None, RecordedAccuracies(records) if records else None, recorded_given(repeat))
+
+
+def _asked(
+    train_on: str | None,
+    finalists: int,
+    seconds: float,
+    workers: int | None,
+    like: str | None,
+    options: dict[str, Any],
+) -> _Asked:
+    sizes = options["resolution"], options["classes"]
+    given = None if like is None else GivenNetwork.read(like, *sizes)
+    if given:
+        options = given.limited(options)
+    accuracies = _training(train_on, finalists, seconds, workers, options)
+    task = given.task(options) if given else asked_task(options)
+    if workers and workers > 1 and task.islands == 1:
+        raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
+    task, guard = guarded_task(replace(task, islands=max(task.islands, workers or 1)), options)
+    return _Asked(task, guard, accuracies, given.record(task) if given else None)
 
 
 def _training(

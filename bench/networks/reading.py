@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ...errors import NetworkError, UserError
 from ...zen.families import PREFIX, zoo, zoo_names
@@ -15,6 +17,9 @@ from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
+from .net_config import is_net_config, net_config_network
+from .once_for_all import is_sub_network, sub_network_of
+from .tinynas import is_structure, structure_network
 
 NetworkLike = Network | FileSubject
 
@@ -103,20 +108,36 @@ def _read_file(path: Path) -> NetworkLike:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text: {error}") from None
     try:
-        return _from_json_text(text) if text.startswith("{") else spelled(text)
+        return _from_record(_parsed(text), path) if text.startswith(("{", "[")) else spelled(text)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 
 
-def _from_json_text(text: str) -> Network:
+def _parsed(text: str) -> Any:
+    """A JSON text, or the same as Python writes it, which searches in Python leave behind."""
     try:
-        data = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NetworkError(f"not valid JSON ({error})") from None
-    if not {"score", "recipe"} & data.keys() or not isinstance(data.get("network"), str):
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise NetworkError(f"not valid JSON ({error})") from None
+
+
+def _from_record(data: Any, path: Path) -> Network:
+    """The network of a parsed file, whichever search wrote it."""
+    if is_structure(data):
+        return structure_network(data)
+    if is_sub_network(data):
+        return sub_network_of(data)
+    if is_net_config(data):
+        return net_config_network(data, path)
+    if not (
+        isinstance(data, dict) and {"score", "recipe"} & data.keys() and isinstance(data.get("network"), str)
+    ):
         return from_json(data)
     # The result of a search, or the card of a training.
-    sizes = {key: data.get(key) for key in ("resolution", "classes")}
+    sizes: dict[str, Any] = {key: data.get(key) for key in ("resolution", "classes")}
     if not all(type(size) is int for size in sizes.values()):
         raise NetworkError("a result's resolution and classes must be whole numbers")
     return replace(spelled(data["network"]), **sizes)

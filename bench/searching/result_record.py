@@ -92,6 +92,21 @@ class TrainedRecord(TypedDict):
     folder: str
 
 
+class GivenRecord(TypedDict):
+    """A network that a search was to better: what it costs and takes as predicted, by limit, where that is
+    known; `unknown`: why something is not. Its `layers` are those of the nearest super blocks."""
+
+    network: str
+    digest: str
+    score: float | None
+    layers: int
+    params: int
+    macs: int
+    latency_ms: dict[str, float]
+    std_ms: dict[str, float]
+    unknown: list[str]
+
+
 class _ResultRecord(TypedDict):
     network: str
     digest: str
@@ -121,9 +136,10 @@ class ResultRecord(_ResultRecord, total=False):
     """The winner, what it was chosen by, and enough to repeat the search; `front` where it was along one.
 
     `finalists` and `loads` (each load as in loads.jsonl, without samples) where something was measured;
-    `trained` where finalists were trained, the most accurate first.
+    `trained` where finalists were trained, the most accurate first; `like` where a network gave the budget.
     """
 
+    like: GivenRecord
     front: FrontRecord
     verdicts: list[VerdictRecord]
     finalists: list[FinalistRecord]
@@ -198,6 +214,16 @@ def read_trained(path: Path) -> list[TrainedRecord]:
     if any(len(one) < len(TrainedRecord.__annotations__) for one in trained):
         raise ValueError("an entry of 'trained' is not whole")
     return trained
+
+
+def read_given(path: Path) -> GivenRecord | None:
+    """The network that the search of a `result.json` was to better; raises as `read_result`."""
+    given: GivenRecord | None = _checked(
+        json.loads(path.read_text("utf-8")).get("like"), GivenRecord | None, "'like'"
+    )
+    if given is not None and len(given) < len(GivenRecord.__annotations__):
+        raise ValueError("'like' is not whole")
+    return given
 
 
 def _checked(given: Any, kind: Any, place: str) -> Any:

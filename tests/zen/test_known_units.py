@@ -13,6 +13,7 @@ from zenbench.zen.units.mobile import InvertedUnit
 from zenbench.zen.units.pools import MaxPoolUnit, PooledConvUnit
 from zenbench.zen.units.resnet import ResNetUnit
 from zenbench.zen.units.split_attention import SplitAttentionUnit
+from zenbench.zen.units.tinynas import TinyNasUnit
 from zenbench.zen.workload import Workload
 
 SIZE = 8
@@ -100,6 +101,31 @@ def test_split_attention_weighs_two_copies() -> None:
     torch.testing.assert_close(run.y, (run.norm(run.conv(y, 5), 4) + shortcut).relu())
 
 
+def test_a_tinynas_bottleneck_averages_its_shortcut() -> None:
+    run = Run(TinyNasUnit("k1kxk1", 5, 6, 4, 10, 2, "projection"))
+    y = run.conv_norm(run.conv_norm(run.x, 1).relu(), 2, stride=2).relu()
+    shortcut = run.conv_norm(functional.avg_pool2d(run.x, 2), 4)
+    torch.testing.assert_close(run.y, (run.conv_norm(y, 3) + shortcut).relu())
+
+
+def test_tinynas_units_of_two_convolutions_stride_in_the_second() -> None:
+    run = Run(TinyNasUnit("kxkx", 3, 6, 4, 6, 2, "identity"))
+    y = run.conv_norm(run.conv_norm(run.x, 1).relu(), 2, stride=2)
+    torch.testing.assert_close(run.y, (y + functional.avg_pool2d(run.x, 2)).relu())
+    run = Run(TinyNasUnit("k1kx", 3, 6, 4, 8, 1, "projection", "swish"))
+    y = run.conv_norm(functional.silu(run.conv_norm(run.x, 1)), 2)
+    assert run.state["conv1.weight"].shape[-1] == 1
+    torch.testing.assert_close(run.y, functional.silu(y + run.conv_norm(run.x, 3)))
+
+
+def test_a_tinynas_gate_has_norms() -> None:
+    run = Run(TinyNasUnit("k1dwk1", 3, 6, 16, 8, 1, "none", "swish", squeezed_channels=8))
+    y = functional.silu(run.conv_norm(run.x, 1))
+    y = functional.silu(run.conv_norm(y, 2, groups=16))
+    y = y * run.conv_norm(functional.silu(run.conv_norm(mean(y), 3)), 4).sigmoid()
+    torch.testing.assert_close(run.y, functional.silu(run.conv_norm(y, 5)))
+
+
 def test_pools() -> None:
     run = Run(MaxPoolUnit(3, 4, 2))
     torch.testing.assert_close(run.y, functional.max_pool2d(run.x, 3, stride=2, padding=1))
@@ -122,6 +148,16 @@ def test_pools() -> None:
         (
             "split_attention(in_channels=4,hidden_channels=4,out_channels=4,stride=2,projection=0)",
             "the shortcut changes its shape and needs projection=1",
+        ),
+        (
+            "tinynas(style=kxkx,kernel=3,in_channels=4,hidden_channels=4,out_channels=8,stride=1,"
+            "shortcut=identity)",
+            "the shortcut changes its width and needs shortcut=projection",
+        ),
+        (
+            "tinynas(style=kxkx,kernel=3,in_channels=4,hidden_channels=4,out_channels=4,stride=1,"
+            "shortcut=identity,squeezed_channels=8)",
+            "a gate needs a 1x1 convolution behind it",
         ),
         ("max_pool(kernel=2,in_channels=4,stride=2)", "the kernel must be odd"),
         (

@@ -13,6 +13,7 @@ from .plain import ConvUnit, HeadUnit, ResidualUnit
 from .pools import MaxPoolUnit, PooledConvUnit
 from .resnet import ResNetUnit
 from .split_attention import SplitAttentionUnit
+from .tinynas import TinyNasUnit
 
 UNIT_KINDS: dict[str, type[Unit]] = {
     unit.kind: unit
@@ -28,6 +29,7 @@ UNIT_KINDS: dict[str, type[Unit]] = {
         DenseTransitionUnit,
         NormUnit,
         SplitAttentionUnit,
+        TinyNasUnit,
         CellStemUnit,
         CellUnit,
         CellReductionUnit,

@@ -26,6 +26,7 @@ from ..shared.output import say
 
 DEFAULT_CONFIDENCE = 0.9
 """Of latency limits whose table was not measured: a search finds where a model errs in its favour."""
+DEFAULT_SPACE = "resnet"
 _OF_A_SETTING = ("device", "runtime", "precision", "batch", "threads")
 
 
@@ -64,7 +65,7 @@ def asked_task(options: dict[str, Any]) -> SearchTask:
     if options["front"] and options["algorithm"] != DEFAULT_ALGORITHM:
         raise UserError(f"--front has an algorithm of its own; leave out --algorithm {options['algorithm']}")
     return SearchTask(
-        space=open_space(options["space"]),
+        space=open_space(options["space"] or DEFAULT_SPACE),
         budget=budget,
         islands=ALGORITHMS[options["algorithm"]].islands,
         front=options["front"],

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ....atomic import write_bytes
 from ....devices.base import Connection
@@ -23,7 +24,7 @@ from ...searching.events import EventLog
 from ...searching.finalists import KEPT, finalists
 from ...searching.forward_scores import ForwardScores
 from ...searching.reading import search_of
-from ...searching.result_record import ResultRecord
+from ...searching.result_record import GivenRecord, ResultRecord
 from ...searching.results import Results
 from ...searching.run_folder import RESULT, SearchFolder
 from ...searching.task_record import task_record
@@ -54,16 +55,22 @@ def run_search(
     rescore: int | None = None,
     measuring: Measuring = Measuring(),
     accuracies: Accuracies | None = None,
+    like: GivenRecord | None = None,
 ) -> tuple[ResultRecord, list[str]]:
     """Searches, measures, trains finalists where there are `accuracies` to find, writes what was found and
     scores finalists again.
 
-    `rescore` as for `finalists`. Returns result.json's content and the names of the files.
+    `rescore` as for `finalists`; `like` is the network to better, which goes into the result. Returns
+    result.json's content and the names of the files.
     """
+
+    def entries(winner: Candidate) -> dict[str, Any]:
+        return found.entries(winner) if like is None else {**found.entries(winner), "like": like}
+
     events = events or EventLog(None)
     found = _found(task, folder, events, start_worker, measuring, accuracies)
     scores = ForwardScores(folder.path, task)
-    results = Results(folder.path, task, found.result, scores, ["zenbench", *sys.argv[1:]], found.entries)
+    results = Results(folder.path, task, found.result, scores, ["zenbench", *sys.argv[1:]], entries)
     winner = found.winner(scores)
     record, files = results.write(winner)
     drawing = _draw(record, folder.path)
