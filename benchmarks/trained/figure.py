@@ -1,4 +1,7 @@
-"""Accuracy against the Zen-Score by budget, as docs/figures/trained.png: `python benchmarks/trained/figure.py`."""
+"""Accuracy against the Zen-Score by budget, as docs/figures/trained.png.
+
+`python benchmarks/trained/figure.py`.
+"""
 
 import csv
 from pathlib import Path
