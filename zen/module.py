@@ -220,11 +220,19 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | st
     if unexpected := sorted(given - expected.keys()):
         raise UserError(f"{source} also holds {_listed(unexpected)}; it belongs to another network")
     for name, tensor in expected.items():
+        if not _is_plain(state[name]):
+            raise UserError(f"{source}: '{name}' holds no plain finite numbers; save the weights again")
         if state[name].shape != tensor.shape:
             found, wanted = (" x ".join(map(str, t.shape)) for t in (state[name], tensor))
             raise UserError(f"{source}: '{name}' is {found}, but this network's is {wanted}")
     module.load_state_dict({name: state[name] for name in expected}, strict=False)
     module.eval()
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether it is dense, real, and finite throughout; whole numbers are no weights."""
+    is_dense = tensor.layout == torch.strided and not tensor.is_meta
+    return is_dense and tensor.is_floating_point() and bool(torch.isfinite(tensor).all())
 
 
 def _listed(names: list[str]) -> str:

@@ -21,7 +21,7 @@ from ..searching.finalists import KEPT
 from ..searching.hiring import hiring
 from ..searching.result_record import GivenRecord
 from ..searching.run_folder import take_folder
-from ..searching.task_record import MOST_ISLANDS, task_record
+from ..searching.task_record import MOST_ISLANDS, task_digest, task_record
 from ..training.card import WEIGHTS
 from .searches.accuracies import Accuracies, RecordedAccuracies, TrainOn
 from .searches.answer import show_front, show_winner
@@ -49,6 +49,8 @@ from .shared.options import (
     seed_option,
 )
 from .shared.output import say
+
+LEAST_RESOLUTION, LEAST_IMAGES = 8, 10
 
 
 @click.command("search")
@@ -107,7 +109,7 @@ from .shared.output import say
 )
 @click.option(
     "--resolution",
-    type=click.IntRange(8, 4096),
+    type=click.IntRange(LEAST_RESOLUTION, 4096),
     help="Input height and width; default 224, or those of --like, or the images' with --train-on.",
 )
 @click.option(
@@ -276,6 +278,8 @@ def _asked(
     if workers and workers > 1 and task.islands == 1:
         raise UserError(f"--algorithm {task.algorithm} is one population, which one worker evolves")
     task, guard = guarded_task(replace(task, islands=max(task.islands, workers or 1)), options)
+    if accuracies:
+        accuracies = replace(accuracies, chosen_by=task_digest(task))
     return _Asked(task, guard, accuracies, given.record(task) if given else None)
 
 
@@ -291,7 +295,15 @@ def _training(
         return None
     if options["front"]:
         raise UserError("--train-on chooses one network and --front many; leave one of them out")
-    check_size(data.train, options["resolution"], data.name)
+    for images in (data.train, data.test):
+        check_size(images, options["resolution"], data.name)
+    if options["resolution"] < LEAST_RESOLUTION:
+        raise UserError(f"{data.name} has images of {options['resolution']} pixels; a search needs 8 or more")
+    if len(data.train.labels) < LEAST_IMAGES:
+        raise UserError(
+            f"{data.name} has {len(data.train.labels)} training images; finalists need {LEAST_IMAGES} or "
+            "more, of which a tenth is held out"
+        )
     if data.classes > options["classes"]:
         raise UserError(f"{data.name} has {data.classes} classes; give --classes {data.classes} or more")
     return TrainOn(data, finalists, seconds, options["seed"], workers or 1)

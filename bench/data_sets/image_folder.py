@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +28,14 @@ class FolderImages:
 
     paths: Sequence[Path]
     labels: Labels
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS), repr=False)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(_THREADS)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which makes threads of its own."""
+        return {"paths": self.paths, "labels": self.labels}
 
     def size(self) -> None:
         return None
@@ -64,7 +74,9 @@ def _images(folder: Path, classes: Sequence[str]) -> FolderImages:
     for label, name in enumerate(classes):
         place = folder / name
         found = (
-            sorted(one for one in place.iterdir() if one.suffix.lower() in SUFFIXES) if place.is_dir() else []
+            sorted(one for one in place.iterdir() if one.suffix.lower() in SUFFIXES and one.is_file())
+            if place.is_dir()
+            else []
         )
         if not found and folder.name == TRAIN:
             raise UserError(f"{place} holds no images ({', '.join(SUFFIXES)})")
@@ -77,8 +89,10 @@ def _images(folder: Path, classes: Sequence[str]) -> FolderImages:
 
 def _decoded(path: Path, size: int, random: Random | None) -> Pixels:
     try:
-        with pillow().open(path) as opened:
-            image = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata; what cannot be decoded raises
+            with pillow().open(path) as opened:
+                image = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError, pillow().DecompressionBombError):
         raise UserError(f"{path} is no image that can be read; delete it or replace it") from None
     return central(image, size) if random is None else random_area(image, size, random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -23,7 +24,10 @@ def read_npz(path: Path) -> tuple[ArrayImages, ArrayImages]:
         raise UserError(f"there is no file {path}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError):
+    except (
+        *(ValueError, TypeError, EOFError, AttributeError, NotImplementedError),
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    ):
         raise UserError(f"{path} is no NumPy archive (.npz) of plain arrays") from None
     if missing := [name for name in ("x", "y", "tx", "ty") if name not in found]:
         raise UserError(f"{path} lacks the array {missing[0]}; it must hold {FORM}")

@@ -21,6 +21,8 @@ _READERS: dict[str, Callable[[Path], tuple[Images, Images]]] = {
     "folder": read_folder,
     "npz": read_npz,
 }
+_FEW = 1000
+"""Classes that a small part of a data set may have, however few its images."""
 FORMS = "cifar10:DIR, cifar100:DIR, fashion-mnist:DIR, folder:DIR or npz:FILE"
 
 
@@ -34,7 +36,11 @@ def open_data(name: str) -> DataSet:
     prefix, _, place = name.partition(":")
     if not names_data(name) or not place:
         raise UserError(f"'{name}' names no data set; give {FORMS}")
-    train, test = _READERS[prefix](Path(place).expanduser())
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError:
+        raise UserError(f"{place} names the folder of a user who is not known here") from None
+    train, test = _READERS[prefix](path)
     for images, what in ((train, "training"), (test, "test")):
         if not len(images.labels):
             raise UserError(f"{name} holds no {what} images")
@@ -43,4 +49,9 @@ def open_data(name: str) -> DataSet:
         raise UserError(f"{name} holds label {labels.min()}; labels start at 0")
     if len(np.unique(train.labels)) < 2:
         raise UserError(f"{name} has training images of one class only; a classifier needs two")
-    return DataSet(name, int(labels.max()) + 1, train, test)
+    classes = int(labels.max()) + 1
+    if classes > max(len(labels), _FEW):
+        raise UserError(
+            f"{name} holds label {labels.max()} among {len(labels):,} images; labels go from 0 up"
+        )
+    return DataSet(name, classes, train, test)

@@ -213,6 +213,8 @@ def read_trained(path: Path) -> list[TrainedRecord]:
     )
     if any(len(one) < len(TrainedRecord.__annotations__) for one in trained):
         raise ValueError("an entry of 'trained' is not whole")
+    if not all(0 <= one["top1"] <= 1 for one in trained):
+        raise ValueError("a 'top1' is no share")
     return trained
 
 

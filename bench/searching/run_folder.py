@@ -24,6 +24,8 @@ STATE = "search.json"
 RESULT = "result.json"
 SAVE_EVERY_SECONDS = 3.0
 FORMAT = "zenbench-search/1"
+TRAINING = "training.json"
+"""What a training leaves, whose history.csv is another one."""
 RUNS = Path("runs")
 
 
@@ -70,7 +72,7 @@ class SearchFolder:
 def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[SearchFolder]:
     """The folder to search in: the asked one, else that of the same search interrupted, else a new one.
 
-    Raises UserError where it holds a finished search or another process searches in it.
+    Raises UserError where it holds a finished search or a training, or another process searches in it.
     """
     folder = out or _interrupted(task) or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     make_folder(folder)  # before the long work
@@ -81,6 +83,8 @@ def take_folder(out: Path | None, name: str, task: dict[str, Any]) -> Iterator[S
         raise UserError(f"another search is running in {folder}; choose another --out") from None
     try:
         # Asked with the lock held: another process may have ended here a moment ago.
+        if (folder / TRAINING).exists():
+            raise UserError(f"{folder} holds a training; choose another --out")
         if (folder / RESULT).exists() and not (folder / STATE).exists():
             raise UserError(f"{folder} holds a result already; choose another --out")
         yield SearchFolder(folder, task)

@@ -44,6 +44,12 @@ def task_record(task: SearchTask) -> dict[str, Any]:
     }
 
 
+def task_digest(task: SearchTask) -> str:
+    """16 hex digits that no other task has."""
+    text = json.dumps(task_record(task), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def read_task(record: Any, open_model: Callable[[Setting], Predictor], place: str) -> SearchTask:
     """The task that `task_record` wrote, with today's tables; raises UserError where it does not hold."""
     try:

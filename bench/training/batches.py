@@ -45,7 +45,8 @@ class Batches:
         device: str,
         group: ProcessGroup,
     ) -> None:
-        check_size(data.train, network.resolution, data.name)
+        for images in (data.train, data.test):
+            check_size(images, network.resolution, data.name)
         if data.classes > network.classes:
             raise UserError(
                 f"{data.name} has {data.classes} classes, but the network tells {network.classes} apart; "

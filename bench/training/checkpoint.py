@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -13,13 +13,16 @@ from ...atomic import write_bytes
 from ...errors import UserError
 
 NAME = "checkpoint.pt"
+_DIGEST_BYTES = 32
+"""Of the SHA-256 before the rest, which is a file of torch's."""
 
 
 def save(folder: Path, task: dict[str, Any], state: dict[str, Any]) -> None:
     """Writes the state of a task; raises UserError where the disk is full."""
     buffer = BytesIO()
     torch.save({"task": task, "state": state}, buffer)
-    write_bytes(folder / NAME, buffer.getvalue())
+    data = buffer.getvalue()
+    write_bytes(folder / NAME, sha256(data).digest() + data)
 
 
 def resume(folder: Path, task: dict[str, Any]) -> dict[str, Any] | None:
@@ -29,15 +32,17 @@ def resume(folder: Path, task: dict[str, Any]) -> dict[str, Any] | None:
     """
     path = folder / NAME
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
-        raise UserError(f"{path} is damaged; delete it to train from the start") from None
-    if not isinstance(saved, dict) or not isinstance(saved.get("state"), dict):
-        raise UserError(f"{path} is no checkpoint of zenbench; give another --out")
-    if saved.get("task") != task:
-        theirs = saved.get("task") or {}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if sha256(data).digest() != digest:  # torch checks nothing of the kind
+        raise UserError(f"{path} is damaged; delete it to train from the start")
+    saved = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
+    if saved["task"] != task:
+        theirs = saved["task"]
         name = next((key for key in task if theirs.get(key) != task[key]), "task")
         raise UserError(
             f"{folder} holds a training with another {name.replace('_', ' ')}; "

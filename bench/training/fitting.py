@@ -15,8 +15,9 @@ _SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @contextmanager
-def enough_memory(task: TrainingTask) -> Iterator[None]:
-    """Raises UserError with the batch that fits where a training runs out of memory."""
+def enough_memory(task: TrainingTask, advice: str | None = None) -> Iterator[None]:
+    """Raises UserError where a training runs out of memory, with the batch that fits unless there is other
+    advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -25,8 +26,9 @@ def enough_memory(task: TrainingTask) -> Iterator[None]:
     else:
         return
     # Out of the handler: its traceback keeps the tensors alive.
-    batch = _fitting(task)
-    advice = f"give --batch {batch}" if batch else "take a smaller network or a larger machine"
+    if advice is None:
+        batch = _fitting(task)
+        advice = f"give --batch {batch}" if batch else "take a smaller network or a larger machine"
     raise UserError(f"a batch of {task.recipe.batch} images does not fit into memory; {advice}")
 
 

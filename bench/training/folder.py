@@ -21,7 +21,8 @@ _OTHERS = ("result.json", "search.json")
 
 
 def finished(folder: Path, task: TrainingTask) -> dict[str, Any] | None:
-    """The card of this training where the folder holds it whole; None where it is still to be done.
+    """The card of this training where the folder holds it whole; None where it is still to be done, or the
+    folder lacks the weights or the accuracies.
 
     Raises UserError where the folder holds another training, or a search.
     """
@@ -33,7 +34,9 @@ def finished(folder: Path, task: TrainingTask) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
-        raise UserError(f"{path} is no card of a training; give another --out") from None
+        raise UserError(f"{path} is damaged; delete it to train from the start") from None
+    if isinstance(card, dict) and not ((folder / WEIGHTS).exists() and _has_accuracies(card)):
+        return None  # damaged: it is trained again
     if not isinstance(card, dict) or any(card.get(key) != value for key, value in task.to_json().items()):
         raise UserError(f"{folder} holds another finished training; give another --out")
     return card
@@ -51,6 +54,15 @@ def finish(training: Training, folder: Path) -> dict[str, Any]:
     write_json(folder / CARD, card)
     checkpoint.discard(folder)
     return card
+
+
+def _has_accuracies(card: dict[str, Any]) -> bool:
+    try:
+        return all(
+            0 <= float(one["top1"]) <= 1 and float(one["seconds"]) >= 0 for one in card["history"]
+        ) and bool(card["history"])
+    except (LookupError, TypeError, ValueError):
+        return False
 
 
 def _csv(history: list[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -26,7 +27,7 @@ from .fitting import enough_memory
 from .precision import Place
 from .recipe import TrainingRecipe, open_recipe
 from .side_by_side import TrainingJob, train_all
-from .training import Training, TrainingTask
+from .training import DivergedError, Training, TrainingTask
 
 PLAN = "plan.json"
 RECIPE = "quick"
@@ -38,6 +39,9 @@ EPOCHS = 4
 _LEAST_STEPS = 20
 """Of an epoch, however little time there is."""
 _TIMED_STEPS = 5
+_MOST_SECONDS = 1e3
+"""That an image can take."""
+_TOO_LARGE = "take smaller networks, fewer --workers or a larger machine"
 _BY_HAND = "train one by hand, with zenbench train NETWORK --learning-rate 0.1"
 _PASS = 1 / 3
 """Of what an image takes in training, what it takes to be classified."""
@@ -67,17 +71,23 @@ class TrainedNetwork:
 @dataclass(frozen=True)
 class HalvingTask:
     """All that fixes what is trained, but for the speed of the machine. `seconds`: of all rounds; `processes`
-    train side by side, each a network."""
+    train side by side, each a network; `chosen_by`: what chose the networks, of which one plan is."""
 
     data: DataSet
     seconds: float
     seed: int
     where: Place
     processes: int = 1
+    chosen_by: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        data, place = self.data.name, self.where
-        return {"data": data, "seconds": self.seconds, "seed": self.seed, "precision": place.precision}
+        return {
+            "data": self.data.name,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "precision": self.where.precision,
+            "chosen_by": self.chosen_by,
+        }
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ class Halving:
             report(HalvingStep(done, number, rounds, shares.count(1.0), len(shares)))
 
         jobs = [
-            TrainingJob(self._of(network, recipe), folder)
+            TrainingJob(self._of(network, recipe), folder, _TOO_LARGE)
             for network, folder in zip(networks, folders, strict=True)
         ]
         cards = train_all(jobs, min(self._task.processes, len(jobs)), told)
@@ -191,7 +201,12 @@ class Halving:
 
     def _test_top1(self, trained: TrainedNetwork, recipe: TrainingRecipe) -> float:
         training = Training(self._of(trained.network, recipe))
-        training.module.load_state_dict(read_weights(trained.folder / WEIGHTS)[0])
+        try:
+            training.module.load_state_dict(read_weights(trained.folder / WEIGHTS)[0])
+        except (UserError, RuntimeError):
+            raise UserError(
+                f"{trained.folder / WEIGHTS} is damaged; delete {trained.folder} to train that network again"
+            ) from None
         with few_threads():
             return training.accuracy(self._task.data.test).top1
 
@@ -232,23 +247,27 @@ class Halving:
             plan = json.loads(path.read_text("utf-8"))
             same = all(plan[name] == value for name, value in self._task.to_json().items())
             found = {from_json(one): float(one["seconds_an_image"]) for one in plan["networks"]}
+            damaged = not all(0 < seconds < _MOST_SECONDS for seconds in found.values())
         except (OSError, ValueError, RecursionError, LookupError, TypeError, NetworkError):
-            raise UserError(f"{path} is damaged; delete {self._folder} to train from the start") from None
+            damaged = True
+        if damaged:
+            raise UserError(f"{path} is damaged; delete {self._folder} to train from the start")
         if not same or not found:
             raise UserError(
-                f"{self._folder} holds finalists trained on other data, or for another time; give the same "
-                "options, or another --out"
+                f"{self._folder} holds finalists of another search, or trained on other data or for another "
+                "time; give the same options, or another --out"
             )
         return found
 
     @staticmethod
     @few_threads()
     def _timed(task: TrainingTask) -> float:
-        with enough_memory(task):
+        with enough_memory(task, _TOO_LARGE):
             training, seconds = Training(task), []
             for _ in range(1 + _TIMED_STEPS):  # the first prepares
                 training.step = 0  # an epoch may have fewer
                 began = perf_counter()
-                training.try_step()
+                with suppress(DivergedError):  # its own training will say so
+                    training.try_step()
                 seconds.append(perf_counter() - began)
         return median(seconds[1:]) / task.recipe.batch

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...atomic import make_folder
 from ...errors import UserError
+from ...zen.search.workers.processes import interrupts_blocked
 from .fitting import enough_memory
 from .folder import finish, finished
 from .training import DivergedError, Training, TrainingTask
@@ -22,10 +23,12 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training and the folder where it goes on and ends."""
+    """A training, the folder where it goes on and ends, and what to do where it is too large for the
+    memory."""
 
     task: TrainingTask
     folder: Path
+    too_large: str
 
 
 Report = Callable[[int, float], None]
@@ -74,7 +77,7 @@ def _train(job: TrainingJob, report: Callable[[float], None]) -> dict[str, Any] 
     if card is not None:
         return card
     try:
-        with enough_memory(job.task):
+        with enough_memory(job.task, job.too_large):
             training = Training(job.task, save_to=job.folder)
             training.run(lambda now: report(now.steps_done / now.steps))
     except DivergedError:
@@ -87,7 +90,8 @@ def _started(job: TrainingJob) -> tuple[Connection, BaseProcess]:
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, job), daemon=True)
-    process.start()
+    with interrupts_blocked():
+        process.start()
     theirs.close()
     return ours, process
 
@@ -108,5 +112,5 @@ def _serve(pipe: Connection, job: TrainingJob) -> None:
         pipe.send(_train(job, pipe.send))
     except UserError as error:
         pipe.send(error)
-    except (BrokenPipeError, KeyboardInterrupt):  # the parent decides
+    except BrokenPipeError:
         return

@@ -168,3 +168,17 @@ def test_a_long_list_of_missing_names_is_cut() -> None:
     state = {"u0_conv1.weight": torch.zeros(8, 3, 3, 3)}
     with pytest.raises(UserError, match=r"lacks '.*', '.*', '.*' and \d+ more; it belongs"):
         load_state(build_module(SMALL), state, "here")
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta", "int32", "nan"])
+def test_weights_that_are_no_plain_numbers_are_refused(kind: str) -> None:
+    state = build_module(SMALL).state_dict()
+    name = next(iter(state))
+    odd = {
+        "sparse": state[name].to_sparse(),
+        "meta": state[name].to("meta"),
+        "int32": state[name].to(torch.int32),
+        "nan": state[name] * float("nan"),
+    }
+    with pytest.raises(UserError, match=f"'{name}' holds no plain finite numbers"):
+        load_state(build_module(SMALL), {**state, name: odd[kind]}, "weights.pt")

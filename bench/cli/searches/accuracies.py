@@ -25,13 +25,15 @@ FOLDER = "training"
 
 @dataclass(frozen=True)
 class TrainOn:
-    """Train so many finalists on the data, for so long together; on a CPU in `processes` side by side."""
+    """Train so many finalists on the data, for so long together; on a CPU in `processes` side by side.
+    `chosen_by`: the search, of which a folder holds one."""
 
     data: DataSet
     finalists: int
     seconds: float
     seed: int
     processes: int
+    chosen_by: str = ""
 
     def trained(self, candidates: Sequence[Candidate], folder: Path) -> list[TrainedRecord]:
         """What is known of these candidates after their training, the most accurate first."""
@@ -43,7 +45,9 @@ class TrainOn:
             return []
         where = place()
         processes = self.processes if where.device == "cpu" else 1
-        task = HalvingTask(self.data, self.seconds, self.seed, where, processes)
+        task = HalvingTask(
+            self.data, self.seconds, self.seed, where, processes, f"{self.chosen_by}/{self.finalists}"
+        )
         halving = Halving(task, chosen, folder / FOLDER)
         count = count_of(len(halving.networks), "finalist")
         say(f"train: {count} on {self.data.name} for {duration_text(self.seconds)}")

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from toy_images import CLASSES, SIZE, toy_file
+from toy_images import CLASSES, SIZE, images, toy_data, toy_file
 from zenbench.bench.cli.main import main
 from zenbench.bench.cli.searches import accuracies
 from zenbench.bench.training import halving
@@ -124,3 +125,28 @@ def test_what_cannot_be_is_said_before_the_search(
 def test_data_without_a_known_form_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, talk = search(capsys, *LIMITS, "--train-on", str(tmp_path), "--out", str(tmp_path / "found"))
     assert code == 2 and "names no data set; give cifar10:DIR" in talk
+
+
+def test_data_that_no_search_can_train_on_are_told_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = toy_file(tmp_path / "few.npz", train=9)
+    other = tmp_path / "other.npz"
+    data = toy_data()
+    np.savez(
+        other, x=images(32, 0).array, y=data.train.labels[:32], tx=images(8, 1, 24).array, ty=np.arange(8) % 4
+    )
+    for given, said in (
+        (few, "finalists need 10 or more"),
+        (f"npz:{other}", "24 x 24, but the network takes 16 x 16"),
+    ):
+        code, _, talk = search(capsys, *LIMITS, "--train-on", given, "--out", str(tmp_path / "found"))
+        assert code == 2 and said in talk and not (tmp_path / "found").exists()
+
+
+def test_the_folder_of_a_training_is_not_searched_in(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "training.json").write_text("{}")
+    code, _, talk = search(capsys, *LIMITS, *TRAINED, "--train-on", data, "--out", str(tmp_path))
+    assert code == 2 and "holds a training; choose another --out" in talk

@@ -205,3 +205,20 @@ def test_a_data_set_needs_a_known_prefix() -> None:
     for name in ("cifar10", "imagenet:here", "npz:", "here"):
         with pytest.raises(UserError, match="names no data set; give cifar10:DIR"):
             open_data(name)
+
+
+def test_a_user_who_is_not_known_and_an_odd_label_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="names the folder of a user who is not known"):
+        open_data("npz:~nobody-of-this-name/x.npz")
+    pixels = np.zeros((4, 8, 8), np.uint8)
+    np.savez(tmp_path / "odd.npz", x=pixels, y=[0, 1, 2, 2**40], tx=pixels, ty=[0, 1, 2, 3])
+    with pytest.raises(UserError, match="holds label 1099511627776 among 8 images"):
+        open_data(f"npz:{tmp_path / 'odd.npz'}")
+
+
+def test_what_is_no_file_is_no_image(tmp_path: Path) -> None:
+    image_folder(tmp_path)
+    before = len(open_data(f"folder:{tmp_path}").train.labels)
+    place = next((tmp_path / "train").iterdir())
+    (place / "folder.png").mkdir()
+    assert len(open_data(f"folder:{tmp_path}").train.labels) == before

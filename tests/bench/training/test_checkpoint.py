@@ -26,7 +26,9 @@ def test_another_training_is_refused_by_what_differs(tmp_path: Path) -> None:
         checkpoint.resume(tmp_path, {**TASK, "seed": 1})
 
 
-@pytest.mark.parametrize("data", [b"", b"no checkpoint", b"PK\x03\x04 cut short"])
+@pytest.mark.parametrize(
+    "data", [b"", b"no checkpoint", b"PK\x03\x04 cut short", b"longer than a digest" * 9]
+)
 def test_a_damaged_one_is_told(data: bytes, tmp_path: Path) -> None:
     (tmp_path / checkpoint.NAME).write_bytes(data)
     with pytest.raises(UserError, match="is damaged; delete it"):
@@ -41,7 +43,11 @@ def test_one_that_was_cut_short_is_told(tmp_path: Path) -> None:
         checkpoint.resume(tmp_path, TASK)
 
 
-def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
-    torch.save([1, 2], tmp_path / checkpoint.NAME)
-    with pytest.raises(UserError, match="no checkpoint of zenbench"):
+def test_a_single_changed_byte_is_told(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, TASK, {"module": {"weight": torch.ones(1000)}})
+    path = tmp_path / checkpoint.NAME
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged; delete it"):
         checkpoint.resume(tmp_path, TASK)

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from toy_images import CLASSES, SIZE, toy_data
 from zenbench.bench.training import halving as module
-from zenbench.bench.training.halving import PLAN, Halving, HalvingStep, HalvingTask, round_sizes
+from zenbench.bench.training.halving import (
+    PLAN,
+    Halving,
+    HalvingStep,
+    HalvingTask,
+    TrainedNetwork,
+    round_sizes,
+)
 from zenbench.bench.training.precision import Place
 from zenbench.bench.training.training import DivergedError, Training
 from zenbench.errors import UserError
@@ -104,9 +111,16 @@ def test_an_interrupted_one_goes_on_with_its_networks_and_images(
 
 def test_another_task_and_a_damaged_plan_are_refused(tmp_path: Path) -> None:
     Halving(TASK, NETWORKS, tmp_path)
-    with pytest.raises(UserError, match="other data, or for another time"):
+    with pytest.raises(UserError, match="other data or for another time"):
         Halving(HalvingTask(TASK.data, 5.0, 0, TASK.where), NETWORKS, tmp_path)
-    for content in ("{}", "[", '{"networks": 3}', json.dumps({**TASK.to_json(), "networks": [{}]})):
+    with pytest.raises(UserError, match="finalists of another search"):
+        Halving(replace(TASK, chosen_by="other limits"), NETWORKS, tmp_path)
+    plan = json.loads((tmp_path / PLAN).read_text())
+    odd = [
+        json.dumps({**plan, "networks": [{**plan["networks"][0], "seconds_an_image": seconds}]})
+        for seconds in (0, -1, 1e300, "soon", float("nan"))
+    ]
+    for content in ("{}", "[", '{"networks": 3}', json.dumps({**TASK.to_json(), "networks": [{}]}), *odd):
         (tmp_path / PLAN).write_text(content)
         with pytest.raises(UserError, match="is damaged; delete"):
             Halving(TASK, NETWORKS, tmp_path)
@@ -130,3 +144,24 @@ def test_a_network_whose_loss_is_no_number_is_left_out(
     lost = NETWORKS
     with pytest.raises(UserError, match="loss of every finalist is no number; train one by hand"):
         list(Halving(TASK, NETWORKS, tmp_path / "all").run())
+
+
+def test_what_a_round_lacks_is_trained_again(tmp_path: Path) -> None:
+    before = list(Halving(TASK, NETWORKS, tmp_path).run())
+    first, second, last, _ = [one.folder for ranked in before for one in ranked][-4:]
+    (first / "weights.safetensors").unlink()
+    for folder, history in ((second, []), (last, [{"top1": 7.0, "seconds": 1.0}])):
+        card = json.loads((folder / "training.json").read_text())
+        (folder / "training.json").write_text(json.dumps({**card, "history": history}))
+
+    def known(rounds: list[list[TrainedNetwork]]) -> list[tuple[Network, float, float | None]]:
+        return [(one.network, one.top1, one.test_top1) for ranked in rounds for one in ranked]
+
+    assert known(list(Halving(TASK, NETWORKS, tmp_path).run())) == known(before)
+
+
+def test_damaged_weights_of_the_last_round_are_told_with_their_folder(tmp_path: Path) -> None:
+    folder = list(Halving(TASK, NETWORKS, tmp_path).run())[-1][0].folder
+    (folder / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(UserError, match=f"is damaged; delete {folder}"):
+        list(Halving(TASK, NETWORKS, tmp_path).run())

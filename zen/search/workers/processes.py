@@ -56,7 +56,7 @@ class _Process:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._first: tuple[bytes, range] | None = (task, share)
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._process.start()
         theirs.close()
 
@@ -124,7 +124,7 @@ def _portable(error: Exception) -> Exception:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """What starts in here never sees Ctrl-C, which a terminal sends to all: the parent alone decides."""
     resource_tracker.ensure_running()  # unblocks the signal when it starts, so it must have started before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
