@@ -78,7 +78,8 @@ def _as_file(network: Row, form: str, dynamo: bool) -> Row:
         except Exception as error:  # noqa: BLE001 - exporters raise what they like
             while error.__cause__ is not None:
                 error = error.__cause__
-            return {form: "not exported", f"{form}_reason": f"{type(error).__name__}: {first_line(error)}"}
+            reason = first_line(error).split("  [Caused by")[0]  # a value, and where timm is installed
+            return {form: "not exported", f"{form}_reason": f"{type(error).__name__}: {reason}"}
         return _read(form, lambda: graph_of_onnx(path))
 
 
