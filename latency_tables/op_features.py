@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import assert_never
 
 from ..zen.graph import (
     INPUT,
@@ -18,12 +19,13 @@ from ..zen.graph import (
     BatchNorm,
     Concat,
     Conv,
+    Function,
     GlobalAveragePool,
     Graph,
     GroupSoftmax,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Slice,
     tap_shares,
@@ -157,40 +159,38 @@ def graph_ops(graph: Graph) -> tuple[TimedOp, ...]:
     convolution are free, as runtimes fuse them or they are of no size."""
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
-    return tuple(
-        _timed_op(op, shapes[op.inputs[0]])
-        for op in graph.ops
-        if isinstance(op, _TIMED)
-        or (isinstance(op, BatchNorm) and op.inputs[0] not in convolutions)
-        or (isinstance(op, Activation) and op.function in _PLACE)
-    )
+    timed = (_timed_op(op, shapes[op.inputs[0]], op.inputs[0] in convolutions) for op in graph.ops)
+    return tuple(op for op in timed if op is not None)
 
 
-_TIMED = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
-
-
-def _timed_op(op: Op, input_shape: tuple[int, ...]) -> TimedOp:
-    if isinstance(op, Conv):
-        return TimedOp(
-            "conv",
-            input_shape[0],
-            op.shape[0],
-            input_shape[-1],
-            op.shape[-1],
-            op.kernel,
-            op.stride,
-            op.groups,
-        )
-    if isinstance(op, Linear):
-        return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
+def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bool) -> TimedOp | None:
+    """None where it is free."""
     moved = (input_shape[0], op.shape[0], input_shape[-1], op.shape[-1])
-    if isinstance(op, Concat | Slice):
-        return TimedOp("copying", *moved)
-    if isinstance(op, Activation):
-        return TimedOp("swish" if op.function == "swish" else "hard-swish", *moved)
-    if isinstance(op, Pool | GlobalAveragePool):
-        return TimedOp("pooling", *moved, kernel=op.kernel if isinstance(op, Pool) else 1)
-    return TimedOp("elementwise", *moved)
+    match op:
+        case Conv():
+            return TimedOp("conv", *moved, op.kernel, op.stride, op.groups)
+        case Linear():
+            return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
+        case Concat() | Slice():
+            return TimedOp("copying", *moved)
+        case Activation():
+            return TimedOp(_TIMED_FUNCTIONS[op.function], *moved) if op.function in _TIMED_FUNCTIONS else None
+        case Pool():
+            return TimedOp("pooling", *moved, op.kernel)
+        case GlobalAveragePool():
+            return TimedOp("pooling", *moved)
+        case BatchNorm():
+            return None if reads_convolution else TimedOp("elementwise", *moved)
+        case Add() | Multiply() | GroupSoftmax():
+            return TimedOp("elementwise", *moved)
+        case _:
+            assert_never(op)
+
+
+_TIMED_FUNCTIONS: dict[Function, Literal["swish", "hard-swish"]] = {
+    "swish": "swish",
+    "hard-swish": "hard-swish",
+}
 
 
 def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:

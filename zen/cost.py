@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from .graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply
+from typing_extensions import assert_never
+
+from .graph import (
+    Activation,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    GlobalAveragePool,
+    Graph,
+    GroupSoftmax,
+    Linear,
+    Multiply,
+    Pool,
+    Slice,
+)
 from .network import Network
 from .outline import Outline, Polynomial, evaluate, outline, polynomial
 from .workload import Workload
@@ -80,6 +95,12 @@ def graph_cost(graph: Graph) -> GraphCost:
             case Linear():
                 macs += op.in_features * op.out_features
                 params += (op.in_features + 1) * op.out_features
+            case Activation() | Add() | Multiply() | Concat() | Slice() | GroupSoftmax():
+                pass
+            case Pool() | GlobalAveragePool():
+                pass
+            case _:
+                assert_never(op)
     return GraphCost(macs, params, _peak_activation_bytes(graph))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Shape = tuple[int, ...]
 """Channels, height, width of one image (no batch); features alone after a linear layer."""
@@ -133,6 +133,22 @@ class Linear(Op):
         return self.shape[0]
 
 
+Operation: TypeAlias = (
+    Conv
+    | BatchNorm
+    | Activation
+    | Add
+    | Multiply
+    | Concat
+    | Slice
+    | GroupSoftmax
+    | Pool
+    | GlobalAveragePool
+    | Linear
+)
+"""Every operation that there is. A reader matches them all and ends in `assert_never`, so that the type
+checker finds the one it forgot."""
+
 INPUT = "input"
 
 
@@ -141,7 +157,7 @@ class Graph:
     """Operations in topological order, from the tensor `input` to the tensor `output`."""
 
     input_shape: Shape
-    ops: tuple[Op, ...]
+    ops: tuple[Operation, ...]
 
     @property
     def output(self) -> str:
@@ -159,7 +175,7 @@ class Graph:
     def trunk(self) -> Graph:
         """What the scores see: residual sums and gates give way to their trunk, dead operations go."""
         alias: dict[str, str] = {}
-        kept: list[Op] = []
+        kept: list[Operation] = []
         for op in self.ops:
             inputs = tuple(alias.get(name, name) for name in op.inputs)
             if isinstance(op, Multiply) or (isinstance(op, Add) and op.residual):
@@ -169,9 +185,9 @@ class Graph:
         return Graph(self.input_shape, tuple(_reaching(kept)))
 
 
-def _reaching(ops: list[Op]) -> Iterable[Op]:
+def _reaching(ops: list[Operation]) -> Iterable[Operation]:
     needed = {ops[-1].name}
-    live: list[Op] = []
+    live: list[Operation] = []
     for op in reversed(ops):
         if op.name in needed:
             needed.update(op.inputs)
@@ -185,7 +201,7 @@ class GraphBuilder:
 
     input_shape: Shape
     scope: str = ""
-    _ops: list[Op] = field(default_factory=list)
+    _ops: list[Operation] = field(default_factory=list)
     _shapes: dict[str, Shape] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
@@ -259,7 +275,7 @@ class GraphBuilder:
         self._counts[base] = number
         return f"{base}{number}"
 
-    def _append(self, op: Op) -> str:
+    def _append(self, op: Operation) -> str:
         self._ops.append(op)
         self._shapes[op.name] = op.shape
         return op.name

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper, numpy_helper
+from typing_extensions import assert_never
 
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
@@ -30,7 +31,7 @@ from ...zen.graph import (
     GroupSoftmax,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Slice,
 )
@@ -111,14 +112,16 @@ def write_onnx(
 
 
 def _quantised_nodes(
-    op: Op, folded: Mapping[str, FoldedConv | Scale], quantiser: Quantiser
+    op: Operation, folded: Mapping[str, FoldedConv | Scale], quantiser: Quantiser
 ) -> Iterator[NodeProto]:
     pairs, fed = quantiser.feed(op)
     yield from pairs
     yield from _nodes(fed, folded, np.dtype(np.float32))
 
 
-def _nodes(op: Op, folded: Mapping[str, FoldedConv | Scale], dtype: np.dtype[Any]) -> Iterator[NodeProto]:
+def _nodes(
+    op: Operation, folded: Mapping[str, FoldedConv | Scale], dtype: np.dtype[Any]
+) -> Iterator[NodeProto]:
     inputs = list(op.inputs)
     match op:
         case Conv():
@@ -167,6 +170,8 @@ def _nodes(op: Op, folded: Mapping[str, FoldedConv | Scale], dtype: np.dtype[Any
             yield helper.make_node(
                 "Gemm", [flat, f"{op.name}.weight", f"{op.name}.bias"], [op.name], transB=1
             )
+        case _:
+            assert_never(op)
 
 
 def _activation(op: Activation, dtype: np.dtype[Any]) -> Iterator[NodeProto]:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
 from ...zen.graph import (
@@ -26,7 +28,7 @@ from ...zen.graph import (
     GroupSoftmax,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Shape,
     Slice,
@@ -81,14 +83,13 @@ def lower(graph: Graph, state: Mapping[str, Array], batch: int) -> Model:
     fused = {op.name for op in out.fused.values()}
     positive = {op.name for op in graph.ops if isinstance(op, Activation) and op.function in FUSED}
     for op in graph.ops:
-        if isinstance(op, Pool):
-            pool(out, op, op.inputs[0] in positive)
-        elif op.name not in fused:
-            _lower(out, op)
+        if op.name not in fused:
+            _lower(out, op, positive)
     return out.model
 
 
-def _lower(out: Emitter, op: Op) -> None:
+def _lower(out: Emitter, op: Operation, positive: set[str]) -> None:
+    """`positive`: tensors without values below nought."""
     match op:
         case Conv():
             convolution(out, op)
@@ -109,11 +110,15 @@ def _lower(out: Emitter, op: Op) -> None:
             _slice(out, op.inputs[0], op.name, op.start, op.shape)
         case GroupSoftmax():
             _group_softmax(out, op)
+        case Pool():
+            pool(out, op, op.inputs[0] in positive)
         case GlobalAveragePool():
             axes = out.constant("height and width", [1, 2], "int32")
             out.emit("MEAN", (op.inputs[0], axes), op.name, "ReducerOptions", fields={"KeepDims": True})
         case Linear():
             _linear(out, op)
+        case _:
+            assert_never(op)
 
 
 def _linear(out: Emitter, op: Linear) -> None:

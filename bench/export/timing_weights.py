@@ -16,19 +16,23 @@ from math import erf, exp, pi, prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ...zen.graph import (
     INPUT,
     Activation,
     Add,
     BatchNorm,
+    Concat,
     Conv,
     GlobalAveragePool,
     Graph,
     GroupSoftmax,
     Linear,
     Multiply,
-    Op,
+    Operation,
+    Pool,
+    Slice,
 )
 from .weights import Array
 
@@ -79,7 +83,7 @@ def timing_weights(graph: Graph) -> Mapping[str, Array]:
     return state
 
 
-def _spread(op: Op, given: list[_Spread]) -> _Spread:
+def _spread(op: Operation, given: list[_Spread]) -> _Spread:
     """Of an operation's output, by those of its inputs."""
     first = given[0]
     match op:
@@ -98,8 +102,10 @@ def _spread(op: Op, given: list[_Spread]) -> _Spread:
             return _Spread(1 / op.groups, 0.04)
         case GlobalAveragePool():
             return _Spread(first.mean, _POOLED * first.variance)
-        case _:
+        case Pool() | Concat() | Slice():
             return first
+        case _:
+            assert_never(op)
 
 
 def _rectified(given: _Spread, is_swish: bool) -> _Spread:

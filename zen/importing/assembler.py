@@ -17,7 +17,7 @@ from ..graph import (
     Graph,
     GraphBuilder,
     Multiply,
-    Op,
+    Operation,
     PoolMode,
     Shape,
 )
@@ -164,7 +164,8 @@ class Assembler:
 
     def graph(self, output: str) -> Graph:
         """The graph up to `output`, without what does not reach it."""
-        needed, kept = {output}, []
+        needed = {output}
+        kept: list[Operation] = []
         for op in reversed(self._ops()):
             if op.name in needed:
                 needed.update(op.inputs)
@@ -173,7 +174,7 @@ class Assembler:
             raise NetworkError("the network hands its input on as it is; there is nothing to read")
         return Graph(self.input_shape, tuple(reversed(kept)))
 
-    def _ops(self) -> tuple[Op, ...]:
+    def _ops(self) -> tuple[Operation, ...]:
         return self._builder.graph().ops
 
     def _image(self, x: str, where: str) -> str:

@@ -31,8 +31,8 @@ from torch.nn import functional
 
 from ...errors import UserError
 from ..cost import BYTES_PER_VALUE
-from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
-from ..module import EPSILON, make_layer
+from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Operation
+from ..layers import EPSILON, make_layer
 from ..threads import few_threads
 from .base import GAMMA, Reading, Score
 from .memory import check_memory, pass_bytes
@@ -130,7 +130,7 @@ class _Passes:
         log_delta = _log(distance.mean(), "the change of the last feature map")
         return log_delta + self.paper, log_delta + self.running, log_delta
 
-    def _apply(self, op: Op, inputs: list[PassPair]) -> PassPair:
+    def _apply(self, op: Operation, inputs: list[PassPair]) -> PassPair:
         # What a convolution or batch norm has just written and nothing else reads may be overwritten.
         overwrite = op.inputs[0] in self._fresh and self._readers[op.inputs[0]] == 1
         if isinstance(op, Conv | BatchNorm):
