@@ -28,9 +28,9 @@ from ..zen.graph import (
     Operation,
     Pool,
     Slice,
-    tap_shares,
 )
 from ..zen.outline import Outline, Polynomial, evaluate, filling, outline, polynomial
+from ..zen.windows import tap_shares
 from ..zen.workload import Workload
 
 Vector = NDArray[np.floating[Any]]
@@ -120,7 +120,10 @@ _ACTIVATIONS_OF = ROOFLINE[ROOFLINE.index("100 kB of pooled activations") :]
 
 
 class TimedOp(NamedTuple):
-    """What of an operation decides how long it takes. In an outline, channels and groups may be marks."""
+    """What of an operation decides how long it takes. In an outline, channels and groups may be marks.
+
+    `padding`: rows above the map.
+    """
 
     form: Literal["conv", "linear", "elementwise", "pooling", "copying", "swish", "hard-swish"]
     channels_in: int
@@ -130,13 +133,15 @@ class TimedOp(NamedTuple):
     kernel: int = 1
     stride: int = 1
     groups: int = 1
+    padding: int = 0
+    dilation: int = 1
 
 
 def timed_ops(workload: Workload) -> Iterator[TimedOp]:
     """The operations of a unit that take time of their own."""
     found, widths = outline(workload)
     put = filling(widths).get
-    for form, channels_in, channels_out, size_in, size, kernel, stride, groups in _timed_ops(found):
+    for form, channels_in, channels_out, size_in, size, kernel, stride, groups, *rest in _timed_ops(found):
         yield TimedOp(
             form,
             put(channels_in, channels_in),
@@ -146,6 +151,7 @@ def timed_ops(workload: Workload) -> Iterator[TimedOp]:
             kernel,
             stride,
             put(groups, groups),
+            *rest,
         )
 
 
@@ -168,7 +174,7 @@ def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bo
     moved = (input_shape[0], op.shape[0], input_shape[-1], op.shape[-1])
     match op:
         case Conv():
-            return TimedOp("conv", *moved, op.kernel, op.stride, op.groups)
+            return TimedOp("conv", *moved, op.kernel, op.stride, op.groups, op.padding[0], op.dilation)
         case Linear():
             return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
         case Concat() | Slice():
@@ -202,8 +208,11 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 def op_features(op: TimedOp) -> OpFeatures:
     kind = _kind(op)
     # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
-    taps = sum(tap_shares(op.kernel, op.size_in, op.stride)) ** 2 if op.form == "conv" else 1.0
-    padded = op.kernel**2 / taps if op.form == "conv" else 1.0
+    taps = padded = 1.0
+    if op.form == "conv":
+        shares = tap_shares(op.kernel, op.size_in, op.stride, op.padding, op.size, op.dilation)
+        taps = sum(shares) ** 2
+        padded = op.kernel**2 / taps
     waste = _group_waste(op) if kind == _GROUPED else _vector_waste(op)
     point = (
         log2(op.channels_in / op.groups if kind == _GROUPED else op.channels_in),

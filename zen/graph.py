@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal, TypeAlias
+
+from .windows import Padding, fitted, reach_of, usual_ends
 
 Shape = tuple[int, ...]
 """Channels, height, width of one image (no batch); features alone after a linear layer."""
@@ -25,35 +26,24 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Conv(Op):
-    """2-D convolution, square kernel, padding (kernel - 1) / 2 on every side."""
+    """2-D convolution with a square kernel and zeros around the map."""
 
     in_channels: int
     kernel: int
     stride: int
     groups: int
     bias: bool
+    padding: Padding
+    dilation: int = 1
 
     @property
     def out_channels(self) -> int:
         return self.shape[0]
 
     @property
-    def padding(self) -> int:
-        return (self.kernel - 1) // 2
-
-
-@lru_cache(maxsize=4096)
-def tap_shares(kernel: int, size: int, stride: int) -> tuple[float, ...]:
-    """For each tap of a kernel along one axis, the share of output positions where it meets the image.
-
-    The rest falls on zero padding: a 7x7 kernel on a 3x3 image has 44 % of its taps there.
-    """
-    outputs = range((size - 1) // stride + 1)
-    padding = (kernel - 1) // 2
-    return tuple(
-        sum(0 <= position * stride + tap - padding < size for position in outputs) / len(outputs)
-        for tap in range(kernel)
-    )
+    def is_usual(self) -> bool:
+        """An odd kernel without dilation, with a padding of (kernel - 1) / 2 on every side."""
+        return self.kernel % 2 == 1 and self.dilation == 1 and self.padding == ((self.kernel - 1) // 2,) * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +92,14 @@ class GroupSoftmax(Op):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Op):
-    """Maximum or average over square windows, padding (kernel - 1) / 2, which counts in neither.
-
-    As with a convolution, the output has ceil(size / stride) rows: a window that leaves the image at
-    its end is cut there.
-    """
+    """Maximum or average over square windows. The padding counts in neither, unless `counts_padding`, where
+    an average counts it as zeros."""
 
     mode: PoolMode
     kernel: int
     stride: int
-
-    @property
-    def padding(self) -> int:
-        return (self.kernel - 1) // 2
+    padding: Padding
+    counts_padding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +197,23 @@ class GraphBuilder:
         return self._shapes[tensor]
 
     def conv(
-        self, x: str, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+        self,
+        x: str,
+        out_channels: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        padding: Padding | None = None,
+        dilation: int = 1,
     ) -> str:
-        channels, height, width = self._shapes[x]
-        # With padding (k-1)/2 the output size does not depend on the kernel.
-        shape = (out_channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
-        return self._append(Conv(self._name("conv"), (x,), shape, channels, kernel, stride, groups, bias))
+        """With the usual padding unless told: the output then has ceil(size / stride) rows."""
+        channels = self._shapes[x][0]
+        padding, size = self._fitted(x, reach_of(kernel, dilation), stride, padding)
+        name, shape = self._name("conv"), (out_channels, *size)
+        return self._append(
+            Conv(name, (x,), shape, channels, kernel, stride, groups, bias, padding, dilation)
+        )
 
     def batch_norm(self, x: str) -> str:
         return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x]))
@@ -252,10 +248,20 @@ class GraphBuilder:
     def group_softmax(self, x: str, groups: int) -> str:
         return self._append(GroupSoftmax(self._name("softmax"), (x,), self._shapes[x], groups))
 
-    def pool(self, x: str, mode: PoolMode, kernel: int, stride: int) -> str:
-        channels, height, width = self._shapes[x]
-        shape = (channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
-        return self._append(Pool(self._name(f"{mode}_pool"), (x,), shape, mode, kernel, stride))
+    def pool(
+        self,
+        x: str,
+        mode: PoolMode,
+        kernel: int,
+        stride: int,
+        padding: Padding | None = None,
+        counts_padding: bool = False,
+    ) -> str:
+        """With the usual padding unless told: a window that leaves the map at its end is cut there."""
+        padding, size = self._fitted(x, kernel, stride, padding)
+        name, shape = self._name(f"{mode}_pool"), (self._shapes[x][0], *size)
+        counts_padding = counts_padding and any(padding)
+        return self._append(Pool(name, (x,), shape, mode, kernel, stride, padding, counts_padding))
 
     def global_average_pool(self, x: str) -> str:
         return self._append(GlobalAveragePool(self._name("pool"), (x,), (self._shapes[x][0], 1, 1)))
@@ -268,6 +274,19 @@ class GraphBuilder:
 
     def graph(self) -> Graph:
         return Graph(self.input_shape, tuple(self._ops))
+
+    def _fitted(
+        self, x: str, reach: int, stride: int, padding: Padding | None
+    ) -> tuple[Padding, tuple[int, int]]:
+        """The padding of windows, without what none of them reaches, and the size of what they give."""
+        _, *size = self._shapes[x]
+        if padding is None:
+            (top, bottom), (left, right) = (usual_ends(extent, reach, stride) for extent in size)
+        else:
+            top, left, bottom, right = padding
+        rows, bottom = fitted(size[0], reach, stride, top, bottom)
+        columns, right = fitted(size[1], reach, stride, left, right)
+        return (top, left, bottom, right), (rows, columns)
 
     def _name(self, stem: str) -> str:
         base = f"{self.scope}{stem}"

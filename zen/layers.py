@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from typing_extensions import assert_never
 
 from .graph import (
@@ -21,6 +25,7 @@ from .graph import (
     Pool,
     Slice,
 )
+from .windows import Padding
 
 EPSILON = nn.BatchNorm2d(1).eps
 """What batch norm adds to a variance before it takes the root."""
@@ -30,8 +35,7 @@ def make_layer(op: Operation) -> nn.Module:
     """The torch layer of one operation."""
     match op:
         case Conv():
-            channels = op.in_channels, op.out_channels
-            return nn.Conv2d(*channels, op.kernel, op.stride, op.padding, groups=op.groups, bias=op.bias)
+            return _conv(op)
         case BatchNorm():
             return nn.BatchNorm2d(op.shape[0])
         case Activation():
@@ -101,10 +105,55 @@ class _GroupSoftmax(nn.Module):
         return x.reshape(x.shape[0], self.groups, -1, *x.shape[2:]).softmax(dim=1).flatten(1, 2)
 
 
+def padded(x: Tensor, padding: Padding, value: float = 0.0) -> Tensor:
+    """Maps with so many rows and columns of a value around them."""
+    top, left, bottom, right = padding
+    return functional.pad(x, (left, right, top, bottom), value=value)
+
+
+def _conv(op: Conv) -> nn.Module:
+    how: dict[str, Any] = {"stride": op.stride, "dilation": op.dilation, "groups": op.groups, "bias": op.bias}
+    top, left, bottom, right = op.padding
+    if (top, left) == (bottom, right):
+        return nn.Conv2d(op.in_channels, op.out_channels, op.kernel, padding=(top, left), **how)
+    return _PaddedConv(op, **how)
+
+
+class _PaddedConv(nn.Conv2d):
+    def __init__(self, op: Conv, **how: Any) -> None:
+        super().__init__(op.in_channels, op.out_channels, op.kernel, **how)
+        self.ends = op.padding
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
+        return super().forward(padded(input, self.ends))
+
+
 def _pool(op: Pool) -> nn.Module:
+    top, left, bottom, right = op.padding
+    # Where the last window is cut, and the padding behind is what it reaches, torch does the same by itself.
+    is_cut = bottom != top and 0 < bottom - top < op.stride and bottom - top == right - left
+    if top > op.kernel // 2 or left > op.kernel // 2 or not (is_cut or (top, left) == (bottom, right)):
+        return _PaddedPool(op)
+    how: dict[str, Any] = {"stride": op.stride, "padding": (top, left), "ceil_mode": is_cut}
     if op.mode == "max":
-        return nn.MaxPool2d(op.kernel, op.stride, op.padding, ceil_mode=op.padding == 0)
-    return nn.AvgPool2d(op.kernel, op.stride, op.padding, ceil_mode=op.padding == 0, count_include_pad=False)
+        return nn.MaxPool2d(op.kernel, **how)
+    return nn.AvgPool2d(op.kernel, **how, count_include_pad=op.counts_padding)
+
+
+class _PaddedPool(nn.Module):
+    def __init__(self, op: Pool) -> None:
+        super().__init__()
+        self.op = op
+
+    def forward(self, x: Tensor) -> Tensor:
+        op = self.op
+        if op.mode == "max":
+            return functional.max_pool2d(padded(x, op.padding, -inf), op.kernel, op.stride)
+        mean = functional.avg_pool2d(padded(x, op.padding), op.kernel, op.stride)
+        if op.counts_padding:
+            return mean
+        inside = padded(torch.ones_like(x[:1, :1]), op.padding)
+        return mean / functional.avg_pool2d(inside, op.kernel, op.stride)
 
 
 class _FlatLinear(nn.Linear):

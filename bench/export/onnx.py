@@ -132,7 +132,8 @@ def _nodes(
                 [kernel.output],
                 kernel_shape=[op.kernel] * 2,
                 strides=[op.stride] * 2,
-                pads=[op.padding] * 4,
+                pads=op.padding,
+                dilations=[op.dilation] * 2,
                 group=op.groups,
             )
         case BatchNorm():
@@ -158,10 +159,12 @@ def _nodes(
             window: dict[str, Any] = {
                 "kernel_shape": [op.kernel] * 2,
                 "strides": [op.stride] * 2,
-                "pads": [op.padding] * 4,
+                "pads": op.padding,
             }
+            if op.mode == "average":
+                window["count_include_pad"] = int(op.counts_padding)
             kind = "MaxPool" if op.mode == "max" else "AveragePool"
-            yield helper.make_node(kind, inputs, [op.name], ceil_mode=int(op.padding == 0), **window)
+            yield helper.make_node(kind, inputs, [op.name], **window)
         case GlobalAveragePool():
             yield helper.make_node("GlobalAveragePool", inputs, [op.name])
         case Linear():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -130,13 +130,10 @@ class _Reader:
 
     def _window(self, kernel: tuple[int, ...]) -> Window:
         automatic = self.attributes.get("auto_pad", b"NOTSET").decode()
-        strides = self.attributes.get("strides", [1, 1])
-        pads = self.attributes.get("pads", [0, 0, 0, 0])
-        if automatic.startswith("SAME") and set(strides) == {1}:
-            pads = [(size - 1) // 2 for size in kernel]
-        elif automatic.startswith("SAME"):
-            raise NetworkError(f"{self.where} pads by auto_pad {automatic}; give its pads in numbers")
-        return Window(kernel, strides, pads, self.attributes.get("dilations", [1, 1]))
+        words: dict[str, Literal["upper", "lower"]] = {"SAME_UPPER": "upper", "SAME_LOWER": "lower"}
+        pads = words.get(automatic, self.attributes.get("pads", [0, 0, 0, 0]))
+        strides, dilations = (self.attributes.get(name, [1, 1]) for name in ("strides", "dilations"))
+        return Window(kernel, strides, pads, dilations)
 
     def conv(self) -> str:
         x, (out_channels, of_group, *kernel) = self._tensor(self.node.input[0]), self._weight(1)
@@ -152,7 +149,7 @@ class _Reader:
         return self._kept(self.assembler.batch_norm(self._tensor(self.node.input[0]), self.where))
 
     def activation(self, function: Function) -> str:
-        return self._kept(self.assembler.activation(self._tensor(self.node.input[0]), function))
+        return self._kept(self.assembler.activation(self._tensor(self.node.input[0]), function, self.where))
 
     def hard_sigmoid(self) -> str:
         slope = self.attributes.get("alpha", 0.2), self.attributes.get("beta", 0.5)
@@ -213,6 +210,17 @@ class _Reader:
         counts_padding = bool(self.attributes.get("count_include_pad", 0))
         x = self._tensor(self.node.input[0])
         return self.assembler.pool(x, mode, window, self.where, rounds_up, counts_padding)
+
+    def pad(self) -> str:
+        mode = self.attributes.get("mode", b"constant").decode()
+        pads, value = self._numbers(1, "pads"), self._numbers(2, "value")
+        if mode != "constant" or pads is None or len(pads) != 8 or len(self.node.input) > 3:
+            raise NetworkError(f"{self.where} pads by '{mode}'; only a constant around maps can be read")
+        images, channels, top, left, *ends = map(int, pads)
+        if images or channels or any(ends[:2]):
+            raise NetworkError(f"{self.where} pads channels or images; only height and width can be padded")
+        x, fill = self._tensor(self.node.input[0]), 0.0 if value is None else float(value.item())
+        return self.assembler.pad(x, (top, left, ends[2], ends[3]), fill, self.where)
 
     def global_average_pool(self) -> str:
         return self.assembler.global_average_pool(self._tensor(self.node.input[0]), self.where)
@@ -297,6 +305,7 @@ _READERS: dict[str, Callable[[_Reader], str | None]] = {
     "Concat": _Reader.concat,
     "MaxPool": lambda reader: reader.pool("max"),
     "AveragePool": lambda reader: reader.pool("average"),
+    "Pad": _Reader.pad,
     "GlobalAveragePool": _Reader.global_average_pool,
     "ReduceMean": _Reader.mean,
     "Flatten": _Reader.flatten,

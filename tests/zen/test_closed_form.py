@@ -196,6 +196,9 @@ def test_other_chains_have_a_closed_form_too(graph: Graph) -> None:
         ([lambda b, x: b.conv(x, 8, 3), _conv], "no batch norm follows"),
         ([lambda b, x: b.conv(x, 8, 3)], "has no batch norm"),
         ([_activated("swish"), lambda b, x: b.pool(x, "max", 3, 1), _conv], "without known moments"),
+        ([lambda b, x: b.pool(x, "average", 3, 1, counts_padding=True), _conv], "without known moments"),
+        ([lambda b, x: b.conv(x, 4, 4, 4, padding=(0, 0, 0, 0))], "does not pad an odd kernel"),
+        ([lambda b, x: b.conv(x, 4, 3, dilation=2)], "does not pad an odd kernel"),
     ],
 )
 def test_a_score_without_a_derivation_is_withheld_with_the_reason(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
+from typing import Literal
 
 from ...errors import NetworkError
 from ..graph import (
@@ -21,37 +22,69 @@ from ..graph import (
     PoolMode,
     Shape,
 )
+from ..windows import Padding, fitted, reach_of
 
 _GATED: dict[Function, Function] = {"sigmoid": "swish", "hard-sigmoid": "hard-swish"}
 """What x f(x) is called, by f."""
+
+
+_POSITIVE: tuple[Function, ...] = ("relu", "relu6", "sigmoid", "hard-sigmoid")
+"""Functions without values below nought."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """What a convolution or pool says about its window: one number an axis, or one for both.
 
-    `padding` is height then width, or the four ends (top, left, bottom, right).
+    `padding` is height then width, or the four ends (top, left, bottom, right), or a word: as much as
+    ceil(size / stride) windows need, the larger half of it behind the map ("upper") or before it ("lower").
     """
 
     kernel: Sequence[int] | int
     stride: Sequence[int] | int
-    padding: Sequence[int] | int
+    padding: Sequence[int] | int | Literal["upper", "lower"]
     dilation: Sequence[int] | int = 1
 
     def square(self, where: str) -> tuple[int, int, int]:
-        """Kernel, stride and padding where they are one number each; NetworkError, naming `where`, else."""
+        """Kernel, stride and dilation where they are one number each; NetworkError, naming `where`, else."""
         found = []
-        for name in ("kernel", "stride", "padding", "dilation"):
+        for name in ("kernel", "stride", "dilation"):
             value = getattr(self, name)
             values = {value} if isinstance(value, int) else set(value)
             if len(values) != 1:
                 listed = " x ".join(map(str, value))
-                raise NetworkError(f"{where} has the {name} {listed}; make it the same on every side")
+                raise NetworkError(f"{where} has the {name} {listed}; make it the same on both axes")
             found.append(values.pop())
-        kernel, stride, padding, dilation = found
-        if dilation != 1:
-            raise NetworkError(f"{where} has the dilation {dilation}; only dilation 1 can be read")
-        return kernel, stride, padding
+        if min(found) < 1:
+            raise NetworkError(
+                f"{where} has kernel {found[0]}, stride {found[1]} and dilation {found[2]}; no runtime can "
+                "run it, export it again"
+            )
+        kernel, stride, dilation = found
+        return kernel, stride, dilation
+
+    def ends(self, size: int, where: str) -> Padding:
+        """The padding on a map of that size."""
+        kernel, stride, dilation = self.square(where)
+        if isinstance(self.padding, str):
+            needed = max((size - 1) // stride * stride + reach_of(kernel, dilation) - size, 0)
+            before = needed // 2 if self.padding == "upper" else needed - needed // 2
+            return before, before, needed - before, needed - before
+        ends = (self.padding,) * 4 if isinstance(self.padding, int) else tuple(self.padding)
+        top, left, bottom, right = ends if len(ends) == 4 else ends * 2
+        if min(ends) < 0:
+            raise NetworkError(f"{where} has a padding below nought; cut the map before it")
+        return top, left, bottom, right
+
+
+@dataclass(frozen=True, slots=True)
+class _Padded:
+    """A map with a constant around it, which the convolution or pool that reads it takes for its padding."""
+
+    source: str
+    shape: Shape
+    padding: Padding
+    value: float
 
 
 @dataclass
@@ -64,6 +97,7 @@ class Assembler:
 
     input_shape: Shape
     _builder: GraphBuilder = field(init=False)
+    _padded: dict[str, _Padded] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.input_shape) != 3 or self.input_shape[1] != self.input_shape[2]:
@@ -72,35 +106,48 @@ class Assembler:
         self._builder = GraphBuilder(self.input_shape)
 
     def shape(self, x: str) -> Shape:
-        return self._builder.shape(x)
+        return self._padded[x].shape if x in self._padded else self._builder.shape(x)
+
+    def pad(self, x: str, padding: Padding, value: float, where: str) -> str:
+        """The map with so much of a value around it, for a convolution or pool."""
+        channels, height, width = self.shape(self._image(x, where))
+        top, left, bottom, right = padding
+        if not any(padding):
+            return x
+        if min(padding) < 0:
+            raise NetworkError(f"{where} has a padding below nought; only padding that adds can be read")
+        name, shape = f"{x} padded {padding} {value}", (channels, top + height + bottom, left + width + right)
+        self._padded[name] = _Padded(x, shape, padding, value)
+        return name
 
     def conv(self, x: str, out_channels: int, window: Window, groups: int, bias: bool, where: str) -> str:
-        kernel, stride, padding = window.square(where)
+        kernel, stride, dilation = window.square(where)
+        around = self._padded.get(x)
+        padding = self._square_padding(x, window, where)
+        if around:
+            if around.value != 0:
+                raise NetworkError(f"{where} reads a map padded with {around.value:g}; pad it with zeros")
+            x = around.source
         in_channels = self.shape(self._image(x, where))[0]
-        if stride < 1 or groups < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
+        if groups < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
             raise NetworkError(
-                f"{where} makes {out_channels} channels of {in_channels} in {groups} groups at "
-                f"stride {stride}; no runtime can, export it again"
+                f"{where} makes {out_channels} channels of {in_channels} in {groups} groups; no runtime can, "
+                "export it again"
             )
-        if kernel % 2 == 0 or padding != (kernel - 1) // 2:
-            raise NetworkError(
-                f"{where} has kernel {kernel} and padding {padding}; "
-                "make the kernel odd and the padding (kernel - 1) / 2"
-            )
-        return self._builder.conv(self._image(x, where), out_channels, kernel, stride, groups, bias)
+        return self._builder.conv(x, out_channels, kernel, stride, groups, bias, padding, dilation)
 
     def batch_norm(self, x: str, where: str) -> str:
         return self._builder.batch_norm(self._image(x, where))
 
-    def activation(self, x: str, function: Function) -> str:
-        return self._builder.activation(x, function)
+    def activation(self, x: str, function: Function, where: str) -> str:
+        return self._builder.activation(self._plain(x, where), function)
 
     def add(self, branches: Sequence[str], where: str) -> str:
         """A residual sum where, behind what all branches come from, some hold more convolutions.
 
         Those with the most are the trunk, the others shortcuts; else all count alike.
         """
-        if len({self.shape(x) for x in branches}) > 1:
+        if len({self.shape(self._plain(x, where)) for x in branches}) > 1:
             raise NetworkError(f"{where} adds tensors of different shapes; give them the same")
         depths = self._depths(branches)
         trunk = self._builder.sum(
@@ -114,6 +161,7 @@ class Assembler:
     def multiply(self, x: str, y: str, where: str) -> str:
         """x f(x) where one is a sigmoid of the other, else the product of a tensor and its gate."""
         ops = {op.name: op for op in self._ops()}
+        x, y = self._plain(x, where), self._plain(y, where)
         for value, gate in ((x, y), (y, x)):
             op = ops.get(gate)
             is_sigmoid = isinstance(op, Activation) and op.function in _GATED
@@ -129,7 +177,7 @@ class Assembler:
         )
 
     def concat(self, parts: Sequence[str], where: str) -> str:
-        if len({self.shape(x)[1:] for x in parts}) > 1:
+        if len({self.shape(self._image(x, where))[1:] for x in parts}) > 1:
             raise NetworkError(f"{where} joins tensors of different sizes; give them the same")
         return self._builder.concat(parts)
 
@@ -137,22 +185,33 @@ class Assembler:
         self, x: str, mode: PoolMode, window: Window, where: str, rounds_up: bool, counts_padding: bool
     ) -> str:
         """`rounds_up`: a window cut by the image's end is kept; `counts_padding`: as zeros in an average."""
+        kernel, stride, dilation = window.square(where)
+        if dilation != 1:
+            raise NetworkError(f"{where} has the dilation {dilation}; only convolutions can have one")
+        padding = self._square_padding(x, window, where)
+        if around := self._padded.get(x):
+            self._check_pooled_padding(around, mode, window, where)
+            x, counts_padding = around.source, True
         size = self.shape(self._image(x, where))[1]
-        kernel, stride, padding = window.square(where)
-        if mode == "average" and kernel == size and padding == 0:
+        if max(padding) >= kernel:
+            raise NetworkError(f"{where} has windows that lie on its padding alone; pad less than the kernel")
+        if mode == "average" and kernel == size and not any(padding):
             return self._builder.global_average_pool(x)
-        steps = (size + 2 * padding - kernel) / stride
-        out_size = 1 + (ceil(steps) if rounds_up else int(steps))
-        if rounds_up and (out_size - 1) * stride >= size + padding:
-            out_size -= 1  # a window must begin inside the image
-        if padding != (kernel - 1) // 2 or out_size != (size - 1) // stride + 1:
-            raise NetworkError(
-                f"{where} has kernel {kernel}, stride {stride} and padding {padding} on a map of {size}; "
-                "make the padding (kernel - 1) / 2 and let the last window be cut (ceil_mode)"
-            )
-        if mode == "average" and padding and counts_padding:
-            raise NetworkError(f"{where} averages over its padding too; set count_include_pad to false")
-        return self._builder.pool(x, mode, kernel, stride)
+        if rounds_up:
+            before, after = padding[0], padding[2]
+            count = 1 + ceil((size + before + after - kernel) / stride)
+            if (count - 1) * stride >= size + before:
+                count -= 1  # a window must begin inside the image
+            cut = (count - 1) * stride + kernel - size - before
+            if counts_padding and any(padding) and cut > after:
+                raise NetworkError(
+                    f"{where} counts its padding but not what lies beyond it; set ceil_mode or "
+                    "count_include_pad to false"
+                )
+            if not any(padding):
+                counts_padding = False
+            padding = (before, before, max(after, cut), max(after, cut))
+        return self._builder.pool(x, mode, kernel, stride, padding, mode == "average" and counts_padding)
 
     def global_average_pool(self, x: str, where: str) -> str:
         return self._builder.global_average_pool(self._image(x, where))
@@ -160,11 +219,11 @@ class Assembler:
     def linear(self, x: str, out_features: int, bias: bool, where: str) -> str:
         if not bias:
             raise NetworkError(f"{where} is a linear layer without bias; give it one")
-        return self._builder.linear(x, out_features)
+        return self._builder.linear(self._plain(x, where), out_features)
 
     def graph(self, output: str) -> Graph:
         """The graph up to `output`, without what does not reach it."""
-        needed = {output}
+        needed = {self._plain(output, "the network's output")}
         kept: list[Operation] = []
         for op in reversed(self._ops()):
             if op.name in needed:
@@ -174,11 +233,45 @@ class Assembler:
             raise NetworkError("the network hands its input on as it is; there is nothing to read")
         return Graph(self.input_shape, tuple(reversed(kept)))
 
+    def _check_pooled_padding(self, around: _Padded, mode: PoolMode, window: Window, where: str) -> None:
+        """Refuses a pool that would give something else were it to pad the map by itself."""
+        ops = {op.name: op for op in self._ops()}
+        op = ops.get(around.source)
+        positive = isinstance(op, Activation) and op.function in _POSITIVE
+        if mode == "max" and not (around.value == -inf or (around.value == 0 and positive)):
+            raise NetworkError(f"{where} takes the maximum over a map padded by {around.value:g}; pad in it")
+        if mode == "average" and (around.value != 0 or any(window.ends(around.shape[1], where))):
+            raise NetworkError(f"{where} averages over a map padded twice; pad it once, with zeros")
+
+    def _square_padding(self, x: str, window: Window, where: str) -> Padding:
+        """The padding of windows that make a square map, with what is around the map already."""
+        kernel, stride, dilation = window.square(where)
+        around = self._padded[x].padding if x in self._padded else (0, 0, 0, 0)
+        size = self.shape(x)[1] if x in self._padded else self.shape(self._image(x, where))[1]
+        ends = window.ends(size, where)
+        size -= around[0] + around[2]
+        top, left, bottom, right = (a + b for a, b in zip(ends, around, strict=True))
+        reach = reach_of(kernel, dilation)
+        rows, _ = fitted(size, reach, stride, top, bottom)
+        columns, _ = fitted(size, reach, stride, left, right)
+        if rows < 1:
+            raise NetworkError(f"{where} reads windows of {reach} on a map of {size}; give a larger image")
+        if rows != columns or top != left:
+            raise NetworkError(
+                f"{where} has the padding {top} x {left} x {bottom} x {right}; make it the same on both axes"
+            )
+        return top, left, bottom, right
+
     def _ops(self) -> tuple[Operation, ...]:
         return self._builder.graph().ops
 
+    def _plain(self, x: str, where: str) -> str:
+        if x in self._padded:
+            raise NetworkError(f"{where} reads a padded map; only convolutions and pools can")
+        return x
+
     def _image(self, x: str, where: str) -> str:
-        if len(self.shape(x)) != 3:
+        if len(self.shape(self._plain(x, where))) != 3:
             raise NetworkError(f"{where} reads features of a linear layer; it must read channels of a map")
         return x
 

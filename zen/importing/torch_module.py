@@ -132,10 +132,9 @@ class _Reader:
         groups: int = 1,
     ) -> str:
         self._own(weight)
-        kernel = tuple(weight.shape[2:])
         if isinstance(padding, str):
-            padding = [(k - 1) // 2 for k in kernel] if padding == "same" else 0
-        window = Window(kernel, stride, padding, dilation)
+            padding = "upper" if padding == "same" else 0
+        window = Window(tuple(weight.shape[2:]), stride, padding, dilation)
         return self.assembler.conv(x, weight.shape[0], window, groups, bias is not None, self.where)
 
     def batch_norm(
@@ -151,6 +150,14 @@ class _Reader:
             raise NetworkError(f"{self.where} learns no scale or keeps no statistics; let it do both")
         self._own(weight)
         return self.assembler.batch_norm(x, self.where)
+
+    def pad(self, x: str, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> str:
+        if mode != "constant":
+            raise NetworkError(f"{self.where} pads with '{mode}'; only constants can be read")
+        left, right, top, bottom, *others = (*pad, 0, 0)[: max(len(pad), 4)]
+        if any(others):
+            raise NetworkError(f"{self.where} pads channels or images; only height and width can be padded")
+        return self.assembler.pad(x, (top, left, bottom, right), value or 0.0, self.where)
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         self._own(weight)
@@ -226,11 +233,11 @@ class _Reader:
 
 
 def _activation(function: Function) -> Callable[..., str]:
-    return lambda reader, x, *_, **__: reader.assembler.activation(x, function)
+    return lambda reader, x, *_, **__: reader.assembler.activation(x, function, reader.where)
 
 
 def _layer_activation(function: Function) -> Callable[..., str]:
-    return lambda reader, layer, x: reader.assembler.activation(x, function)
+    return lambda reader, layer, x: reader.assembler.activation(x, function, reader.where)
 
 
 def _conv_layer(reader: _Reader, layer: nn.Conv2d, x: str) -> str:
@@ -265,6 +272,8 @@ _LAYERS: dict[type[nn.Module], Callable[..., str]] = {
         layer.divisor_override,
     ),
     nn.AdaptiveAvgPool2d: lambda reader, layer, x: reader.adaptive_pool(x, layer.output_size),
+    nn.ZeroPad2d: lambda reader, layer, x: reader.pad(x, layer.padding),
+    nn.ConstantPad2d: lambda reader, layer, x: reader.pad(x, layer.padding, value=layer.value),
     nn.Flatten: lambda reader, layer, x: x,
     nn.Identity: lambda reader, layer, x: x,
     nn.Dropout: lambda reader, layer, x: x,
@@ -285,6 +294,7 @@ _FUNCTIONS: dict[Any, Callable[..., str]] = {
     **dict.fromkeys((operator.mul, operator.imul, torch.mul), _Reader.multiply),
     **dict.fromkeys((torch.cat, torch.concat), _Reader.concat),
     **dict.fromkeys((functional.max_pool2d, torch.max_pool2d), _Reader.max_pool),
+    functional.pad: _Reader.pad,
     functional.avg_pool2d: _Reader.average_pool,
     functional.adaptive_avg_pool2d: _Reader.adaptive_pool,
     torch.mean: _Reader.mean,

@@ -32,7 +32,7 @@ from torch.nn import functional
 from ...errors import UserError
 from ..cost import BYTES_PER_VALUE
 from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Operation
-from ..layers import EPSILON, make_layer
+from ..layers import EPSILON, make_layer, padded
 from ..threads import few_threads
 from .base import GAMMA, Reading, Score
 from .memory import check_memory, pass_bytes
@@ -149,7 +149,11 @@ class _Passes:
 
     def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> PassPair:
         kernel = _kernel(op)
-        rest = (None, op.stride, op.padding, 1, op.groups)
+        top, left, bottom, right = op.padding
+        if (top, left) != (bottom, right):
+            first, second = padded(first, op.padding), padded(second, op.padding)
+            top = left = 0
+        rest = (None, op.stride, (top, left), op.dilation, op.groups)
         if prod(kernel) > _HEAVY * first.numel():
             # Reading the weights is the work: read them once, in the layout that needs no reordering.
             weight = torch.randn(kernel, generator=self.generator, device=first.device)
