@@ -16,18 +16,25 @@ from ..zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
     Concat,
     Conv,
     Function,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
     Operation,
     Pool,
     Slice,
+    Unflatten,
 )
 from ..zen.outline import Outline, Polynomial, evaluate, filling, outline, polynomial
 from ..zen.windows import tap_shares
@@ -177,7 +184,7 @@ def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bo
             return TimedOp("conv", *moved, op.kernel, op.stride, op.groups, op.padding[0], op.dilation)
         case Linear():
             return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
-        case Concat() | Slice():
+        case Concat() | Slice() | ChannelShuffle():
             return TimedOp("copying", *moved)
         case Activation():
             return TimedOp(_TIMED_FUNCTIONS[op.function], *moved) if op.function in _TIMED_FUNCTIONS else None
@@ -185,6 +192,10 @@ def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bo
             return TimedOp("pooling", *moved, op.kernel)
         case GlobalAveragePool():
             return TimedOp("pooling", *moved)
+        case Affine() | ChannelScale() | ChannelShift() | LayerNorm() | GroupNorm():
+            return TimedOp("elementwise", *moved)
+        case Unflatten():
+            return None
         case BatchNorm():
             return None if reads_convolution else TimedOp("elementwise", *moved)
         case Add() | Multiply() | GroupSoftmax():
@@ -194,9 +205,16 @@ def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bo
 
 
 _TIMED_FUNCTIONS: dict[Function, Literal["swish", "hard-swish"]] = {
+    "elu": "swish",
     "swish": "swish",
+    "mish": "swish",
+    "gelu": "swish",
+    "gelu-tanh": "swish",
+    "tanh": "swish",
+    "leaky-relu": "hard-swish",
     "hard-swish": "hard-swish",
 }
+"""Those with an exponential, and those of straight lines; no table was fitted to others than the two."""
 
 
 def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:

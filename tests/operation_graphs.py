@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import get_args
 
-from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode
+import torch
+from torch import nn
+from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder, PoolMode
+from zenbench.zen.module import GraphModule, initialise
 from zenbench.zen.windows import Padding
 
 Make = Callable[[GraphBuilder], str]
@@ -28,7 +31,8 @@ def _depthwise(kernel: int, stride: int, padding: Padding | None, dilation: int 
 
 
 def _activated(function: Function) -> Make:
-    return lambda b: b.activation(b.batch_norm(b.conv(INPUT, 8, 3)), function)
+    slope = 0.1 if function == "leaky-relu" else 0.0
+    return lambda b: b.activation(b.batch_norm(b.conv(INPUT, 8, 3)), function, slope)
 
 
 def _branches(builder: GraphBuilder) -> list[str]:
@@ -43,6 +47,16 @@ def _split_attention(builder: GraphBuilder) -> str:
 
 def two_linear(builder: GraphBuilder) -> str:
     return builder.linear(builder.activation(builder.linear(builder.conv(INPUT, 4, 3), 6), "relu"), 5)
+
+
+def _features(builder: GraphBuilder) -> str:
+    return builder.linear(builder.conv(INPUT, 4, 3), 6)
+
+
+def _gated_by_linear(builder: GraphBuilder) -> str:
+    x = builder.conv(INPUT, 8, 3)
+    gate = builder.activation(builder.linear(builder.global_average_pool(x), 8), "sigmoid")
+    return builder.multiply(x, builder.unflatten(gate))
 
 
 MODES = get_args(PoolMode)
@@ -77,6 +91,35 @@ GRAPHS: dict[str, Make] = {
     "depthwise, three for one": lambda b: b.conv(b.conv(INPUT, 8, 1), 24, 5, 2, groups=8),
     "depthwise 7x7": lambda b: b.conv(b.conv(INPUT, 8, 1), 8, 7, 1, groups=8),
     "stride 3": _convolved(3, 3),
+    "layer norm": lambda b: b.layer_norm(b.conv(INPUT, 8, 3), 1e-6),
+    "layer norm of features": lambda b: b.layer_norm(_features(b)),
+    "group norm": lambda b: b.group_norm(b.conv(INPUT, 8, 3), 4),
+    "norm of all channels": lambda b: b.activation(b.group_norm(b.conv(INPUT, 8, 3), 1), "relu"),
+    "another epsilon": lambda b: b.batch_norm(b.conv(INPUT, 8, 3), 0.1),
+    "layer scale": lambda b: b.add(b.channel_scale(b.conv(INPUT, 3, 3)), INPUT),
+    "single scale": lambda b: b.channel_scale(b.conv(INPUT, 8, 3), is_single=True),
+    "shift": lambda b: b.activation(b.channel_shift(b.conv(INPUT, 8, 3)), "relu"),
+    "constants of features": lambda b: b.channel_shift(b.channel_scale(_features(b))),
+    "affine": lambda b: b.affine(b.conv(INPUT, 8, 3), 1.5, -0.25),
+    "factor": lambda b: b.affine(b.conv(INPUT, 8, 3), 1.5),
+    "product": lambda b: b.multiply(b.conv(INPUT, 8, 3), b.conv(INPUT, 8, 1)),
+    "gate of places": lambda b: b.multiply(b.conv(INPUT, 8, 3), b.activation(b.conv(INPUT, 1, 1), "sigmoid")),
+    "gate of linear layers": _gated_by_linear,
+    "shuffle": lambda b: b.channel_shuffle(b.conv(INPUT, 12, 3), 3),
+    "softmax of channels": lambda b: b.group_softmax(b.conv(INPUT, 6, 1), 6),
+    "softmax of features": lambda b: b.group_softmax(_features(b), 6),
+    "linear without bias": lambda b: b.linear(b.conv(INPUT, 4, 3), 6, bias=False),
     "linear of a map": lambda b: b.linear(b.conv(INPUT, 8, 3), 5),
     "linear twice": two_linear,
 }
+
+
+def drawn(graph: Graph) -> GraphModule:
+    """The graph's module with no weight at 1 or 0, where it would hide a fault."""
+    module, generator = initialise(graph), torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            layer = module.get_submodule(name.split(".")[0])
+            if name.endswith("bias") or not isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+                parameter.normal_(generator=generator)
+    return module

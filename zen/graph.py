@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Literal, TypeAlias
 
 from .windows import Padding, fitted, reach_of, usual_ends
@@ -11,8 +12,26 @@ from .windows import Padding, fitted, reach_of, usual_ends
 Shape = tuple[int, ...]
 """Channels, height, width of one image (no batch); features alone after a linear layer."""
 
-Function = Literal["relu", "relu6", "swish", "hard-swish", "sigmoid", "hard-sigmoid"]
+Function = Literal[
+    "relu",
+    "relu6",
+    "leaky-relu",
+    "elu",
+    "swish",
+    "hard-swish",
+    "mish",
+    "gelu",
+    "gelu-tanh",
+    "sigmoid",
+    "hard-sigmoid",
+    "tanh",
+]
+"""`gelu-tanh` is its approximation by a tanh."""
 PoolMode = Literal["max", "average"]
+
+
+EPSILON = 1e-5
+"""What a normalisation adds to the variance before it takes the root, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +69,31 @@ class Conv(Op):
 class BatchNorm(Op):
     """Batch normalisation over channels with a learned scale and shift."""
 
+    epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm(Op):
+    """Normalisation over the channels of each place apart, with a learned scale and shift."""
+
+    epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNorm(Op):
+    """Normalisation over `groups` equal parts of the channels, each with all its places, with a learned scale
+    and shift a channel."""
+
+    groups: int
+    epsilon: float = EPSILON
+
 
 @dataclass(frozen=True, slots=True)
 class Activation(Op):
-    """Element-wise non-linearity."""
+    """Element-wise non-linearity; `slope`: of a leaky ReLU, for what is below nought."""
 
     function: Function
+    slope: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +106,30 @@ class Add(Op):
 
 @dataclass(frozen=True, slots=True)
 class Multiply(Op):
-    """Element-wise product; its first input is the trunk, its second a gate of shape (C, 1, 1)."""
+    """Element-wise product; its first input is the trunk, its second a gate: one value a channel (C, 1, 1),
+    one a place (1, H, W), or one for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelScale(Op):
+    """Product with learned constants, one a channel or, where `is_single`, one for all (layer scale)."""
+
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShift(Op):
+    """Sum with learned constants, one a channel or, where `is_single`, one for all."""
+
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Affine(Op):
+    """x * factor + offset, by numbers that nobody learns."""
+
+    factor: float = 1.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +146,18 @@ class Slice(Op):
 
 @dataclass(frozen=True, slots=True)
 class GroupSoftmax(Op):
-    """Softmax across `groups` equal parts of the channels, for each place in a part apart."""
+    """Softmax across `groups` equal parts of the channels, for each place in a part apart; with as many
+    groups as channels it is the usual softmax."""
+
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShuffle(Op):
+    """The channels of `groups` equal parts in turn: the first of each, then the second of each ...
+
+    ShuffleNet (arXiv 1707.01083), section 3.1.
+    """
 
     groups: int
 
@@ -109,27 +181,40 @@ class GlobalAveragePool(Op):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Op):
-    """Fully connected layer with bias over the flattened input."""
+    """Fully connected layer over the flattened input."""
 
     in_features: int
+    bias: bool = True
 
     @property
     def out_features(self) -> int:
         return self.shape[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Unflatten(Op):
+    """Features (C,) as a map of one place (C, 1, 1)."""
+
+
 Operation: TypeAlias = (
     Conv
     | BatchNorm
+    | LayerNorm
+    | GroupNorm
     | Activation
     | Add
     | Multiply
+    | ChannelScale
+    | ChannelShift
+    | Affine
     | Concat
     | Slice
+    | ChannelShuffle
     | GroupSoftmax
     | Pool
     | GlobalAveragePool
     | Linear
+    | Unflatten
 )
 """Every operation that there is. A reader matches them all and ends in `assert_never`, so that the type
 checker finds the one it forgot."""
@@ -215,12 +300,18 @@ class GraphBuilder:
             Conv(name, (x,), shape, channels, kernel, stride, groups, bias, padding, dilation)
         )
 
-    def batch_norm(self, x: str) -> str:
-        return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x]))
+    def batch_norm(self, x: str, epsilon: float = EPSILON) -> str:
+        return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x], epsilon))
 
-    def activation(self, x: str, function: Function) -> str:
+    def layer_norm(self, x: str, epsilon: float = EPSILON) -> str:
+        return self._append(LayerNorm(self._name("ln"), (x,), self._shapes[x], epsilon))
+
+    def group_norm(self, x: str, groups: int, epsilon: float = EPSILON) -> str:
+        return self._append(GroupNorm(self._name("gn"), (x,), self._shapes[x], groups, epsilon))
+
+    def activation(self, x: str, function: Function, slope: float = 0.0) -> str:
         name = self._name(function.replace("-", "_"))
-        return self._append(Activation(name, (x,), self._shapes[x], function))
+        return self._append(Activation(name, (x,), self._shapes[x], function, slope))
 
     def add(self, trunk: str, shortcut: str) -> str:
         """The residual sum."""
@@ -237,6 +328,15 @@ class GraphBuilder:
     def multiply(self, trunk: str, gate: str) -> str:
         return self._append(Multiply(self._name("mul"), (trunk, gate), self._shapes[trunk]))
 
+    def channel_scale(self, x: str, is_single: bool = False) -> str:
+        return self._append(ChannelScale(self._name("scale"), (x,), self._shapes[x], is_single))
+
+    def channel_shift(self, x: str, is_single: bool = False) -> str:
+        return self._append(ChannelShift(self._name("shift"), (x,), self._shapes[x], is_single))
+
+    def affine(self, x: str, factor: float = 1.0, offset: float = 0.0) -> str:
+        return self._append(Affine(self._name("affine"), (x,), self._shapes[x], factor, offset))
+
     def concat(self, parts: Sequence[str]) -> str:
         channels = sum(self._shapes[part][0] for part in parts)
         shape = (channels, *self._shapes[parts[0]][1:])
@@ -244,6 +344,9 @@ class GraphBuilder:
 
     def slice(self, x: str, start: int, channels: int) -> str:
         return self._append(Slice(self._name("slice"), (x,), (channels, *self._shapes[x][1:]), start))
+
+    def channel_shuffle(self, x: str, groups: int) -> str:
+        return self._append(ChannelShuffle(self._name("shuffle"), (x,), self._shapes[x], groups))
 
     def group_softmax(self, x: str, groups: int) -> str:
         return self._append(GroupSoftmax(self._name("softmax"), (x,), self._shapes[x], groups))
@@ -266,11 +369,12 @@ class GraphBuilder:
     def global_average_pool(self, x: str) -> str:
         return self._append(GlobalAveragePool(self._name("pool"), (x,), (self._shapes[x][0], 1, 1)))
 
-    def linear(self, x: str, out_features: int) -> str:
-        in_features = 1
-        for extent in self._shapes[x]:
-            in_features *= extent
-        return self._append(Linear(self._name("linear"), (x,), (out_features,), in_features))
+    def linear(self, x: str, out_features: int, bias: bool = True) -> str:
+        in_features = prod(self._shapes[x])
+        return self._append(Linear(self._name("linear"), (x,), (out_features,), in_features, bias))
+
+    def unflatten(self, x: str) -> str:
+        return self._append(Unflatten(self._name("unflat"), (x,), (*self._shapes[x], 1, 1)))
 
     def graph(self) -> Graph:
         return Graph(self.input_shape, tuple(self._ops))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -13,22 +14,27 @@ from typing_extensions import assert_never
 from .graph import (
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
     Concat,
     Conv,
     Function,
     GlobalAveragePool,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
     Operation,
     Pool,
+    Shape,
     Slice,
+    Unflatten,
 )
 from .windows import Padding
-
-EPSILON = nn.BatchNorm2d(1).eps
-"""What batch norm adds to a variance before it takes the root."""
 
 
 def make_layer(op: Operation) -> nn.Module:
@@ -37,17 +43,29 @@ def make_layer(op: Operation) -> nn.Module:
         case Conv():
             return _conv(op)
         case BatchNorm():
-            return nn.BatchNorm2d(op.shape[0])
+            return nn.BatchNorm2d(op.shape[0], op.epsilon)
+        case LayerNorm():
+            return _ChannelNorm(op.shape[0], op.epsilon)
+        case GroupNorm():
+            return nn.GroupNorm(op.groups, op.shape[0], op.epsilon)
         case Activation():
-            return _FUNCTIONS[op.function]()
+            return _FUNCTIONS[op.function]() if op.function != "leaky-relu" else nn.LeakyReLU(op.slope)
         case Add():
             return _Sum()
         case Multiply():
             return _Product()
+        case ChannelScale():
+            return ChannelFactors(op)
+        case ChannelShift():
+            return _ChannelTerms(op)
+        case Affine():
+            return _Affine(op)
         case Concat():
             return _Concat()
         case Slice():
             return _Slice(op)
+        case ChannelShuffle():
+            return nn.ChannelShuffle(op.groups)
         case GroupSoftmax():
             return _GroupSoftmax(op)
         case Pool():
@@ -55,18 +73,25 @@ def make_layer(op: Operation) -> nn.Module:
         case GlobalAveragePool():
             return nn.AdaptiveAvgPool2d(1)
         case Linear():
-            return _FlatLinear(op.in_features, op.out_features)
+            return _FlatLinear(op.in_features, op.out_features, op.bias)
+        case Unflatten():
+            return nn.Unflatten(1, (op.shape[0], 1, 1))
         case _:
             assert_never(op)
 
 
-_FUNCTIONS: dict[Function, type[nn.Module]] = {
+_FUNCTIONS: dict[Function, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
+    "elu": nn.ELU,
     "swish": nn.SiLU,
     "hard-swish": nn.Hardswish,
+    "mish": nn.Mish,
+    "gelu": nn.GELU,
+    "gelu-tanh": lambda: nn.GELU("tanh"),
     "sigmoid": nn.Sigmoid,
     "hard-sigmoid": nn.Hardsigmoid,
+    "tanh": nn.Tanh,
 }
 
 
@@ -80,6 +105,46 @@ class _Sum(nn.Module):
 class _Product(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         return x * y
+
+
+class _ChannelNorm(nn.LayerNorm):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
+        if input.dim() == 2:
+            return super().forward(input)
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ChannelFactors(nn.Module):
+    """The layer of a ChannelScale; its `weight` is of shape (C, 1, 1), of features (C,)."""
+
+    def __init__(self, op: ChannelScale) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(_constants_shape(op)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class _ChannelTerms(nn.Module):
+    def __init__(self, op: ChannelShift) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(_constants_shape(op)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias
+
+
+def _constants_shape(op: ChannelScale | ChannelShift) -> Shape:
+    return (1 if op.is_single else op.shape[0], *(1 for _ in op.shape[1:]))
+
+
+class _Affine(nn.Module):
+    def __init__(self, op: Affine) -> None:
+        super().__init__()
+        self.factor, self.offset = op.factor, op.offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor + self.offset
 
 
 class _Concat(nn.Module):

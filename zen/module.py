@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from .graph import INPUT, Add, BatchNorm, Graph
-from .layers import make_layer
+from .layers import ChannelFactors, make_layer
 from .threads import few_threads
 
 # The batch that batch norm takes its statistics from: so many images, and more where a map is so small
@@ -55,9 +55,11 @@ def build_module(graph: Graph) -> GraphModule:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
+        for layer in module.modules():
+            if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
+                layer.reset_parameters()
+            elif isinstance(layer, ChannelFactors):
+                layer.weight.fill_(1)
     return module.eval()
 
 

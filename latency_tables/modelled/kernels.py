@@ -16,19 +16,26 @@ from ...zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
     Concat,
     Conv,
     Function,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
     Operation,
     Pool,
     Shape,
     Slice,
+    Unflatten,
 )
 from ...zen.outline import Outline, filling, outline
 from ...zen.workload import Workload
@@ -112,9 +119,11 @@ def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> 
             return RuntimeKernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
         case Activation():
             return RuntimeKernel(_ACTIVATIONS[op.function], *moved)
-        case Multiply():
+        case LayerNorm() | GroupNorm():
+            return RuntimeKernel("norm", *moved)
+        case Multiply() | ChannelScale() | ChannelShift() | Affine():
             return RuntimeKernel("product", *moved)
-        case Concat() | Slice() | GroupSoftmax():
+        case Concat() | Slice() | ChannelShuffle() | GroupSoftmax() | Unflatten():
             return RuntimeKernel("copy", *moved)
         case _:
             assert_never(op)
@@ -123,7 +132,13 @@ def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> 
 _ACTIVATIONS: dict[Function, Form] = {
     "relu": "relu",
     "relu6": "relu",
+    "leaky-relu": "relu",
+    "elu": "smooth",
     "swish": "smooth",
+    "mish": "smooth",
+    "gelu": "smooth",
+    "gelu-tanh": "smooth",
+    "tanh": "smooth",
     "sigmoid": "smooth",
     "hard-swish": "hard",
     "hard-sigmoid": "hard",

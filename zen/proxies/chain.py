@@ -72,7 +72,7 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
             case BatchNorm() if isinstance(previous, Conv):
                 source, normed = IDENTITY, True
             case Activation() if source == IDENTITY and normed:
-                source = moments(op.function)
+                source = moments(op.function, op.slope)
             case Pool(mode="average", counts_padding=False) if normed:
                 source = source.averaged(op.kernel**2)
             case Pool(mode="max") if source == RELU and normed:

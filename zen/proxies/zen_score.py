@@ -31,8 +31,8 @@ from torch.nn import functional
 
 from ...errors import UserError
 from ..cost import BYTES_PER_VALUE
-from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Operation
-from ..layers import EPSILON, make_layer, padded
+from ..graph import EPSILON, INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Operation
+from ..layers import make_layer, padded
 from ..threads import few_threads
 from .base import GAMMA, Reading, Score
 from .memory import check_memory, pass_bytes
@@ -144,7 +144,7 @@ class _Passes:
             case Activation(function="relu") if overwrite:
                 return first.relu_(), second.relu_()
             case _:
-                layer = make_layer(op)  # which has no weights
+                layer = make_layer(op).to(first.device)  # with what weights it has as they begin
                 return layer(*(pair[0] for pair in inputs)), layer(*(pair[1] for pair in inputs))
 
     def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> PassPair:

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from operation_graphs import GRAPHS
+from operation_graphs import GRAPHS, drawn
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import LIMITS, Parity, check_onnx, compare, gaussian
@@ -44,7 +44,7 @@ def test_every_operation_agrees_with_torch(tmp_path: Path, name: str, size: int)
     builder = GraphBuilder((3, size, size))
     GRAPHS[name](builder)
     graph = builder.graph()
-    module = initialise(graph)
+    module = drawn(graph)
     artifact = write_onnx(graph, state_arrays(module), tmp_path / "g.onnx", batch=2)
     onnx.checker.check_model(onnx.load(str(tmp_path / "g.onnx")), full_check=True)
     parity = check_onnx(artifact, module, gaussian((2, 3, size, size)))

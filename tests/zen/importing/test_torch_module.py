@@ -174,6 +174,35 @@ def test_every_padding_is_read() -> None:
 
 
 UNREAD = ("average pool 2/1", "average pool, padded before", "slice", "split attention", "softmax of three")
+UNREAD += (
+    "leaky-relu",
+    "elu",
+    "mish",
+    "gelu",
+    "gelu-tanh",
+    "tanh",
+    "layer norm",
+    "layer norm of features",
+    "group norm",
+)
+UNREAD += (
+    "norm of all channels",
+    "another epsilon",
+    "layer scale",
+    "single scale",
+    "shift",
+    "constants of features",
+)
+UNREAD += (
+    "affine",
+    "factor",
+    "product",
+    "gate of places",
+    "gate of linear layers",
+    "shuffle",
+    "softmax of channels",
+)
+UNREAD += ("softmax of features", "linear without bias")
 
 
 @pytest.mark.parametrize("size", [8, 7])
