@@ -45,7 +45,8 @@ def make_layer(op: Operation) -> nn.Module:
         case BatchNorm():
             return nn.BatchNorm2d(op.shape[0], op.epsilon)
         case LayerNorm():
-            return _ChannelNorm(op.shape[0], op.epsilon)
+            kind = _ChannelNorm if len(op.shape) == 3 else nn.LayerNorm
+            return kind(op.shape[0], op.epsilon)
         case GroupNorm():
             return nn.GroupNorm(op.groups, op.shape[0], op.epsilon)
         case Activation():
@@ -67,7 +68,7 @@ def make_layer(op: Operation) -> nn.Module:
         case ChannelShuffle():
             return nn.ChannelShuffle(op.groups)
         case GroupSoftmax():
-            return _GroupSoftmax(op)
+            return _GroupSoftmax(op) if op.groups != op.shape[0] else nn.Softmax(dim=1)
         case Pool():
             return _pool(op)
         case GlobalAveragePool():
@@ -109,8 +110,6 @@ class _Product(nn.Module):
 
 class _ChannelNorm(nn.LayerNorm):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
-        if input.dim() == 2:
-            return super().forward(input)
         return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -164,10 +163,10 @@ class _Slice(nn.Module):
 class _GroupSoftmax(nn.Module):
     def __init__(self, op: GroupSoftmax) -> None:
         super().__init__()
-        self.groups = op.groups
+        self.parts = op.groups, op.shape[0] // op.groups
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], self.groups, -1, *x.shape[2:]).softmax(dim=1).flatten(1, 2)
+        return torch.unflatten(x, 1, self.parts).softmax(dim=1).flatten(1, 2)
 
 
 def padded(x: Tensor, padding: Padding, value: float = 0.0) -> Tensor:
