@@ -160,12 +160,13 @@ class TorchCalls:
         return self.assembler.affine(x, self.where, -1)
 
     def _own_constant(self, constant: Tensor, alpha: float) -> None:
-        if not isinstance(constant, nn.Parameter) or alpha != 1:
+        held = constant if constant._base is None else constant._base  # of a parameter that was reshaped
+        if not isinstance(held, nn.Parameter) or held.numel() != constant.numel() or alpha != 1:
             raise NetworkError(
                 f"{self.where} has a constant tensor that is no parameter, or a multiple of one; make it an "
                 "nn.Parameter"
             )
-        self._own(constant)
+        self._own(held)
 
     def concat(self, tensors: Sequence[Any], dim: int = 0) -> str:
         if dim not in (1, 1 - self.value.dim()):

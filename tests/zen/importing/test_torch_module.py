@@ -194,7 +194,7 @@ class Times(nn.Module):
         self.weight = nn.Parameter(torch.linspace(0.3, 0.7, prod(shape)).reshape(shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight * x
+        return self.weight.reshape(1, -1, 1, 1) * x
 
 
 class Parts(nn.Module):
@@ -236,7 +236,7 @@ class ConvNext(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.expand = nn.Linear(width, 4 * width)
         self.project = nn.Linear(4 * width, width)
-        self.scale = Times(width, 1, 1)
+        self.scale = Times(width)
         self.groups = nn.GroupNorm(2, width)
         self.last_norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 5, bias=False)
