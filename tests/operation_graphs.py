@@ -1,13 +1,23 @@
-"""A small graph for every operation: what every reader of graphs has to get right."""
+"""A small graph for every operation, and blocks of every kind: what readers of graphs have to get right."""
 
 from collections.abc import Callable
 from typing import get_args
 
 import torch
 from torch import nn
+from toys import STRIDED
 from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder, PoolMode
 from zenbench.zen.module import GraphModule, initialise
+from zenbench.zen.network import parse_text
 from zenbench.zen.windows import Padding
+
+BLOCKS = [
+    *(f"SuperResK{k}K{k}(8,16,{s},8,2)" for k in (3, 5, 7) for s in (1, 2)),
+    *(f"SuperResK1K{k}K1(8,16,{s},8,1)" for k in (3, 5, 7) for s in (1, 2)),
+    *(f"SuperResIDWE{e}K{k}(8,24,2,16,1)" for e in (1, 2, 4, 6) for k in (3, 5, 7)),
+    *(f"SuperConvK{k}BNRELU(8,16,2,2)" for k in (1, 3, 5, 7)),
+]
+TINY = parse_text(STRIDED, 16, 10)
 
 Make = Callable[[GraphBuilder], str]
 
@@ -123,3 +133,9 @@ def drawn(graph: Graph) -> GraphModule:
             if name.endswith("bias") or not isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
                 parameter.normal_(generator=generator)
     return module
+
+
+def build(make: Callable[[GraphBuilder], str], size: int = 8, channels: int = 3) -> GraphBuilder:
+    builder = GraphBuilder((channels, size, size))
+    make(builder)
+    return builder

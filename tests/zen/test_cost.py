@@ -1,7 +1,6 @@
 import pytest
 import torch
-from operation_graphs import GRAPHS
-from tflite_cases import build
+from operation_graphs import GRAPHS, build
 from torch.utils.flop_counter import FlopCounterMode
 from zenbench.zen.cost import cost, graph_cost
 from zenbench.zen.families import zoo, zoo_names

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from operation_graphs import GRAPHS, drawn, two_linear
-from tflite_cases import BLOCKS, TINY, build
+from operation_graphs import BLOCKS, GRAPHS, TINY, build, drawn, two_linear
 from zenbench.bench.export.checked import export_tflite
 from zenbench.bench.export.parity import check_tflite, gaussian
 from zenbench.bench.export.running import tflite_runner

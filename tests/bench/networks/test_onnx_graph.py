@@ -12,9 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from operation_graphs import GRAPHS, drawn
+from operation_graphs import GRAPHS, build, drawn
 from places import DATA
-from tflite_cases import build
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.weights import state_arrays

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from operation_graphs import GRAPHS, drawn
+from operation_graphs import GRAPHS, build, drawn
 from places import ROOT
-from tflite_cases import build
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from zenbench.errors import NetworkError
