@@ -10,25 +10,34 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import assert_never
 
 from ..zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
     Concat,
     Conv,
+    Function,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Slice,
-    tap_shares,
+    Unflatten,
 )
 from ..zen.outline import Outline, Polynomial, evaluate, filling, outline, polynomial
+from ..zen.windows import tap_shares
 from ..zen.workload import Workload
 
 Vector = NDArray[np.floating[Any]]
@@ -118,7 +127,10 @@ _ACTIVATIONS_OF = ROOFLINE[ROOFLINE.index("100 kB of pooled activations") :]
 
 
 class TimedOp(NamedTuple):
-    """What of an operation decides how long it takes. In an outline, channels and groups may be marks."""
+    """What of an operation decides how long it takes. In an outline, channels and groups may be marks.
+
+    `padding`: rows above the map.
+    """
 
     form: Literal["conv", "linear", "elementwise", "pooling", "copying", "swish", "hard-swish"]
     channels_in: int
@@ -128,13 +140,15 @@ class TimedOp(NamedTuple):
     kernel: int = 1
     stride: int = 1
     groups: int = 1
+    padding: int = 0
+    dilation: int = 1
 
 
 def timed_ops(workload: Workload) -> Iterator[TimedOp]:
     """The operations of a unit that take time of their own."""
     found, widths = outline(workload)
     put = filling(widths).get
-    for form, channels_in, channels_out, size_in, size, kernel, stride, groups in _timed_ops(found):
+    for form, channels_in, channels_out, size_in, size, kernel, stride, groups, *rest in _timed_ops(found):
         yield TimedOp(
             form,
             put(channels_in, channels_in),
@@ -144,6 +158,7 @@ def timed_ops(workload: Workload) -> Iterator[TimedOp]:
             kernel,
             stride,
             put(groups, groups),
+            *rest,
         )
 
 
@@ -157,40 +172,49 @@ def graph_ops(graph: Graph) -> tuple[TimedOp, ...]:
     convolution are free, as runtimes fuse them or they are of no size."""
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
-    return tuple(
-        _timed_op(op, shapes[op.inputs[0]])
-        for op in graph.ops
-        if isinstance(op, _TIMED)
-        or (isinstance(op, BatchNorm) and op.inputs[0] not in convolutions)
-        or (isinstance(op, Activation) and op.function in _PLACE)
-    )
+    timed = (_timed_op(op, shapes[op.inputs[0]], op.inputs[0] in convolutions) for op in graph.ops)
+    return tuple(op for op in timed if op is not None)
 
 
-_TIMED = (Conv, Linear, Add, Multiply, GlobalAveragePool, Pool, Concat, Slice, GroupSoftmax)
-
-
-def _timed_op(op: Op, input_shape: tuple[int, ...]) -> TimedOp:
-    if isinstance(op, Conv):
-        return TimedOp(
-            "conv",
-            input_shape[0],
-            op.shape[0],
-            input_shape[-1],
-            op.shape[-1],
-            op.kernel,
-            op.stride,
-            op.groups,
-        )
-    if isinstance(op, Linear):
-        return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
+def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bool) -> TimedOp | None:
+    """None where it is free."""
     moved = (input_shape[0], op.shape[0], input_shape[-1], op.shape[-1])
-    if isinstance(op, Concat | Slice):
-        return TimedOp("copying", *moved)
-    if isinstance(op, Activation):
-        return TimedOp("swish" if op.function == "swish" else "hard-swish", *moved)
-    if isinstance(op, Pool | GlobalAveragePool):
-        return TimedOp("pooling", *moved, kernel=op.kernel if isinstance(op, Pool) else 1)
-    return TimedOp("elementwise", *moved)
+    match op:
+        case Conv():
+            return TimedOp("conv", *moved, op.kernel, op.stride, op.groups, op.padding[0], op.dilation)
+        case Linear():
+            return TimedOp("linear", op.in_features, op.shape[0], 1, 1)
+        case Concat() | Slice() | ChannelShuffle():
+            return TimedOp("copying", *moved)
+        case Activation():
+            return TimedOp(_TIMED_FUNCTIONS[op.function], *moved) if op.function in _TIMED_FUNCTIONS else None
+        case Pool():
+            return TimedOp("pooling", *moved, op.kernel)
+        case GlobalAveragePool():
+            return TimedOp("pooling", *moved)
+        case Affine() | ChannelScale() | ChannelShift() | LayerNorm() | GroupNorm():
+            return TimedOp("elementwise", *moved)
+        case Unflatten():
+            return None
+        case BatchNorm():
+            return None if reads_convolution else TimedOp("elementwise", *moved)
+        case Add() | Multiply() | GroupSoftmax():
+            return TimedOp("elementwise", *moved)
+        case _:
+            assert_never(op)
+
+
+_TIMED_FUNCTIONS: dict[Function, Literal["swish", "hard-swish"]] = {
+    "elu": "swish",
+    "swish": "swish",
+    "mish": "swish",
+    "gelu": "swish",
+    "gelu-tanh": "swish",
+    "tanh": "swish",
+    "leaky-relu": "hard-swish",
+    "hard-swish": "hard-swish",
+}
+"""Those with an exponential, and those of straight lines; no table was fitted to others than the two."""
 
 
 def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
@@ -202,8 +226,11 @@ def workload_features(workload: Workload) -> tuple[OpFeatures, ...]:
 def op_features(op: TimedOp) -> OpFeatures:
     kind = _kind(op)
     # Taps on zero padding cost nothing: on the last, small maps that is most of a large kernel.
-    taps = sum(tap_shares(op.kernel, op.size_in, op.stride)) ** 2 if op.form == "conv" else 1.0
-    padded = op.kernel**2 / taps if op.form == "conv" else 1.0
+    taps = padded = 1.0
+    if op.form == "conv":
+        shares = tap_shares(op.kernel, op.size_in, op.stride, op.padding, op.size, op.dilation)
+        taps = sum(shares) ** 2
+        padded = op.kernel**2 / taps
     waste = _group_waste(op) if kind == _GROUPED else _vector_waste(op)
     point = (
         log2(op.channels_in / op.groups if kind == _GROUPED else op.channels_in),

@@ -6,7 +6,29 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from .graph import Activation, Add, BatchNorm, Conv, Graph, Linear, Multiply
+from typing_extensions import assert_never
+
+from .graph import (
+    Activation,
+    Add,
+    Affine,
+    BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
+    Concat,
+    Conv,
+    GlobalAveragePool,
+    Graph,
+    GroupNorm,
+    GroupSoftmax,
+    LayerNorm,
+    Linear,
+    Multiply,
+    Pool,
+    Slice,
+    Unflatten,
+)
 from .network import Network
 from .outline import Outline, Polynomial, evaluate, outline, polynomial
 from .workload import Workload
@@ -18,7 +40,7 @@ BYTES_PER_VALUE = 4
 class Cost:
     """Counts for one image: MACs of convolutions and linear layers (half of torch's FLOPs), trainable
     parameters, layers as the network counts them, and the fp32 bytes of the largest set of
-    activations alive at one time (batch norm, activation, sum and gate work in place)."""
+    activations alive at one time (batch norm, activation, sum, gate and constants work in place)."""
 
     macs: int
     params: int
@@ -75,12 +97,23 @@ def graph_cost(graph: Graph) -> GraphCost:
                 weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
                 macs += weights * op.shape[1] * op.shape[2]
                 params += weights + (op.out_channels if op.bias else 0)
-            case BatchNorm():
+            case BatchNorm() | LayerNorm() | GroupNorm():
                 params += 2 * op.shape[0]
+            case ChannelScale() | ChannelShift():
+                params += 1 if op.is_single else op.shape[0]
             case Linear():
                 macs += op.in_features * op.out_features
-                params += (op.in_features + 1) * op.out_features
+                params += (op.in_features + op.bias) * op.out_features
+            case Activation() | GroupSoftmax() | Add() | Multiply() | Affine():
+                pass
+            case Concat() | Slice() | ChannelShuffle() | Pool() | GlobalAveragePool() | Unflatten():
+                pass
+            case _:
+                assert_never(op)
     return GraphCost(macs, params, _peak_activation_bytes(graph))
+
+
+_IN_PLACE = (BatchNorm, Activation, Add, Multiply, ChannelScale, ChannelShift, Affine, Unflatten)
 
 
 def _peak_activation_bytes(graph: Graph) -> int:
@@ -90,7 +123,7 @@ def _peak_activation_bytes(graph: Graph) -> int:
     for index, op in enumerate(graph.ops):
         sizes[op.name] = prod(op.shape)
         dying = {name for name in op.inputs if last_use[name] == index}
-        in_place = isinstance(op, BatchNorm | Activation | Add | Multiply) and op.inputs[0] in dying
+        in_place = isinstance(op, _IN_PLACE) and op.inputs[0] in dying
         if in_place:
             live += sizes[op.name] - sizes[op.inputs[0]]
             dying.discard(op.inputs[0])

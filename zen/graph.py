@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Literal
+from math import prod
+from typing import Literal, TypeAlias
+
+from .windows import Padding, fitted, reach_of, usual_ends
 
 Shape = tuple[int, ...]
 """Channels, height, width of one image (no batch); features alone after a linear layer."""
 
-Function = Literal["relu", "relu6", "swish", "hard-swish", "sigmoid", "hard-sigmoid"]
+Function = Literal[
+    "relu",
+    "relu6",
+    "leaky-relu",
+    "elu",
+    "swish",
+    "hard-swish",
+    "mish",
+    "gelu",
+    "gelu-tanh",
+    "sigmoid",
+    "hard-sigmoid",
+    "tanh",
+]
+"""`gelu-tanh` is its approximation by a tanh."""
 PoolMode = Literal["max", "average"]
+
+
+EPSILON = 1e-5
+"""What a normalisation adds to the variance before it takes the root, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +45,55 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Conv(Op):
-    """2-D convolution, square kernel, padding (kernel - 1) / 2 on every side."""
+    """2-D convolution with a square kernel and zeros around the map."""
 
     in_channels: int
     kernel: int
     stride: int
     groups: int
     bias: bool
+    padding: Padding
+    dilation: int = 1
 
     @property
     def out_channels(self) -> int:
         return self.shape[0]
 
     @property
-    def padding(self) -> int:
-        return (self.kernel - 1) // 2
-
-
-@lru_cache(maxsize=4096)
-def tap_shares(kernel: int, size: int, stride: int) -> tuple[float, ...]:
-    """For each tap of a kernel along one axis, the share of output positions where it meets the image.
-
-    The rest falls on zero padding: a 7x7 kernel on a 3x3 image has 44 % of its taps there.
-    """
-    outputs = range((size - 1) // stride + 1)
-    padding = (kernel - 1) // 2
-    return tuple(
-        sum(0 <= position * stride + tap - padding < size for position in outputs) / len(outputs)
-        for tap in range(kernel)
-    )
+    def is_usual(self) -> bool:
+        """An odd kernel without dilation, with a padding of (kernel - 1) / 2 on every side."""
+        return self.kernel % 2 == 1 and self.dilation == 1 and self.padding == ((self.kernel - 1) // 2,) * 4
 
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm(Op):
     """Batch normalisation over channels with a learned scale and shift."""
 
+    epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm(Op):
+    """Normalisation over the channels of each place apart, with a learned scale and shift."""
+
+    epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNorm(Op):
+    """Normalisation over `groups` equal parts of the channels, each with all its places, with a learned scale
+    and shift a channel."""
+
+    groups: int
+    epsilon: float = EPSILON
+
 
 @dataclass(frozen=True, slots=True)
 class Activation(Op):
-    """Element-wise non-linearity."""
+    """Element-wise non-linearity; `slope`: of a leaky ReLU, for what is below nought."""
 
     function: Function
+    slope: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +106,30 @@ class Add(Op):
 
 @dataclass(frozen=True, slots=True)
 class Multiply(Op):
-    """Element-wise product; its first input is the trunk, its second a gate of shape (C, 1, 1)."""
+    """Element-wise product; its first input is the trunk, its second a gate: one value a channel (C, 1, 1),
+    one a place (1, H, W), or one for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelScale(Op):
+    """Product with learned constants, one a channel or, where `is_single`, one for all (layer scale)."""
+
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShift(Op):
+    """Sum with learned constants, one a channel or, where `is_single`, one for all."""
+
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Affine(Op):
+    """x * factor + offset, by numbers that nobody learns."""
+
+    factor: float = 1.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +146,32 @@ class Slice(Op):
 
 @dataclass(frozen=True, slots=True)
 class GroupSoftmax(Op):
-    """Softmax across `groups` equal parts of the channels, for each place in a part apart."""
+    """Softmax across `groups` equal parts of the channels, for each place in a part apart; with as many
+    groups as channels it is the usual softmax."""
+
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShuffle(Op):
+    """The channels of `groups` equal parts in turn: the first of each, then the second of each ...
+
+    ShuffleNet (arXiv 1707.01083), section 3.1.
+    """
 
     groups: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pool(Op):
-    """Maximum or average over square windows, padding (kernel - 1) / 2, which counts in neither.
-
-    As with a convolution, the output has ceil(size / stride) rows: a window that leaves the image at
-    its end is cut there.
-    """
+    """Maximum or average over square windows. The padding counts in neither, unless `counts_padding`, where
+    an average counts it as zeros."""
 
     mode: PoolMode
     kernel: int
     stride: int
-
-    @property
-    def padding(self) -> int:
-        return (self.kernel - 1) // 2
+    padding: Padding
+    counts_padding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +181,43 @@ class GlobalAveragePool(Op):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Op):
-    """Fully connected layer with bias over the flattened input."""
+    """Fully connected layer over the flattened input."""
 
     in_features: int
+    bias: bool = True
 
     @property
     def out_features(self) -> int:
         return self.shape[0]
 
+
+@dataclass(frozen=True, slots=True)
+class Unflatten(Op):
+    """Features (C,) as a map of one place (C, 1, 1)."""
+
+
+Operation: TypeAlias = (
+    Conv
+    | BatchNorm
+    | LayerNorm
+    | GroupNorm
+    | Activation
+    | Add
+    | Multiply
+    | ChannelScale
+    | ChannelShift
+    | Affine
+    | Concat
+    | Slice
+    | ChannelShuffle
+    | GroupSoftmax
+    | Pool
+    | GlobalAveragePool
+    | Linear
+    | Unflatten
+)
+"""Every operation that there is. A reader matches them all and ends in `assert_never`, so that the type
+checker finds the one it forgot."""
 
 INPUT = "input"
 
@@ -141,7 +227,7 @@ class Graph:
     """Operations in topological order, from the tensor `input` to the tensor `output`."""
 
     input_shape: Shape
-    ops: tuple[Op, ...]
+    ops: tuple[Operation, ...]
 
     @property
     def output(self) -> str:
@@ -159,7 +245,7 @@ class Graph:
     def trunk(self) -> Graph:
         """What the scores see: residual sums and gates give way to their trunk, dead operations go."""
         alias: dict[str, str] = {}
-        kept: list[Op] = []
+        kept: list[Operation] = []
         for op in self.ops:
             inputs = tuple(alias.get(name, name) for name in op.inputs)
             if isinstance(op, Multiply) or (isinstance(op, Add) and op.residual):
@@ -169,9 +255,9 @@ class Graph:
         return Graph(self.input_shape, tuple(_reaching(kept)))
 
 
-def _reaching(ops: list[Op]) -> Iterable[Op]:
+def _reaching(ops: list[Operation]) -> Iterable[Operation]:
     needed = {ops[-1].name}
-    live: list[Op] = []
+    live: list[Operation] = []
     for op in reversed(ops):
         if op.name in needed:
             needed.update(op.inputs)
@@ -185,7 +271,7 @@ class GraphBuilder:
 
     input_shape: Shape
     scope: str = ""
-    _ops: list[Op] = field(default_factory=list)
+    _ops: list[Operation] = field(default_factory=list)
     _shapes: dict[str, Shape] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
@@ -196,19 +282,36 @@ class GraphBuilder:
         return self._shapes[tensor]
 
     def conv(
-        self, x: str, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+        self,
+        x: str,
+        out_channels: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        padding: Padding | None = None,
+        dilation: int = 1,
     ) -> str:
-        channels, height, width = self._shapes[x]
-        # With padding (k-1)/2 the output size does not depend on the kernel.
-        shape = (out_channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
-        return self._append(Conv(self._name("conv"), (x,), shape, channels, kernel, stride, groups, bias))
+        """With the usual padding unless told: the output then has ceil(size / stride) rows."""
+        channels = self._shapes[x][0]
+        padding, size = self._fitted(x, reach_of(kernel, dilation), stride, padding)
+        name, shape = self._name("conv"), (out_channels, *size)
+        return self._append(
+            Conv(name, (x,), shape, channels, kernel, stride, groups, bias, padding, dilation)
+        )
 
-    def batch_norm(self, x: str) -> str:
-        return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x]))
+    def batch_norm(self, x: str, epsilon: float = EPSILON) -> str:
+        return self._append(BatchNorm(self._name("bn"), (x,), self._shapes[x], epsilon))
 
-    def activation(self, x: str, function: Function) -> str:
+    def layer_norm(self, x: str, epsilon: float = EPSILON) -> str:
+        return self._append(LayerNorm(self._name("ln"), (x,), self._shapes[x], epsilon))
+
+    def group_norm(self, x: str, groups: int, epsilon: float = EPSILON) -> str:
+        return self._append(GroupNorm(self._name("gn"), (x,), self._shapes[x], groups, epsilon))
+
+    def activation(self, x: str, function: Function, slope: float = 0.0) -> str:
         name = self._name(function.replace("-", "_"))
-        return self._append(Activation(name, (x,), self._shapes[x], function))
+        return self._append(Activation(name, (x,), self._shapes[x], function, slope))
 
     def add(self, trunk: str, shortcut: str) -> str:
         """The residual sum."""
@@ -225,6 +328,15 @@ class GraphBuilder:
     def multiply(self, trunk: str, gate: str) -> str:
         return self._append(Multiply(self._name("mul"), (trunk, gate), self._shapes[trunk]))
 
+    def channel_scale(self, x: str, is_single: bool = False) -> str:
+        return self._append(ChannelScale(self._name("scale"), (x,), self._shapes[x], is_single))
+
+    def channel_shift(self, x: str, is_single: bool = False) -> str:
+        return self._append(ChannelShift(self._name("shift"), (x,), self._shapes[x], is_single))
+
+    def affine(self, x: str, factor: float = 1.0, offset: float = 0.0) -> str:
+        return self._append(Affine(self._name("affine"), (x,), self._shapes[x], factor, offset))
+
     def concat(self, parts: Sequence[str]) -> str:
         channels = sum(self._shapes[part][0] for part in parts)
         shape = (channels, *self._shapes[parts[0]][1:])
@@ -233,25 +345,52 @@ class GraphBuilder:
     def slice(self, x: str, start: int, channels: int) -> str:
         return self._append(Slice(self._name("slice"), (x,), (channels, *self._shapes[x][1:]), start))
 
+    def channel_shuffle(self, x: str, groups: int) -> str:
+        return self._append(ChannelShuffle(self._name("shuffle"), (x,), self._shapes[x], groups))
+
     def group_softmax(self, x: str, groups: int) -> str:
         return self._append(GroupSoftmax(self._name("softmax"), (x,), self._shapes[x], groups))
 
-    def pool(self, x: str, mode: PoolMode, kernel: int, stride: int) -> str:
-        channels, height, width = self._shapes[x]
-        shape = (channels, (height - 1) // stride + 1, (width - 1) // stride + 1)
-        return self._append(Pool(self._name(f"{mode}_pool"), (x,), shape, mode, kernel, stride))
+    def pool(
+        self,
+        x: str,
+        mode: PoolMode,
+        kernel: int,
+        stride: int,
+        padding: Padding | None = None,
+        counts_padding: bool = False,
+    ) -> str:
+        """With the usual padding unless told: a window that leaves the map at its end is cut there."""
+        padding, size = self._fitted(x, kernel, stride, padding)
+        name, shape = self._name(f"{mode}_pool"), (self._shapes[x][0], *size)
+        counts_padding = counts_padding and any(padding)
+        return self._append(Pool(name, (x,), shape, mode, kernel, stride, padding, counts_padding))
 
     def global_average_pool(self, x: str) -> str:
         return self._append(GlobalAveragePool(self._name("pool"), (x,), (self._shapes[x][0], 1, 1)))
 
-    def linear(self, x: str, out_features: int) -> str:
-        in_features = 1
-        for extent in self._shapes[x]:
-            in_features *= extent
-        return self._append(Linear(self._name("linear"), (x,), (out_features,), in_features))
+    def linear(self, x: str, out_features: int, bias: bool = True) -> str:
+        in_features = prod(self._shapes[x])
+        return self._append(Linear(self._name("linear"), (x,), (out_features,), in_features, bias))
+
+    def unflatten(self, x: str) -> str:
+        return self._append(Unflatten(self._name("unflat"), (x,), (*self._shapes[x], 1, 1)))
 
     def graph(self) -> Graph:
         return Graph(self.input_shape, tuple(self._ops))
+
+    def _fitted(
+        self, x: str, reach: int, stride: int, padding: Padding | None
+    ) -> tuple[Padding, tuple[int, int]]:
+        """The padding of windows, without what none of them reaches, and the size of what they give."""
+        _, *size = self._shapes[x]
+        if padding is None:
+            (top, bottom), (left, right) = (usual_ends(extent, reach, stride) for extent in size)
+        else:
+            top, left, bottom, right = padding
+        rows, bottom = fitted(size[0], reach, stride, top, bottom)
+        columns, right = fitted(size[1], reach, stride, left, right)
+        return (top, left, bottom, right), (rows, columns)
 
     def _name(self, stem: str) -> str:
         base = f"{self.scope}{stem}"
@@ -259,7 +398,7 @@ class GraphBuilder:
         self._counts[base] = number
         return f"{base}{number}"
 
-    def _append(self, op: Op) -> str:
+    def _append(self, op: Operation) -> str:
         self._ops.append(op)
         self._shapes[op.name] = op.shape
         return op.name

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import ceil, prod, sqrt
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .graph import (
-    INPUT,
-    Activation,
-    Add,
-    BatchNorm,
-    Concat,
-    Conv,
-    Function,
-    GlobalAveragePool,
-    Graph,
-    GroupSoftmax,
-    Linear,
-    Multiply,
-    Op,
-    Pool,
-    Slice,
-)
+from .graph import INPUT, Add, BatchNorm, Graph
+from .layers import ChannelFactors, make_layer
 from .threads import few_threads
 
 # The batch that batch norm takes its statistics from: so many images, and more where a map is so small
@@ -62,87 +46,6 @@ class GraphModule(nn.Module):
         return tensors[self.graph.output]
 
 
-class _Sum(nn.Module):
-    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
-        for other in others:
-            x = x + other
-        return x
-
-
-class _Product(nn.Module):
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return x * y
-
-
-class _Concat(nn.Module):
-    def forward(self, *parts: Tensor) -> Tensor:
-        return torch.cat(parts, dim=1)
-
-
-class _Slice(nn.Module):
-    def __init__(self, op: Slice) -> None:
-        super().__init__()
-        self.start, self.channels = op.start, op.shape[0]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.narrow(1, self.start, self.channels)
-
-
-class _GroupSoftmax(nn.Module):
-    def __init__(self, op: GroupSoftmax) -> None:
-        super().__init__()
-        self.groups = op.groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], self.groups, -1, *x.shape[2:]).softmax(dim=1).flatten(1, 2)
-
-
-def _pool(op: Pool) -> nn.Module:
-    if op.mode == "max":
-        return nn.MaxPool2d(op.kernel, op.stride, op.padding, ceil_mode=op.padding == 0)
-    return nn.AvgPool2d(op.kernel, op.stride, op.padding, ceil_mode=op.padding == 0, count_include_pad=False)
-
-
-class _FlatLinear(nn.Linear):
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
-        return super().forward(input.flatten(1))
-
-
-_FUNCTIONS: dict[Function, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "swish": nn.SiLU,
-    "hard-swish": nn.Hardswish,
-    "sigmoid": nn.Sigmoid,
-    "hard-sigmoid": nn.Hardsigmoid,
-}
-
-_LAYERS: dict[type[Op], Callable[[Any], nn.Module]] = {
-    Conv: lambda op: nn.Conv2d(
-        op.in_channels, op.out_channels, op.kernel, op.stride, op.padding, groups=op.groups, bias=op.bias
-    ),
-    BatchNorm: lambda op: nn.BatchNorm2d(op.shape[0]),
-    Activation: lambda op: _FUNCTIONS[op.function](),
-    Add: lambda op: _Sum(),
-    Multiply: lambda op: _Product(),
-    Concat: lambda op: _Concat(),
-    Slice: _Slice,
-    GroupSoftmax: _GroupSoftmax,
-    Pool: _pool,
-    GlobalAveragePool: lambda op: nn.AdaptiveAvgPool2d(1),
-    Linear: lambda op: _FlatLinear(op.in_features, op.out_features),
-}
-
-
-EPSILON = nn.BatchNorm2d(1).eps
-"""What batch norm adds to a variance before it takes the root."""
-
-
-def make_layer(op: Op) -> nn.Module:
-    """The torch layer of one operation."""
-    return _LAYERS[type(op)](op)
-
-
 def build_module(graph: Graph) -> GraphModule:
     """The module of a graph in eval mode; its convolutions and linear layers are zero until set."""
     # On the meta device layers draw no numbers, so the global generator stays where it was.
@@ -152,9 +55,11 @@ def build_module(graph: Graph) -> GraphModule:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
+        for layer in module.modules():
+            if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
+                layer.reset_parameters()
+            elif isinstance(layer, ChannelFactors):
+                layer.weight.fill_(1)
     return module.eval()
 
 

@@ -8,7 +8,7 @@ import click
 
 from ...errors import ZenbenchError
 from ...zen.graph import Graph
-from ...zen.importing.assembler import require_batch_norm
+from ...zen.importing.batch_norms import require_batch_norm
 from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading

@@ -10,43 +10,21 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper, numpy_helper
 
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
-from ...zen.graph import (
-    INPUT,
-    Activation,
-    Add,
-    BatchNorm,
-    Concat,
-    Conv,
-    Function,
-    GlobalAveragePool,
-    Graph,
-    GroupSoftmax,
-    Linear,
-    Multiply,
-    Op,
-    Pool,
-    Slice,
-)
+from ...zen.graph import INPUT, Graph, Operation
 from ...zen.network import Network
 from . import NETWORK_KEY, PRECISION_KEY, SCALES_KEY
+from .onnx_operators import operators
 from .onnx_quantise import Quantiser
-from .weights import Array, FoldedConv, Scale, fold
+from .weights import Array, Weights, fold
 
 OPSET = 17
 IR_VERSION = 8
-_FUNCTIONS: dict[Function, str] = {
-    "relu": "Relu",
-    "sigmoid": "Sigmoid",
-    "hard-swish": "HardSwish",
-    "hard-sigmoid": "HardSigmoid",
-}
 
 
 def write_onnx(
@@ -80,7 +58,7 @@ def write_onnx(
         ends, scales = quantiser.ends, {name: quantiser.scales[name] for name in quantiser.ends}
         dtype = np.dtype(np.int8)
     else:
-        nodes = [node for op in graph.ops for node in _nodes(op, folded, dtype)]
+        nodes = [node for op in graph.ops for node in operators(op, folded, dtype)]
     kind = helper.np_dtype_to_tensor_dtype(dtype)
     shapes = (batch, *graph.input_shape), (batch, *graph.output_shape)
     given, result = (
@@ -111,98 +89,8 @@ def write_onnx(
 
 
 def _quantised_nodes(
-    op: Op, folded: Mapping[str, FoldedConv | Scale], quantiser: Quantiser
+    op: Operation, folded: Mapping[str, Weights], quantiser: Quantiser
 ) -> Iterator[NodeProto]:
     pairs, fed = quantiser.feed(op)
     yield from pairs
-    yield from _nodes(fed, folded, np.dtype(np.float32))
-
-
-def _nodes(op: Op, folded: Mapping[str, FoldedConv | Scale], dtype: np.dtype[Any]) -> Iterator[NodeProto]:
-    inputs = list(op.inputs)
-    match op:
-        case Conv():
-            kernel = folded[op.name]
-            yield helper.make_node(
-                "Conv",
-                [*inputs, f"{op.name}.weight", f"{op.name}.bias"],
-                [kernel.output],
-                kernel_shape=[op.kernel] * 2,
-                strides=[op.stride] * 2,
-                pads=[op.padding] * 4,
-                group=op.groups,
-            )
-        case BatchNorm():
-            if op.name in folded:  # else it went into the convolution before it
-                scaled = f"{op.name}.scaled"
-                yield helper.make_node("Mul", [*inputs, f"{op.name}.scale"], [scaled])
-                yield helper.make_node("Add", [scaled, f"{op.name}.shift"], [op.name])
-        case Activation():
-            yield from _activation(op, dtype)
-        case Add():
-            yield helper.make_node("Add" if len(inputs) == 2 else "Sum", inputs, [op.name])
-        case Multiply():
-            yield helper.make_node("Mul", inputs, [op.name])
-        case Concat():
-            yield helper.make_node("Concat", inputs, [op.name], axis=1)
-        case Slice():
-            bounds = [_integers(f"{op.name}.{part}", [value]) for part, value in _bounds(op)]
-            yield from bounds
-            yield helper.make_node("Slice", [*inputs, *(node.output[0] for node in bounds)], [op.name])
-        case GroupSoftmax():
-            yield from _group_softmax(op)
-        case Pool():
-            window: dict[str, Any] = {
-                "kernel_shape": [op.kernel] * 2,
-                "strides": [op.stride] * 2,
-                "pads": [op.padding] * 4,
-            }
-            kind = "MaxPool" if op.mode == "max" else "AveragePool"
-            yield helper.make_node(kind, inputs, [op.name], ceil_mode=int(op.padding == 0), **window)
-        case GlobalAveragePool():
-            yield helper.make_node("GlobalAveragePool", inputs, [op.name])
-        case Linear():
-            flat = f"{op.name}.flat"
-            yield helper.make_node("Flatten", inputs, [flat])
-            yield helper.make_node(
-                "Gemm", [flat, f"{op.name}.weight", f"{op.name}.bias"], [op.name], transB=1
-            )
-
-
-def _activation(op: Activation, dtype: np.dtype[Any]) -> Iterator[NodeProto]:
-    (x,) = op.inputs
-    if op.function == "swish":  # x sigmoid(x): a Swish of its own came with opset 24
-        gate = f"{op.name}.gate"
-        yield helper.make_node("Sigmoid", [x], [gate])
-        yield helper.make_node("Mul", [x, gate], [op.name])
-    elif op.function == "relu6":
-        limits = [
-            _number(f"{op.name}.{part}", value, dtype) for part, value in (("least", 0.0), ("most", 6.0))
-        ]
-        yield from limits
-        yield helper.make_node("Clip", [x, *(node.output[0] for node in limits)], [op.name])
-    else:
-        slope: dict[str, Any] = {"alpha": 1 / 6} if op.function == "hard-sigmoid" else {}
-        yield helper.make_node(_FUNCTIONS[op.function], [x], [op.name], **slope)
-
-
-def _group_softmax(op: GroupSoftmax) -> Iterator[NodeProto]:
-    channels, height, width = op.shape
-    grouped = _integers(f"{op.name}.grouped", [0, op.groups, channels // op.groups, height, width])
-    whole = _integers(f"{op.name}.whole", [0, channels, height, width])
-    yield from (grouped, whole)
-    yield helper.make_node("Reshape", [op.inputs[0], grouped.output[0]], [f"{op.name}.parts"])
-    yield helper.make_node("Softmax", [f"{op.name}.parts"], [f"{op.name}.shares"], axis=1)
-    yield helper.make_node("Reshape", [f"{op.name}.shares", whole.output[0]], [op.name])
-
-
-def _bounds(op: Slice) -> tuple[tuple[str, int], ...]:
-    return ("start", op.start), ("end", op.start + op.shape[0]), ("axis", 1)
-
-
-def _integers(name: str, values: list[int]) -> NodeProto:
-    return helper.make_node("Constant", [], [name], value_ints=values)
-
-
-def _number(name: str, value: float, dtype: np.dtype[Any]) -> NodeProto:
-    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(value, dtype)))
+    yield from operators(fed, folded, np.dtype(np.float32))

@@ -29,7 +29,7 @@ from ...zen.graph import (
     Graph,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
 )
 from .activation_ranges import ranges
@@ -61,7 +61,7 @@ class Quantiser:
         self.scales = {name: reached / _STEPS for name, reached in ranges(graph, state, calibration).items()}
         self.scales[self.ends[1]] = self.scales[graph.output]
 
-    def feed(self, op: Op) -> tuple[list[NodeProto], Op]:
+    def feed(self, op: Operation) -> tuple[list[NodeProto], Operation]:
         """The pairs before an operation, and the operation reading what they give."""
         nodes: list[NodeProto] = []
         inputs = list(op.inputs)

@@ -11,30 +11,40 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from ...atomic import write_bytes
 from ...devices.base import Artifact, TensorSpec
 from ...zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
     Concat,
     Conv,
     Function,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Shape,
     Slice,
+    Unflatten,
 )
 from ...zen.network import Network
 from . import NETWORK_KEY
 from .tflite_emitter import FUSED, Emitter
 from .tflite_file import Model, model_bytes
+from .tflite_norms import group_norm, layer_norm
 from .tflite_quantise import gaussian_batches, halve, quantise
 from .tflite_windows import VALID, convolution, pool
 from .weights import Array
@@ -42,6 +52,8 @@ from .weights import Array
 _OPERATORS: dict[Function, str] = {
     "relu": "RELU",
     "relu6": "RELU6",
+    "elu": "ELU",
+    "tanh": "TANH",
     "sigmoid": "LOGISTIC",
     "hard-swish": "HARD_SWISH",
 }
@@ -81,14 +93,13 @@ def lower(graph: Graph, state: Mapping[str, Array], batch: int) -> Model:
     fused = {op.name for op in out.fused.values()}
     positive = {op.name for op in graph.ops if isinstance(op, Activation) and op.function in FUSED}
     for op in graph.ops:
-        if isinstance(op, Pool):
-            pool(out, op, op.inputs[0] in positive)
-        elif op.name not in fused:
-            _lower(out, op)
+        if op.name not in fused:
+            _lower(out, op, positive)
     return out.model
 
 
-def _lower(out: Emitter, op: Op) -> None:
+def _lower(out: Emitter, op: Operation, positive: set[str]) -> None:
+    """`positive`: tensors without values below nought."""
     match op:
         case Conv():
             convolution(out, op)
@@ -101,6 +112,21 @@ def _lower(out: Emitter, op: Op) -> None:
             _sum(out, op)
         case Multiply():
             out.emit("MUL", op.inputs, op.name, "MulOptions")
+        case ChannelScale():
+            _constant(out, op, "MUL", out.constants[op.name].values)
+        case ChannelShift():
+            _constant(out, op, "ADD", out.constants[op.name].values)
+        case Affine():
+            factor, offset = (
+                out.constant(f"{op.name}.factor", op.factor),
+                out.constant(f"{op.name}.offset", op.offset),
+            )
+            scaled = out.emit("MUL", (*op.inputs, factor), f"{op.name}.scaled", "MulOptions", op.shape)
+            out.emit("ADD", (scaled, offset), op.name, "AddOptions")
+        case LayerNorm():
+            layer_norm(out, op)
+        case GroupNorm():
+            group_norm(out, op)
         case Concat():
             out.emit(
                 "CONCATENATION", op.inputs, op.name, "ConcatenationOptions", fields={"Axis": len(op.shape)}
@@ -109,11 +135,19 @@ def _lower(out: Emitter, op: Op) -> None:
             _slice(out, op.inputs[0], op.name, op.start, op.shape)
         case GroupSoftmax():
             _group_softmax(out, op)
+        case ChannelShuffle():
+            _channel_shuffle(out, op)
+        case Unflatten():
+            out.reshape(op.inputs[0], op.name, op.shape)
+        case Pool():
+            pool(out, op, op.inputs[0] in positive)
         case GlobalAveragePool():
             axes = out.constant("height and width", [1, 2], "int32")
             out.emit("MEAN", (op.inputs[0], axes), op.name, "ReducerOptions", fields={"KeepDims": True})
         case Linear():
             _linear(out, op)
+        case _:
+            assert_never(op)
 
 
 def _linear(out: Emitter, op: Linear) -> None:
@@ -145,8 +179,43 @@ def _activation(out: Emitter, op: Activation) -> None:
         clipped = {"FusedActivationFunction": FUSED["relu6"]}
         raised = out.emit("ADD", (x, three), f"{op.name}.raised", "AddOptions", op.shape, clipped)
         out.emit("MUL", (raised, sixth), op.name, "MulOptions")
+    elif op.function == "leaky-relu":
+        out.emit("LEAKY_RELU", op.inputs, op.name, "LeakyReluOptions", fields={"Alpha": op.slope})
+    elif op.function in ("gelu", "gelu-tanh"):
+        fields = {"Approximate": op.function == "gelu-tanh"}
+        out.emit("GELU", op.inputs, op.name, "GeluOptions", fields=fields)
+    elif op.function == "mish":
+        _mish(out, op)
     else:
         out.emit(_OPERATORS[op.function], op.inputs, op.name)
+
+
+def _mish(out: Emitter, op: Activation) -> None:
+    """x tanh(log(1 + exp(x))), which is x (1 - u^2) / (1 + u^2) with u = logistic(-x): nothing overflows."""
+    (x,), one = op.inputs, out.constant("one", 1)
+    names = {part: f"{op.name}.{part}" for part in ("turned", "u", "square", "less", "more", "gate")}
+    out.emit("NEG", (x,), names["turned"], "NegOptions", op.shape)
+    out.emit("LOGISTIC", (names["turned"],), names["u"], shape=op.shape)
+    out.emit("MUL", (names["u"], names["u"]), names["square"], "MulOptions", op.shape)
+    out.emit("SUB", (one, names["square"]), names["less"], "SubOptions", op.shape)
+    out.emit("ADD", (names["square"], one), names["more"], "AddOptions", op.shape)
+    out.emit("DIV", (names["less"], names["more"]), names["gate"], "DivOptions", op.shape)
+    out.emit("MUL", (x, names["gate"]), op.name, "MulOptions")
+
+
+def _constant(out: Emitter, op: ChannelScale | ChannelShift, kind: str, values: Array) -> None:
+    options = {"MUL": "MulOptions", "ADD": "AddOptions"}[kind]
+    out.emit(kind, (*op.inputs, out.constant(f"{op.name}.values", values.ravel())), op.name, options)
+
+
+def _channel_shuffle(out: Emitter, op: ChannelShuffle) -> None:
+    (x,), (channels, height, width) = op.inputs, op.shape
+    width_of_group, places = channels // op.groups, height * width
+    parts = out.reshape(x, f"{op.name}.parts", (width_of_group, places, op.groups))
+    order = out.constant("groups and channels turned", [0, 1, 3, 2], "int32")
+    shape = (op.groups, places, width_of_group)
+    turned = out.emit("TRANSPOSE", (parts, order), f"{op.name}.turned", "TransposeOptions", shape)
+    out.reshape(turned, op.name, op.shape)
 
 
 def _sum(out: Emitter, op: Add) -> None:
@@ -164,6 +233,9 @@ def _slice(out: Emitter, x: str, name: str, start: int, shape: Shape) -> str:
 
 def _group_softmax(out: Emitter, op: GroupSoftmax) -> None:
     """SOFTMAX works along the last axis alone; here every place has its own, across the groups."""
+    if op.groups == op.shape[0]:
+        out.emit("SOFTMAX", op.inputs, op.name, "SoftmaxOptions", fields={"Beta": 1.0})
+        return
     width = op.shape[0] // op.groups
     shape = (width, *op.shape[1:])
     (x,) = op.inputs

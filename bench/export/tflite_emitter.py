@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...zen.graph import INPUT, Activation, Add, Function, Graph, Multiply, Shape
+from ...zen.graph import INPUT, Activation, Add, BatchNorm, Function, Graph, Multiply, Shape
 from .tflite_file import Model, Operator, Tensor
-from .weights import Array, FoldedConv, Scale, fold
+from .weights import Array, Constants, FoldedConv, Scale, fold
 
 FUSED: dict[Function, int] = {"relu": 1, "relu6": 3}
 """Activations that an operator can hold, as the schema numbers them."""
@@ -25,8 +25,11 @@ class Emitter:
         folded = fold(graph, state)
         self.kernels = {name: part for name, part in folded.items() if isinstance(part, FoldedConv)}
         self.scales = {name: part for name, part in folded.items() if isinstance(part, Scale)}
+        self.constants = {name: part for name, part in folded.items() if isinstance(part, Constants)}
         self.shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
-        self.fused = _fusable(graph, {part.output for part in folded.values()})
+        kernels = {part.output for part in self.kernels.values()}
+        norms = {op.name for op in graph.ops if isinstance(op, BatchNorm) and op.name in self.scales}
+        self.fused = _fusable(graph, kernels | norms)
         self.model = Model(INPUT, graph.output, {INPUT: Tensor(self.laid_out(graph.input_shape))})
 
     def emit(
@@ -36,7 +39,7 @@ class Emitter:
         output: str,
         options: str | None = None,
         shape: Shape | None = None,
-        fields: Mapping[str, int | bool] | None = None,
+        fields: Mapping[str, int | float] | None = None,
         version: int = 1,
     ) -> str:
         """Appends an operator; `output` is a tensor of the graph, or another one of the given shape."""
@@ -47,6 +50,12 @@ class Emitter:
         self.model.tensors[output] = Tensor(self.laid_out(shape or self.shapes[output]))
         self.model.operators.append(Operator(kind, inputs, output, options, fields, version))
         return output
+
+    def reshape(self, x: str, output: str, shape: Shape) -> str:
+        """The tensor in another shape, given as of one image: (C, ...) is written as (N, ..., C)."""
+        extents = self.laid_out(shape)
+        wanted = self.constant(f"{output}.shape", extents, "int32")
+        return self.emit("RESHAPE", (x, wanted), output, "ReshapeOptions", shape)
 
     def constant(self, name: str, values: Any, dtype: str = "float32") -> str:
         """A constant; one of a name that is there already is the same."""

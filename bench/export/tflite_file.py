@@ -43,7 +43,7 @@ class Operator:
     inputs: tuple[str, ...]
     output: str
     options: str | None = None
-    fields: Mapping[str, int | bool] = field(default_factory=dict)
+    fields: Mapping[str, int | float] = field(default_factory=dict)
     version: int = 1
 
 
@@ -146,7 +146,7 @@ class _Writer:
         )
 
     def operator(self, operator: Operator, index: Mapping[str, int], codes: list[tuple[str, int]]) -> int:
-        fields = {
+        fields: dict[str, int | float] = {
             "OpcodeIndex": codes.index((operator.kind, operator.version)),
             "Inputs": self.integers(tuple(index[name] for name in operator.inputs)),
             "Outputs": self.integers((index[operator.output],)),
@@ -164,7 +164,7 @@ class _Writer:
         key = self.builder.CreateString(SIGNATURE)
         return self.table("SignatureDef", Inputs=maps[0], Outputs=maps[1], SignatureKey=key)
 
-    def table(self, kind: str, **fields: int | bool) -> int:
+    def table(self, kind: str, **fields: int | float) -> int:
         names = self.schema
         getattr(names, f"{kind}Start")(self.builder)
         for name, value in fields.items():

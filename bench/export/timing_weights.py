@@ -16,19 +16,30 @@ from math import erf, exp, pi, prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import assert_never
 
 from ...zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
+    Concat,
     Conv,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
-    Op,
+    Operation,
+    Pool,
+    Slice,
+    Unflatten,
 )
 from .weights import Array
 
@@ -66,29 +77,38 @@ def timing_weights(graph: Graph) -> Mapping[str, Array]:
         given = [spreads[name] for name in op.inputs]
         spreads[op.name] = _spread(op, given)
         if isinstance(op, Conv | Linear):
-            shape, has_bias = _shape(op), isinstance(op, Linear) or op.bias
-            scale = (_HALF if has_bias else 1) / sqrt(prod(shape[1:]) * given[0].second_moment)
+            shape = _shape(op)
+            scale = (_HALF if op.bias else 1) / sqrt(prod(shape[1:]) * given[0].second_moment)
             state[f"{op.name}.weight"] = np.float32(scale) * _normal(shape, place)
-            if has_bias:
+            if op.bias:
                 state[f"{op.name}.bias"] = _HALF * _normal(shape[:1], place + 1)
-        elif isinstance(op, BatchNorm):
-            mean, variance = given[0]
-            for name, value in (("weight", _HALF), ("running_mean", mean), ("running_var", variance)):
-                state[f"{op.name}.{name}"] = np.full(op.shape[0], value, np.float32)
+        elif isinstance(op, BatchNorm | LayerNorm | GroupNorm):
+            state[f"{op.name}.weight"] = np.full(op.shape[0], _HALF)
             state[f"{op.name}.bias"] = _HALF * _normal(op.shape[:1], place)
+            if isinstance(op, BatchNorm):
+                for name, value in zip(("running_mean", "running_var"), given[0], strict=True):
+                    state[f"{op.name}.{name}"] = np.full(op.shape[0], value, np.float32)
+        elif isinstance(op, ChannelScale | ChannelShift):
+            count = (1 if op.is_single else op.shape[0], *(1 for _ in op.shape[1:]))
+            name, value = ("weight", 1) if isinstance(op, ChannelScale) else ("bias", 0)
+            state[f"{op.name}.{name}"] = np.full(count, value, np.float32)
     return state
 
 
-def _spread(op: Op, given: list[_Spread]) -> _Spread:
+def _spread(op: Operation, given: list[_Spread]) -> _Spread:
     """Of an operation's output, by those of its inputs."""
     first = given[0]
     match op:
-        case Conv() | Linear() | BatchNorm():
+        case Conv() | Linear() | BatchNorm() | LayerNorm() | GroupNorm():
             return _STANDARD
         case Activation(function="sigmoid" | "hard-sigmoid"):
             return _GATE
+        case Activation(function="tanh"):
+            return _Spread(0.0, 0.4)
         case Activation():
-            return _rectified(first, is_swish=op.function.endswith("swish"))
+            return _rectified(first, is_swish=op.function not in ("relu", "relu6", "leaky-relu", "elu"))
+        case Affine():
+            return _Spread(op.factor * first.mean + op.offset, op.factor**2 * first.variance)
         case Add():
             return _Spread(sum(one.mean for one in given), sum(one.variance for one in given))
         case Multiply():
@@ -98,8 +118,10 @@ def _spread(op: Op, given: list[_Spread]) -> _Spread:
             return _Spread(1 / op.groups, 0.04)
         case GlobalAveragePool():
             return _Spread(first.mean, _POOLED * first.variance)
-        case _:
+        case ChannelScale() | ChannelShift() | Pool() | Concat() | Slice() | ChannelShuffle() | Unflatten():
             return first
+        case _:
+            assert_never(op)
 
 
 def _rectified(given: _Spread, is_swish: bool) -> _Spread:

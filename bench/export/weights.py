@@ -11,10 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UserError
-from ...zen.graph import BatchNorm, Conv, Graph, Linear
+from ...zen.graph import (
+    BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    Conv,
+    Graph,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+)
 
 Array = NDArray[np.float32]
-_BN_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class FoldedConv:
 
 @dataclass(frozen=True)
 class Scale:
-    """A batch norm that follows no convolution of its own: scale and shift of shape (C, 1, 1)."""
+    """Of a norm that is folded into no convolution: scale and shift, (C, 1, 1) or, of a layer norm, (C,)."""
 
     scale: Array
     shift: Array
@@ -41,9 +49,23 @@ class Scale:
         yield from (("scale", self.scale), ("shift", self.shift))
 
 
-def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, FoldedConv | Scale]:
-    """Op name -> kernel, for every convolution and linear layer of the graph, and -> scale for every
-    batch norm that has none to fold into.
+@dataclass(frozen=True)
+class Constants:
+    """What a tensor is multiplied by or what is added to it, in a shape that broadcasts."""
+
+    values: Array
+    output: str
+
+    def parts(self) -> Iterator[tuple[str, Array]]:
+        yield "values", self.values
+
+
+Weights = FoldedConv | Scale | Constants
+
+
+def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, Weights]:
+    """Op name -> kernel, for every convolution and linear layer of the graph, -> scale for every norm that
+    has none to fold into, and -> constants.
 
     `state` holds torch's names: `<op>.weight`, `<op>.bias`, `<op>.running_mean`, `<op>.running_var`.
     Folding is exact in real numbers: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta.
@@ -53,16 +75,23 @@ def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, FoldedConv | Sca
     norms = {
         op.inputs[0]: op for op in graph.ops if isinstance(op, BatchNorm) and op.inputs[0] in convolutions
     }
-    folded: dict[str, FoldedConv | Scale] = {}
+    folded: dict[str, Weights] = {}
     for op in graph.ops:
         if isinstance(op, BatchNorm) and op.inputs[0] not in convolutions:
             scale, shift = _scale_and_shift(op, state)
             folded[op.name] = Scale(_per_channel(scale), _per_channel(shift), op.name)
+        if isinstance(op, LayerNorm | GroupNorm):
+            scale, shift = (_get(state, f"{op.name}.{part}") for part in ("weight", "bias"))
+            if isinstance(op, GroupNorm):
+                scale, shift = _per_channel(scale), _per_channel(shift)
+            folded[op.name] = Scale(scale, shift, op.name)
+        if isinstance(op, ChannelScale | ChannelShift):
+            part = "weight" if isinstance(op, ChannelScale) else "bias"
+            folded[op.name] = Constants(_get(state, f"{op.name}.{part}"), op.name)
         if not isinstance(op, Conv | Linear):
             continue
         weight = _get(state, f"{op.name}.weight")
-        has_bias = isinstance(op, Linear) or op.bias
-        bias = _get(state, f"{op.name}.bias") if has_bias else np.zeros(op.shape[0], np.float32)
+        bias = _get(state, f"{op.name}.bias") if op.bias else np.zeros(op.shape[0], np.float32)
         output = op.name
         if (norm := norms.get(op.name)) is not None:
             scale, shift = _scale_and_shift(norm, state)
@@ -76,7 +105,7 @@ def fold(graph: Graph, state: Mapping[str, Array]) -> dict[str, FoldedConv | Sca
 
 
 def _scale_and_shift(norm: BatchNorm, state: Mapping[str, Array]) -> tuple[Array, Array]:
-    variance = _get(state, f"{norm.name}.running_var") + _BN_EPSILON
+    variance = _get(state, f"{norm.name}.running_var") + norm.epsilon
     scale = _get(state, f"{norm.name}.weight") / np.sqrt(variance)
     return scale, _get(state, f"{norm.name}.bias") - _get(state, f"{norm.name}.running_mean") * scale
 

@@ -37,7 +37,7 @@ def measured_shares(graph: Graph, seed: int) -> list[float]:
             case Conv():
                 kernel = (op.out_channels, op.in_channels // op.groups, op.kernel, op.kernel)
                 weight = torch.randn(kernel, generator=generator)
-                x = functional.conv2d(x, weight, None, op.stride, op.padding, groups=op.groups)
+                x = functional.conv2d(x, weight, None, op.stride, op.padding[:2], groups=op.groups)
             case BatchNorm():
                 x = functional.batch_norm(x, None, None, training=True)
             case Activation():

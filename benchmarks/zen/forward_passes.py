@@ -42,7 +42,7 @@ def straightforward(graph: Graph) -> Callable[[], float]:
     for op in graph.trunk().ops:
         match op:
             case Conv():
-                ends = (op.in_channels, op.out_channels, op.kernel, op.stride, op.padding)
+                ends = (op.in_channels, op.out_channels, op.kernel, op.stride, op.padding[:2])
                 layers.append(nn.Conv2d(*ends, groups=op.groups, bias=False))
             case BatchNorm():
                 layers.append(nn.BatchNorm2d(op.shape[0]))

@@ -10,20 +10,32 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from typing_extensions import assert_never
+
 from ...zen.graph import (
     INPUT,
     Activation,
     Add,
+    Affine,
     BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
+    Concat,
     Conv,
+    Function,
     GlobalAveragePool,
     Graph,
+    GroupNorm,
     GroupSoftmax,
+    LayerNorm,
     Linear,
     Multiply,
-    Op,
+    Operation,
     Pool,
     Shape,
+    Slice,
+    Unflatten,
 )
 from ...zen.outline import Outline, filling, outline
 from ...zen.workload import Workload
@@ -89,33 +101,44 @@ def graph_kernels(graph: Graph) -> tuple[RuntimeKernel, ...]:
     return tuple(_kernel(op, shapes[op.inputs[0]], convolutions, gated) for op in graph.ops)
 
 
-def _kernel(op: Op, read: Shape, convolutions: set[str], gated: bool) -> RuntimeKernel:
+def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> RuntimeKernel:
     channels, channels_out, size_in, size = read[0], op.shape[0], read[-1], op.shape[-1]
-    if isinstance(op, Conv):
-        form: Form = "linear" if size_in == 1 else "conv"
-        return RuntimeKernel(form, channels, channels_out, size_in, size, op.kernel, op.groups)
-    if isinstance(op, Linear):
-        return RuntimeKernel("linear", op.in_features, channels_out, 1, 1)
-    if isinstance(op, BatchNorm):
-        fused = op.inputs[0] in convolutions
-        return RuntimeKernel("norm", channels, channels_out, size_in, size, fused=fused)
-    if isinstance(op, Add):
-        return RuntimeKernel("sum", channels, channels_out, size_in, size, inputs=len(op.inputs))
-    if isinstance(op, Pool):
-        return RuntimeKernel("pool", channels, channels_out, size_in, size, op.kernel)
-    if isinstance(op, GlobalAveragePool):
-        return RuntimeKernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
-    if isinstance(op, Activation):
-        return RuntimeKernel(_ACTIVATIONS[op.function], channels, channels_out, size_in, size)
-    return RuntimeKernel(
-        "product" if isinstance(op, Multiply) else "copy", channels, channels_out, size_in, size
-    )
+    moved = channels, channels_out, size_in, size
+    match op:
+        case Conv():
+            return RuntimeKernel("linear" if size_in == 1 else "conv", *moved, op.kernel, op.groups)
+        case Linear():
+            return RuntimeKernel("linear", op.in_features, channels_out, 1, 1)
+        case BatchNorm():
+            return RuntimeKernel("norm", *moved, fused=op.inputs[0] in convolutions)
+        case Add():
+            return RuntimeKernel("sum", *moved, inputs=len(op.inputs))
+        case Pool():
+            return RuntimeKernel("pool", *moved, op.kernel)
+        case GlobalAveragePool():
+            return RuntimeKernel("gate pool" if gated else "pool", channels, channels_out, size_in, 1)
+        case Activation():
+            return RuntimeKernel(_ACTIVATIONS[op.function], *moved)
+        case LayerNorm() | GroupNorm():
+            return RuntimeKernel("norm", *moved)
+        case Multiply() | ChannelScale() | ChannelShift() | Affine():
+            return RuntimeKernel("product", *moved)
+        case Concat() | Slice() | ChannelShuffle() | GroupSoftmax() | Unflatten():
+            return RuntimeKernel("copy", *moved)
+        case _:
+            assert_never(op)
 
 
-_ACTIVATIONS: dict[str, Form] = {
+_ACTIVATIONS: dict[Function, Form] = {
     "relu": "relu",
     "relu6": "relu",
+    "leaky-relu": "relu",
+    "elu": "smooth",
     "swish": "smooth",
+    "mish": "smooth",
+    "gelu": "smooth",
+    "gelu-tanh": "smooth",
+    "tanh": "smooth",
     "sigmoid": "smooth",
     "hard-swish": "hard",
     "hard-sigmoid": "hard",

@@ -3,7 +3,7 @@
 import pytest
 from zenbench.latency_tables.op_features import ROOFLINE, ROWS, TimedOp, op_features
 
-DENSE = TimedOp("conv", 64, 64, 14, 14, kernel=3)
+DENSE = TimedOp("conv", 64, 64, 14, 14, kernel=3, padding=1)
 LAST_ROWS = -1
 GROUP_WASTE = 5
 
@@ -24,9 +24,23 @@ def test_narrow_groups_waste_most_of_a_vector() -> None:
 
 def test_weights_that_only_padding_would_use_are_told_apart() -> None:
     large, small = (
-        dict(zip(ROOFLINE, op_features(DENSE._replace(kernel=7, size_in=size, size=size)).work, strict=True))
+        dict(
+            zip(
+                ROOFLINE,
+                op_features(DENSE._replace(kernel=7, padding=3, size_in=size, size=size)).work,
+                strict=True,
+            )
+        )
         for size in (56, 3)
     )
     used, everything = "100 kB of weights", "100 kB of weights, padding's too"
     assert small[everything] == large[everything]
     assert small[used] < 0.5 * small[everything]
+
+
+def test_an_unpadded_kernel_wastes_nothing_and_a_dilated_one_more_than_its_taps() -> None:
+    wasted = [
+        op_features(op).point[7]
+        for op in (DENSE._replace(padding=0, size=12), DENSE, DENSE._replace(padding=2, dilation=2))
+    ]
+    assert wasted[0] == 0 < wasted[1] < wasted[2]

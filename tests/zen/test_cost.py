@@ -1,5 +1,6 @@
 import pytest
 import torch
+from operation_graphs import GRAPHS, build
 from torch.utils.flop_counter import FlopCounterMode
 from zenbench.zen.cost import cost, graph_cost
 from zenbench.zen.families import zoo, zoo_names
@@ -47,6 +48,13 @@ def test_workloads_add_up_to_the_network(name: str) -> None:
     whole, parts = graph_cost(zoo(name).graph()), cost(zoo(name))
     assert (whole.macs, whole.params) == (parts.macs, parts.params)
     assert whole.peak_activation_bytes == parts.peak_activation_bytes
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_operation_costs_what_torch_counts(name: str) -> None:
+    graph = build(GRAPHS[name]).graph()
+    counted = graph_cost(graph)
+    assert (counted.macs, counted.params) == counted_by_torch(graph)
 
 
 def test_the_built_module_has_the_counted_parameters() -> None:

@@ -55,7 +55,7 @@ def test_a_score_is_that_of_two_separate_passes() -> None:
 
     def forward(x: Tensor) -> Tensor:
         for op, weight, norm in zip(convolutions, weights, norms, strict=True):
-            x = functional.conv2d(x, weight, stride=op.stride, padding=op.padding, groups=op.groups)
+            x = functional.conv2d(x, weight, stride=op.stride, padding=op.padding[:2], groups=op.groups)
             variances.append(x.var(dim=(0, 2, 3)))
             x = norm(x).relu()
         return x

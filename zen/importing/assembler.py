@@ -3,97 +3,148 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
+from math import ceil, inf, isclose, prod
 
 from ...errors import NetworkError
 from ..graph import (
+    EPSILON,
     INPUT,
     Activation,
-    BatchNorm,
+    Affine,
     Conv,
     Function,
-    GlobalAveragePool,
     Graph,
-    GraphBuilder,
+    Linear,
     Multiply,
-    Op,
+    Operation,
     PoolMode,
     Shape,
 )
+from ..windows import Padding, fitted, reach_of
+from .views import Padded, Turned, Views
+from .window import Window
 
 _GATED: dict[Function, Function] = {"sigmoid": "swish", "hard-sigmoid": "hard-swish"}
 """What x f(x) is called, by f."""
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a convolution or pool says about its window: one number an axis, or one for both.
-
-    `padding` is height then width, or the four ends (top, left, bottom, right).
-    """
-
-    kernel: Sequence[int] | int
-    stride: Sequence[int] | int
-    padding: Sequence[int] | int
-    dilation: Sequence[int] | int = 1
-
-    def square(self, where: str) -> tuple[int, int, int]:
-        """Kernel, stride and padding where they are one number each; NetworkError, naming `where`, else."""
-        found = []
-        for name in ("kernel", "stride", "padding", "dilation"):
-            value = getattr(self, name)
-            values = {value} if isinstance(value, int) else set(value)
-            if len(values) != 1:
-                listed = " x ".join(map(str, value))
-                raise NetworkError(f"{where} has the {name} {listed}; make it the same on every side")
-            found.append(values.pop())
-        kernel, stride, padding, dilation = found
-        if dilation != 1:
-            raise NetworkError(f"{where} has the dilation {dilation}; only dilation 1 can be read")
-        return kernel, stride, padding
+_POSITIVE: tuple[Function, ...] = ("relu", "relu6", "sigmoid", "hard-sigmoid")
+"""Functions without values below nought."""
 
 
 @dataclass
-class Assembler:
+class Assembler(Views):
     """Appends operations of another library to a graph.
 
-    Tensors are ours; `where` names an operation as its library does, for the one sentence of the
-    NetworkError that every method raises for what cannot be expressed.
+    Tensors are ours or views of ours; `where` names an operation as its library does, for the one sentence of
+    the NetworkError that every method raises for what cannot be expressed.
     """
 
-    input_shape: Shape
-    _builder: GraphBuilder = field(init=False)
-
-    def __post_init__(self) -> None:
-        if len(self.input_shape) != 3 or self.input_shape[1] != self.input_shape[2]:
-            shape = " x ".join(map(str, self.input_shape))
-            raise NetworkError(f"the input is {shape}; it must be channels x height x width, and square")
-        self._builder = GraphBuilder(self.input_shape)
-
-    def shape(self, x: str) -> Shape:
-        return self._builder.shape(x)
-
     def conv(self, x: str, out_channels: int, window: Window, groups: int, bias: bool, where: str) -> str:
-        kernel, stride, padding = window.square(where)
+        kernel, stride, dilation = window.square(where)
+        around = self._views.get(x)
+        padding = self._square_padding(x, window, where)
+        if isinstance(around, Padded):
+            if around.value != 0:
+                raise NetworkError(f"{where} reads a map padded with {around.value:g}; pad it with zeros")
+            x = around.source
         in_channels = self.shape(self._image(x, where))[0]
-        if stride < 1 or groups < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
+        if groups < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
             raise NetworkError(
-                f"{where} makes {out_channels} channels of {in_channels} in {groups} groups at "
-                f"stride {stride}; no runtime can, export it again"
+                f"{where} makes {out_channels} channels of {in_channels} in {groups} groups; no runtime can, "
+                "export it again"
             )
-        if kernel % 2 == 0 or padding != (kernel - 1) // 2:
+        return self._builder.conv(x, out_channels, kernel, stride, groups, bias, padding, dilation)
+
+    def batch_norm(self, x: str, where: str, epsilon: float = EPSILON) -> str:
+        view = self._views.get(x)
+        if (
+            isinstance(view, Turned)
+            and view.form == "flat"
+            and view.shape == self._builder.shape(view.source)[:1]
+        ):
+            return self._turned(self._builder.batch_norm(view.source, epsilon), view.shape, "flat")
+        return self._builder.batch_norm(self._image(x, where), epsilon)
+
+    def layer_norm(self, x: str, axes: int, where: str, epsilon: float = EPSILON) -> str:
+        """Over the last `axes` axes."""
+        source, channel = self._channel_axis(x, where)
+        shape = self.shape(x)
+        if channel != len(shape) - 1 or prod(shape[-axes:]) != shape[channel]:
             raise NetworkError(
-                f"{where} has kernel {kernel} and padding {padding}; "
-                "make the kernel odd and the padding (kernel - 1) / 2"
+                f"{where} normalises over {shape[-axes:]} of {shape}; only over the channels of a place can "
+                "be read"
             )
-        return self._builder.conv(self._image(x, where), out_channels, kernel, stride, groups, bias)
+        return self._as(x, self._builder.layer_norm(source, epsilon))
 
-    def batch_norm(self, x: str, where: str) -> str:
-        return self._builder.batch_norm(self._image(x, where))
+    def group_norm(self, x: str, groups: int, where: str, epsilon: float = EPSILON) -> str:
+        return self._builder.group_norm(self._image(x, where), groups, epsilon)
 
-    def activation(self, x: str, function: Function) -> str:
-        return self._builder.activation(x, function)
+    def activation(self, x: str, function: Function, where: str, slope: float = 0.0) -> str:
+        return self._through([x], where, lambda ours: self._builder.activation(ours[0], function, slope))
+
+    def softmax(self, x: str, axis: int, where: str) -> str:
+        """Over the channels, or over their groups; `axis` does not count the batch."""
+        view, shape = self._views.get(x), self.shape(x)
+        if isinstance(view, Turned) and view.form == "groups" and axis % len(shape) == 0:
+            return self._as(x, self._builder.group_softmax(view.source, shape[0]))
+        source, channel = self._channel_axis(x, where)
+        if axis % len(shape) != channel:
+            raise NetworkError(f"{where} takes the softmax over axis {axis} of {shape}; only over channels")
+        return self._as(x, self._builder.group_softmax(source, shape[channel]))
+
+    def affine(self, x: str, where: str, factor: float = 1.0, offset: float = 0.0) -> str:
+        """x * factor + offset; what changes nothing is passed through."""
+        if (factor, offset) == (1.0, 0.0):
+            return x
+        return self._through([x], where, lambda ours: self._simplified(ours[0], factor, offset))
+
+    def _simplified(self, x: str, factor: float, offset: float) -> str:
+        """A hard sigmoid or hard swish where it is spelled out: relu6(x + 3) / 6, x relu6(x + 3) / 6."""
+        if offset == 0 and isclose(factor, 1 / 6, rel_tol=1e-6):
+            ops = {op.name: op for op in self._ops()}
+
+            def raised_and_clipped(name: str) -> str | None:
+                clip = ops.get(name)
+                inner = (
+                    ops.get(clip.inputs[0])
+                    if isinstance(clip, Activation) and clip.function == "relu6"
+                    else None
+                )
+                is_raised = isinstance(inner, Affine) and (inner.factor, inner.offset) == (1.0, 3.0)
+                return inner.inputs[0] if inner is not None and is_raised else None
+
+            if (source := raised_and_clipped(x)) is not None:
+                return self._builder.activation(source, "hard-sigmoid")
+            product = ops.get(x)
+            if isinstance(product, Multiply):
+                for value, gate in (product.inputs, product.inputs[::-1]):
+                    if raised_and_clipped(gate) == value:
+                        return self._builder.activation(value, "hard-swish")
+        return self._builder.affine(x, factor, offset)
+
+    def channel_scale(self, x: str, shape: Shape, where: str) -> str:
+        """x times learned constants of a shape that broadcasts to it."""
+        source, is_single = self._constants(x, shape, where)
+        return self._as(x, self._builder.channel_scale(source, is_single))
+
+    def channel_shift(self, x: str, shape: Shape, where: str) -> str:
+        """x plus learned constants of a shape that broadcasts to it."""
+        source, is_single = self._constants(x, shape, where)
+        return self._as(x, self._builder.channel_shift(source, is_single))
+
+    def _constants(self, x: str, shape: Shape, where: str) -> tuple[str, bool]:
+        source, channel = self._channel_axis(x, where)
+        ours = self.shape(x)
+        wide = [(axis - len(shape), extent) for axis, extent in enumerate(shape) if extent != 1]
+        if not wide:
+            return source, True
+        if wide == [(channel - len(ours), ours[channel])]:
+            return source, False
+        raise NetworkError(
+            f"{where} has constants of the shape {shape} for {ours}; only one for all or one a channel "
+            "can be read"
+        )
 
     def add(self, branches: Sequence[str], where: str) -> str:
         """A residual sum where, behind what all branches come from, some hold more convolutions.
@@ -102,6 +153,9 @@ class Assembler:
         """
         if len({self.shape(x) for x in branches}) > 1:
             raise NetworkError(f"{where} adds tensors of different shapes; give them the same")
+        return self._through(branches, where, self._sum)
+
+    def _sum(self, branches: Sequence[str]) -> str:
         depths = self._depths(branches)
         trunk = self._builder.sum(
             [x for x, depth in zip(branches, depths, strict=True) if depth == max(depths)]
@@ -113,58 +167,139 @@ class Assembler:
 
     def multiply(self, x: str, y: str, where: str) -> str:
         """x f(x) where one is a sigmoid of the other, else the product of a tensor and its gate."""
-        ops = {op.name: op for op in self._ops()}
-        for value, gate in ((x, y), (y, x)):
-            op = ops.get(gate)
-            is_sigmoid = isinstance(op, Activation) and op.function in _GATED
-            if isinstance(op, Activation) and is_sigmoid and op.inputs[0] == value:
-                return self._builder.activation(value, _GATED[op.function])
-            if self.shape(gate) == (self.shape(value)[0], 1, 1) and (
-                is_sigmoid or self.shape(value) != self.shape(gate)
-            ):
-                return self._builder.multiply(value, gate)
-        raise NetworkError(
-            f"{where} multiplies tensors of the shapes {self.shape(x)} and {self.shape(y)}; one must be a "
-            "gate of one value a channel, (C, 1, 1)"
+        x, y = (
+            view.source
+            if isinstance(view := self._views.get(one), Turned) and view.form == "expanded"
+            else one
+            for one in (x, y)
         )
+        return self._through([x, y], where, lambda both: self._product(both[0], both[1], where))
+
+    def _product(self, x: str, y: str, where: str) -> str:
+        makers = {one: self.maker(one) for one in (x, y)}
+        functions = {one: op.function for one, op in makers.items() if isinstance(op, Activation)}
+        gates = {one for one, function in functions.items() if function in _GATED}
+        pairs = ((x, y), (y, x))
+        for value, gate in pairs:
+            if gate in gates and (op := makers[gate]) and op.inputs[0] == value:
+                return self._builder.activation(value, _GATED[functions[gate]])
+        for value, gate in pairs:
+            shape, of_gate = self.shape(value), self.shape(gate)
+            if shape != of_gate and of_gate in ((shape[0], 1, 1), (1, *shape[1:])):
+                return self._builder.multiply(value, gate)
+        if self.shape(x) != self.shape(y):
+            raise NetworkError(
+                f"{where} multiplies tensors of the shapes {self.shape(x)} and {self.shape(y)}; one must be "
+                "a gate of one value a channel (C, 1, 1) or place (1, H, W), or both the same"
+            )
+        if len(gates) == 1:
+            return self._builder.multiply(*(pairs[0] if y in gates else pairs[1]))
+        of_x, of_y = self._depths([x, y])
+        return self._builder.multiply(*(pairs[0] if of_x >= of_y else pairs[1]))
 
     def concat(self, parts: Sequence[str], where: str) -> str:
-        if len({self.shape(x)[1:] for x in parts}) > 1:
+        views = [self._views.get(x) for x in parts]
+        if all(isinstance(view, Turned) and view.form == "flat" for view in views):
+            joined = self._joined([view.source for view in views if view is not None], where)
+            return self._turned(joined, (prod(self.shape(joined)),), "flat")
+        return self._joined(parts, where)
+
+    def _joined(self, parts: Sequence[str], where: str) -> str:
+        if len({self.shape(self._plain(x, where))[1:] for x in parts}) > 1:
             raise NetworkError(f"{where} joins tensors of different sizes; give them the same")
         return self._builder.concat(parts)
+
+    def slice(self, x: str, start: int, channels: int, where: str) -> str:
+        """So many channels from one on."""
+        source, channel = self._channel_axis(x, where)
+        if (start, channels) == (0, self.shape(x)[channel]):
+            return x
+        if not (0 <= start < start + channels <= self.shape(x)[channel]):
+            raise NetworkError(
+                f"{where} takes channels {start} to {start + channels} of {self.shape(x)[channel]}"
+            )
+        return self._as(x, self._builder.slice(source, start, channels))
+
+    def channel_shuffle(self, x: str, groups: int, where: str) -> str:
+        return self._builder.channel_shuffle(self._image(x, where), groups)
 
     def pool(
         self, x: str, mode: PoolMode, window: Window, where: str, rounds_up: bool, counts_padding: bool
     ) -> str:
         """`rounds_up`: a window cut by the image's end is kept; `counts_padding`: as zeros in an average."""
+        kernel, stride, dilation = window.square(where)
+        if dilation != 1:
+            raise NetworkError(f"{where} has the dilation {dilation}; only convolutions can have one")
+        padding = self._square_padding(x, window, where)
+        if isinstance(around := self._views.get(x), Padded):
+            self._check_pooled_padding(around, mode, window, where)
+            x, counts_padding = around.source, True
         size = self.shape(self._image(x, where))[1]
-        kernel, stride, padding = window.square(where)
-        if mode == "average" and kernel == size and padding == 0:
+        if max(padding) >= kernel:
+            raise NetworkError(f"{where} has windows that lie on its padding alone; pad less than the kernel")
+        if mode == "average" and kernel == size and not any(padding):
             return self._builder.global_average_pool(x)
-        steps = (size + 2 * padding - kernel) / stride
-        out_size = 1 + (ceil(steps) if rounds_up else int(steps))
-        if rounds_up and (out_size - 1) * stride >= size + padding:
-            out_size -= 1  # a window must begin inside the image
-        if padding != (kernel - 1) // 2 or out_size != (size - 1) // stride + 1:
+        if rounds_up:
+            before, after = padding[0], padding[2]
+            count = 1 + ceil((size + before + after - kernel) / stride)
+            if (count - 1) * stride >= size + before:
+                count -= 1  # a window must begin inside the image
+            cut = (count - 1) * stride + kernel - size - before
+            if counts_padding and any(padding) and cut > after:
+                raise NetworkError(
+                    f"{where} counts its padding but not what lies beyond it; set ceil_mode or "
+                    "count_include_pad to false"
+                )
+            counts_padding = counts_padding and any(padding)
+            padding = (before, before, max(after, cut), max(after, cut))
+        return self._builder.pool(x, mode, kernel, stride, padding, mode == "average" and counts_padding)
+
+    def adaptive_average_pool(self, x: str, size: int, where: str) -> str:
+        """To a map of that size, which must divide that of the map."""
+        given = self.shape(self._image(x, where))[1]
+        if size == 1:
+            return self._builder.global_average_pool(x)
+        if size == given:
+            return x
+        if given % size:
+            raise NetworkError(f"{where} pools a map of {given} to {size}, which does not divide it")
+        return self._builder.pool(x, "average", given // size, given // size, (0, 0, 0, 0))
+
+    def mean(self, x: str, axes: Sequence[int], keeps_axes: bool, where: str) -> str:
+        """Over height and width; `axes` do not count the batch."""
+        view, shape = self._views.get(x), self.shape(x)
+        is_last = isinstance(view, Turned) and view.form == "channels last"
+        source = view.source if isinstance(view, Turned) and is_last else self._image(x, where)
+        if len(shape) != 3 or sorted(axis % 3 for axis in axes) != ([0, 1] if is_last else [1, 2]):
             raise NetworkError(
-                f"{where} has kernel {kernel}, stride {stride} and padding {padding} on a map of {size}; "
-                "make the padding (kernel - 1) / 2 and let the last window be cut (ceil_mode)"
+                f"{where} takes the mean over {tuple(axes)}; only over height and width together"
             )
-        if mode == "average" and padding and counts_padding:
-            raise NetworkError(f"{where} averages over its padding too; set count_include_pad to false")
-        return self._builder.pool(x, mode, kernel, stride)
+        pooled = self._builder.global_average_pool(source)
+        channels = self.shape(pooled)[:1]
+        if not keeps_axes:
+            return self._turned(pooled, channels, "flat")
+        return self.channels_last(pooled) if is_last else pooled
 
-    def global_average_pool(self, x: str, where: str) -> str:
-        return self._builder.global_average_pool(self._image(x, where))
-
-    def linear(self, x: str, out_features: int, bias: bool, where: str) -> str:
-        if not bias:
-            raise NetworkError(f"{where} is a linear layer without bias; give it one")
-        return self._builder.linear(x, out_features)
+    def linear(self, x: str, in_features: int, out_features: int, bias: bool, where: str) -> str:
+        """On features, or place by place on the channels of a map whose channels are last."""
+        view, shape = self._views.get(x), self.shape(x)
+        is_last = isinstance(view, Turned) and view.form == "channels last"
+        if len(shape) != 1 and not is_last:
+            raise NetworkError(f"{where} reads a map place by place; flatten it before, or put channels last")
+        if shape[-1] != in_features:
+            raise NetworkError(f"{where} has weights for {in_features} features and reads {shape[-1]}")
+        if isinstance(view, Turned) and is_last:
+            return self.channels_last(self._builder.conv(view.source, out_features, 1, bias=bias))
+        source = view.source if isinstance(view, Turned) else x
+        return self._builder.linear(source, out_features, bias)
 
     def graph(self, output: str) -> Graph:
         """The graph up to `output`, without what does not reach it."""
-        needed, kept = {output}, []
+        view = self._views.get(output)
+        if isinstance(view, Turned) and view.form in ("flat", "channels last"):
+            output = view.source
+        needed = {self._plain(output, "the network's output")}
+        kept: list[Operation] = []
         for op in reversed(self._ops()):
             if op.name in needed:
                 needed.update(op.inputs)
@@ -173,13 +308,75 @@ class Assembler:
             raise NetworkError("the network hands its input on as it is; there is nothing to read")
         return Graph(self.input_shape, tuple(reversed(kept)))
 
-    def _ops(self) -> tuple[Op, ...]:
-        return self._builder.graph().ops
+    def maker(self, x: str) -> Operation | None:
+        """The operation that made a tensor or what it is a view of; None for the input."""
+        view = self._views.get(x)
+        source = view.source if view is not None else x
+        return next((op for op in reversed(self._ops()) if op.name == source), None)
 
-    def _image(self, x: str, where: str) -> str:
-        if len(self.shape(x)) != 3:
-            raise NetworkError(f"{where} reads features of a linear layer; it must read channels of a map")
-        return x
+    def again(self, op: Conv | Linear, bias: bool) -> str:
+        """A layer once more, with bias or without; the first one goes where nothing else reads it."""
+        (x,) = op.inputs
+        if isinstance(op, Linear):
+            return self._builder.linear(x, op.out_features, bias)
+        window = op.kernel, op.stride, op.groups
+        return self._builder.conv(x, op.out_channels, *window, bias, op.padding, op.dilation)
+
+    def like(self, x: str, made: str) -> str:
+        """A tensor of ours seen as `x` is."""
+        return self._as(x, made)
+
+    def _check_pooled_padding(self, around: Padded, mode: PoolMode, window: Window, where: str) -> None:
+        """Refuses a pool that would give something else were it to pad the map by itself."""
+        op = self.maker(around.source)
+        positive = isinstance(op, Activation) and op.function in _POSITIVE
+        if mode == "max" and not (around.value == -inf or (around.value == 0 and positive)):
+            raise NetworkError(f"{where} takes the maximum over a map padded by {around.value:g}; pad in it")
+        if mode == "average" and (around.value != 0 or any(window.ends(around.shape[1], where))):
+            raise NetworkError(f"{where} averages over a map padded twice; pad it once, with zeros")
+
+    def _square_padding(self, x: str, window: Window, where: str) -> Padding:
+        """The padding of windows that make a square map, with what is around the map already."""
+        kernel, stride, dilation = window.square(where)
+        view = self._views.get(x)
+        around = view.padding if isinstance(view, Padded) else (0, 0, 0, 0)
+        size = self.shape(x if isinstance(view, Padded) else self._image(x, where))[1]
+        ends = window.ends(size, where)
+        size -= around[0] + around[2]
+        top, left, bottom, right = (a + b for a, b in zip(ends, around, strict=True))
+        reach = reach_of(kernel, dilation)
+        rows, _ = fitted(size, reach, stride, top, bottom)
+        columns, _ = fitted(size, reach, stride, left, right)
+        if rows < 1:
+            raise NetworkError(f"{where} reads windows of {reach} on a map of {size}; give a larger image")
+        if rows != columns or top != left:
+            raise NetworkError(
+                f"{where} has the padding {top} x {left} x {bottom} x {right}; make it the same on both axes"
+            )
+        return top, left, bottom, right
+
+    def _channel_axis(self, x: str, where: str) -> tuple[str, int]:
+        """The tensor of ours behind features or a map, whatever its layout, and the axis of its channels."""
+        view = self._views.get(x)
+        if isinstance(view, Turned):
+            if view.form == "channels last":
+                return view.source, 2
+            if view.form == "flat" and view.shape == self._builder.shape(view.source)[:1]:
+                return view.source, 0
+        return self._plain(x, where), 0
+
+    def _as(self, x: str, made: str) -> str:
+        """What was made of a tensor behind a view, seen through a view of the same form."""
+        view = self._views.get(x)
+        if not isinstance(view, Turned):
+            return made
+        if view.form == "channels last":
+            return self.channels_last(made)
+        shape = self._builder.shape(made)[:1] if view.form == "flat" else view.shape
+        return self._turned(made, shape, view.form)
+
+    def _ops(self) -> tuple[Operation, ...]:
+        return self._builder.graph().ops
 
     def _depths(self, branches: Sequence[str]) -> list[int]:
         """Convolutions on the longest way to each branch from the last tensor that all come from."""
@@ -198,35 +395,3 @@ class Assembler:
             for name in op.inputs[:1] if isinstance(op, Multiply) else op.inputs:
                 found[name] = max(found.get(name, 0), depth)
         return found
-
-
-def convolutions_without_norm(graph: Graph) -> tuple[str, ...]:
-    """The trunk's convolutions before pooling after which no batch norm comes before the next one.
-
-    Exporters fold batch norm into the convolution, and then there is none left to see.
-    """
-    showing: dict[str, set[str]] = {}  # tensor -> the convolutions whose output it is, but for a norm
-    bare: dict[str, None] = {}
-    for op in graph.trunk().ops:
-        if isinstance(op, GlobalAveragePool):
-            break
-        showing[op.name] = {name for x in op.inputs for name in showing.get(x, ())}
-        if isinstance(op, BatchNorm):
-            for name in showing[op.name]:
-                bare.pop(name, None)
-            showing[op.name] = set()
-        elif isinstance(op, Conv):
-            showing[op.name] = {op.name}
-            bare[op.name] = None
-    return tuple(bare)
-
-
-def require_batch_norm(graph: Graph, name: str) -> None:
-    """Raises NetworkError where the Zen-Score of the network called `name` would miss batch norms."""
-    bare = len(convolutions_without_norm(graph))
-    if bare:
-        total = sum(isinstance(op, Conv) for op in graph.trunk().ops)
-        raise NetworkError(
-            f"{name} has no Zen-Score: {bare} of its {total} convolutions have no batch norm after them "
-            "(exporters fold it in); export it with batch norm kept, or take the proxy phi, which needs none"
-        )

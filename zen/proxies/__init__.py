@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NetworkError, UserError
 from ..graph import Graph, Shape
-from ..importing.assembler import require_batch_norm
+from ..importing.batch_norms import require_batch_norm
 from ..network import Network
 from .base import READINGS, Reading, Score
 from .closed_form import graph_score, zen_closed

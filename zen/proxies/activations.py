@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import erf, exp, pi, sqrt
+from math import erf, exp, log1p, pi, sqrt, tanh
 
 from ..graph import Function
 
@@ -52,6 +52,11 @@ RELU = _homogeneous(1 / 2, 1 / (2 * pi), 1 / 2)
 
 _SMOOTH: dict[Function, Callable[[float], float]] = {
     "swish": lambda x: x / (1 + exp(-x)),
+    "elu": lambda x: x if x > 0 else exp(x) - 1,
+    "mish": lambda x: x * tanh(log1p(exp(x))),
+    "gelu": lambda x: x * (1 + erf(x / sqrt(2))) / 2,
+    "gelu-tanh": lambda x: x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2,
+    "tanh": tanh,
     "sigmoid": lambda x: 1 / (1 + exp(-x)),
     "hard-swish": lambda x: x * min(max(x + 3, 0.0), 6.0) / 6,
     "hard-sigmoid": lambda x: min(max(x + 3, 0.0), 6.0) / 6,
@@ -60,10 +65,14 @@ _STEP, _END, _BEND = 1 / 128, 8.0, 0.1
 
 
 @lru_cache(maxsize=16)
-def moments(function: Function) -> Moments:
-    """The moments of an activation, closed for ReLU (6 is six standard deviations away), else integrated."""
+def moments(function: Function, slope: float = 0.0) -> Moments:
+    """The moments of an activation, closed for ReLU (6 is six standard deviations away), else integrated;
+    `slope`: of a leaky ReLU below nought."""
     if function in ("relu", "relu6"):
         return RELU
+    if function == "leaky-relu":
+        half, squared_mean = (1 + slope**2) / 2, (1 - slope) ** 2 / (2 * pi)
+        return Moments(half, squared_mean, half, (1 + abs(slope)) / 2, 0.0, squared_mean)
     f = _SMOOTH[function]
     mean, second = _mean(f), _mean(lambda x: f(x) ** 2)
     bend_of_mean, bend_of_second = (

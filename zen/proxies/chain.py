@@ -60,6 +60,8 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
             raise NetworkError(_refusal(op, "joins or splits branches"))
         match op:
             case Conv():
+                if not op.is_usual:
+                    raise NetworkError(_refusal(op, "does not pad an odd kernel by (kernel - 1) / 2"))
                 if not normed:
                     raise NetworkError(_refusal(op, "reads a convolution that no batch norm follows"))
                 group = op.in_channels // op.groups
@@ -70,8 +72,8 @@ def chain_of(graph: Graph, reads_images: bool = True) -> Chain:
             case BatchNorm() if isinstance(previous, Conv):
                 source, normed = IDENTITY, True
             case Activation() if source == IDENTITY and normed:
-                source = moments(op.function)
-            case Pool(mode="average") if normed:
+                source = moments(op.function, op.slope)
+            case Pool(mode="average", counts_padding=False) if normed:
                 source = source.averaged(op.kernel**2)
             case Pool(mode="max") if source == RELU and normed:
                 source = rectified_maximum(op.kernel**2)

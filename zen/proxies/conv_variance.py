@@ -19,7 +19,7 @@ from functools import lru_cache
 from statistics import fmean
 from typing import NamedTuple
 
-from ..graph import tap_shares
+from ..windows import tap_shares
 from .activations import Moments
 
 
@@ -35,7 +35,7 @@ class ConvGain(NamedTuple):
 @lru_cache(maxsize=65_536)
 def conv_gain(kernel: int, size: int, stride: int, source: Moments, padded_before: bool) -> ConvGain:
     """The gain of a convolution; `padded_before`: its input comes from a padded one."""
-    shares = tap_shares(kernel, size, stride)
+    shares = _shares(kernel, size, stride)
     taps, squared_taps = sum(shares) ** 2, _sum_of_squares(shares) ** 2
     if padded_before and kernel > 1:
         taps *= _border_factor(kernel, size, stride, source)
@@ -46,9 +46,13 @@ def conv_gain(kernel: int, size: int, stride: int, source: Moments, padded_befor
     )
 
 
+def _shares(kernel: int, size: int, stride: int) -> tuple[float, ...]:
+    return tap_shares(kernel, size, stride, (kernel - 1) // 2, (size - 1) // stride + 1)
+
+
 def _border_factor(kernel: int, size: int, stride: int, source: Moments) -> float:
     readers = _readers(kernel, size, stride)
-    shares = tap_shares(kernel, size, 1)
+    shares = _shares(kernel, size, 1)
     padding = (kernel - 1) // 2
     inside = [[tap for tap in range(kernel) if 0 <= place + tap - padding < size] for place in range(size)]
     taps = [float(len(seen)) for seen in inside]

@@ -31,8 +31,8 @@ from torch.nn import functional
 
 from ...errors import UserError
 from ..cost import BYTES_PER_VALUE
-from ..graph import INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Op
-from ..module import EPSILON, make_layer
+from ..graph import EPSILON, INPUT, Activation, BatchNorm, Conv, GlobalAveragePool, Graph, Linear, Operation
+from ..layers import make_layer, padded
 from ..threads import few_threads
 from .base import GAMMA, Reading, Score
 from .memory import check_memory, pass_bytes
@@ -130,7 +130,7 @@ class _Passes:
         log_delta = _log(distance.mean(), "the change of the last feature map")
         return log_delta + self.paper, log_delta + self.running, log_delta
 
-    def _apply(self, op: Op, inputs: list[PassPair]) -> PassPair:
+    def _apply(self, op: Operation, inputs: list[PassPair]) -> PassPair:
         # What a convolution or batch norm has just written and nothing else reads may be overwritten.
         overwrite = op.inputs[0] in self._fresh and self._readers[op.inputs[0]] == 1
         if isinstance(op, Conv | BatchNorm):
@@ -144,12 +144,16 @@ class _Passes:
             case Activation(function="relu") if overwrite:
                 return first.relu_(), second.relu_()
             case _:
-                layer = make_layer(op)  # which has no weights
+                layer = make_layer(op).to(first.device)  # with what weights it has as they begin
                 return layer(*(pair[0] for pair in inputs)), layer(*(pair[1] for pair in inputs))
 
     def _convolution(self, op: Conv, first: Tensor, second: Tensor) -> PassPair:
         kernel = _kernel(op)
-        rest = (None, op.stride, op.padding, 1, op.groups)
+        top, left, bottom, right = op.padding
+        if (top, left) != (bottom, right):
+            first, second = padded(first, op.padding), padded(second, op.padding)
+            top = left = 0
+        rest = (None, op.stride, (top, left), op.dilation, op.groups)
         if prod(kernel) > _HEAVY * first.numel():
             # Reading the weights is the work: read them once, in the layout that needs no reordering.
             weight = torch.randn(kernel, generator=self.generator, device=first.device)

@@ -1,22 +1,21 @@
 """ONNX files: every block kind computes what torch computes, at any batch, with any weights."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from operation_graphs import GRAPHS, drawn
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.parity import LIMITS, Parity, check_onnx, compare, gaussian
 from zenbench.bench.export.weights import state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import INPUT, Function, GraphBuilder, PoolMode
+from zenbench.zen.graph import GraphBuilder
 from zenbench.zen.module import build_module, initialise
 from zenbench.zen.network import Network, parse_text
 
@@ -39,45 +38,13 @@ def test_every_block_kind_agrees_with_torch(tmp_path: Path, block: str, squeeze_
     assert parity.max_error > 0 or parity.relative_error == 0
 
 
-def _pooled(mode: PoolMode, kernel: int, stride: int) -> Callable[[GraphBuilder], str]:
-    return lambda b: b.pool(b.conv(INPUT, 8, 3), mode, kernel, stride)
-
-
-def _activated(function: Function) -> Callable[[GraphBuilder], str]:
-    return lambda b: b.activation(b.batch_norm(b.conv(INPUT, 8, 3)), function)
-
-
-def _branches(builder: GraphBuilder) -> list[str]:
-    return [builder.conv(INPUT, 8, kernel, bias=True) for kernel in (1, 3, 5)]
-
-
-def _split_attention(builder: GraphBuilder) -> str:
-    shares = builder.group_softmax(builder.conv(builder.global_average_pool(INPUT), 6, 1, bias=True), 2)
-    parts = [builder.multiply(INPUT, builder.slice(shares, start, 3)) for start in (0, 3)]
-    return builder.sum(parts)
-
-
-GRAPHS: dict[str, Callable[[GraphBuilder], str]] = {
-    **{function: _activated(function) for function in get_args(Function)},
-    **{
-        f"{m} pool {k}/{s}": _pooled(m, k, s) for m in get_args(PoolMode) for k, s in ((2, 2), (3, 1), (3, 2))
-    },
-    "concat": lambda b: b.activation(b.batch_norm(b.concat(_branches(b))), "relu"),
-    "sum": lambda b: b.batch_norm(b.sum(_branches(b))),
-    "slice": lambda b: b.conv(b.slice(b.conv(INPUT, 8, 1), 3, 4), 5, 1),
-    "split attention": _split_attention,
-    "norm of a tensor read twice": lambda b: b.add(b.batch_norm(x := b.conv(INPUT, 8, 3)), x),
-    "grouped convolution": lambda b: b.conv(b.conv(INPUT, 8, 1), 12, 3, 2, groups=4),
-}
-
-
 @pytest.mark.parametrize("size", [8, 7])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_operation_agrees_with_torch(tmp_path: Path, name: str, size: int) -> None:
     builder = GraphBuilder((3, size, size))
     GRAPHS[name](builder)
     graph = builder.graph()
-    module = initialise(graph)
+    module = drawn(graph)
     artifact = write_onnx(graph, state_arrays(module), tmp_path / "g.onnx", batch=2)
     onnx.checker.check_model(onnx.load(str(tmp_path / "g.onnx")), full_check=True)
     parity = check_onnx(artifact, module, gaussian((2, 3, size, size)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tflite_cases import TINY
+from operation_graphs import TINY
 from zenbench.bench.export.checked import export_onnx, export_tflite
 from zenbench.bench.export.tflite import write_tflite
 from zenbench.bench.export.tflite_file import schema

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tflite_cases import BLOCKS, TINY, build
+from operation_graphs import BLOCKS, TINY, build
 from zenbench.bench.export.checked import export_tflite
 from zenbench.bench.export.parity import LIMITS
 from zenbench.bench.export.running import tflite_runner

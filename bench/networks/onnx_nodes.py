@@ -1,0 +1,530 @@
+"""The nodes of an ONNX file, one after the other -> operations of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isclose, prod, sqrt
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from ...errors import NetworkError, first_line
+from ...zen.graph import (
+    INPUT,
+    Affine,
+    ChannelScale,
+    Conv,
+    Function,
+    Graph,
+    Linear,
+    PoolMode,
+    Shape,
+)
+from ...zen.importing.assembler import Assembler
+from ...zen.importing.window import Window
+
+_HARD_SIGMOID = (1 / 6, 0.5)  # slope and offset of the function as networks use it
+
+
+class _Half(NamedTuple):
+    """What files spell out node by node, as far as it has come: `kind` of what, made of our tensor `x`."""
+
+    kind: Literal[
+        "erf", "1 + erf", "x (1 + erf)", "softplus", "tanh softplus", "normed parts", "normed", "scaled"
+    ]
+    x: str
+    epsilon: float = 0.0
+    groups: int = 0
+
+
+class OnnxNodes:
+    """Reads a file node by node, in the topological order that the format prescribes."""
+
+    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None) -> None:
+        self.source = graph
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        images = [value for value in graph.input if value.name not in self.constants]
+        if len(images) != 1 or len(graph.output) != 1:
+            raise NetworkError(
+                f"the file has {len(images)} inputs and {len(graph.output)} outputs; it must have one of each"
+            )
+        (image,) = images
+        given = shape if shape is not None and len(shape) == 3 else _image_shape(image)
+        readers = [node for node in graph.node if image.name in node.input]
+        is_last = bool(readers) and all(_puts_channels_first(node) for node in readers)
+        self.assembler = Assembler((given[2], *given[:2]) if is_last else given)
+        self.tensors = {image.name: self.assembler.channels_last(INPUT) if is_last else INPUT}
+        self.batch = image.type.tensor_type.shape.dim[0].dim_value
+        self.halves: dict[str, _Half] = {}
+        self.node = onnx.NodeProto()
+        self.attributes: dict[str, Any] = {}
+
+    def graph(self) -> Graph:
+        for node in self.source.node:
+            self.node = node
+            self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if node.op_type == "Constant":
+                self.constants[node.output[0]] = self._constant_tensor()
+                continue
+            if node.op_type == "Shape":
+                raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
+            read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+            if read is None:
+                raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
+            try:
+                found = read(self)
+            except (ValueError, IndexError, TypeError) as error:
+                # What the format's checker lets pass: weights without extents, attributes of another type.
+                raise NetworkError(
+                    f"{self.where} is not valid ({first_line(error)}); export it again"
+                ) from None
+            if isinstance(found, _Half):
+                self.halves[node.output[0]] = found
+            elif found is not None:
+                self.tensors[node.output[0]] = found
+        return self.assembler.graph(self._tensor(self.source.output[0].name))
+
+    @property
+    def where(self) -> str:
+        return f"'{self.node.name or ', '.join(self.node.output)}', a {self.node.op_type},"
+
+    def _constant_tensor(self) -> onnx.TensorProto:
+        ((name, value),) = self.attributes.items()
+        return value if name == "value" else numpy_helper.from_array(np.asarray(value))
+
+    def _tensor(self, name: str) -> str:
+        if name in self.halves:
+            raise NetworkError(
+                f"'{name}' is part of a function that cannot be read; express it by what docs/reading.md has"
+            )
+        if name not in self.tensors:
+            raise NetworkError(
+                f"{self.where} reads '{name}', which is no tensor of the image; only those can be"
+            )
+        return self.tensors[name]
+
+    @property
+    def _first(self) -> str:
+        return self._tensor(self.node.input[0])
+
+    def _weight(self, position: int) -> tuple[int, ...]:
+        """The shape of a constant input."""
+        name = self.node.input[position]
+        if name not in self.constants:
+            raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
+        return tuple(self.constants[name].dims)
+
+    def _numbers(self, position: int, attribute: str) -> NDArray[Any] | None:
+        """The values of a constant input, which older opsets hold as an attribute; None where left out."""
+        if attribute in self.attributes:
+            return np.asarray(self.attributes[attribute])
+        if position >= len(self.node.input) or not self.node.input[position]:
+            return None
+        name = self.node.input[position]
+        if name not in self.constants:
+            raise NetworkError(f"{self.where} computes its {attribute}; export the file with fixed shapes")
+        return self._values(name, attribute)
+
+    def _values(self, name: str, what: str) -> NDArray[Any]:
+        constant = self.constants[name]
+        if constant.data_location == onnx.TensorProto.EXTERNAL:
+            # Read from wherever the command runs, it might be another file of that name.
+            raise NetworkError(f"{self.where} has its {what} in another file; save the model as one file")
+        return numpy_helper.to_array(constant)
+
+    def _number(self, name: str) -> float | None:
+        """A constant of one value."""
+        is_one = name in self.constants and prod(self.constants[name].dims) == 1
+        return float(self._values(name, "number").item()) if is_one else None
+
+    def _axis(self, axis: int, rank: int) -> int:
+        """An axis that does not count the batch, of so many axes with it."""
+        if axis % rank == 0:
+            raise NetworkError(f"{self.where} works along the batch; only along axes of an image")
+        return axis % rank - 1
+
+    def _channels(self, x: str, axis: int) -> int:
+        """The extent of the channels, which the axis has to name."""
+        shape = self.assembler.shape(x)
+        if self._axis(axis, len(shape) + 1) != 0:
+            raise NetworkError(f"{self.where} works along axis {axis}; only channels, axis 1, can be taken")
+        return shape[0]
+
+    def _window(self, kernel: tuple[int, ...]) -> Window:
+        automatic = self.attributes.get("auto_pad", b"NOTSET").decode()
+        words: dict[str, Literal["upper", "lower"]] = {"SAME_UPPER": "upper", "SAME_LOWER": "lower"}
+        pads = words.get(automatic, self.attributes.get("pads", [0, 0, 0, 0]))
+        strides, dilations = (self.attributes.get(name, [1, 1]) for name in ("strides", "dilations"))
+        return Window(kernel, strides, pads, dilations)
+
+    def conv(self) -> str:
+        x, (out_channels, of_group, *kernel) = self._first, self._weight(1)
+        window, groups = self._window(tuple(kernel)), self.attributes.get("group", 1)
+        if (given := self.assembler.shape(x)[0]) != of_group * groups:
+            raise NetworkError(
+                f"{self.where} has weights for {of_group * groups} channels and reads {given}; "
+                "export it again"
+            )
+        return self.assembler.conv(x, out_channels, window, groups, len(self.node.input) > 2, self.where)
+
+    def batch_norm(self) -> str:
+        return self.assembler.batch_norm(self._first, self.where, self.attributes.get("epsilon", 1e-5))
+
+    def layer_norm(self) -> str:
+        if len(self.node.input) < 3:
+            raise NetworkError(f"{self.where} has no shift; give it one")
+        x = self._first
+        axis = self._axis(self.attributes.get("axis", -1), len(self.assembler.shape(x)) + 1)
+        epsilon = self.attributes.get("epsilon", 1e-5)
+        return self.assembler.layer_norm(x, len(self.assembler.shape(x)) - axis, self.where, epsilon)
+
+    def group_norm(self) -> str:
+        epsilon = self.attributes.get("epsilon", 1e-5)
+        x = self._first
+        if self._weight(1) != self.assembler.shape(x)[:1]:  # opset 18 had them by group
+            raise NetworkError(f"{self.where} has a scale a group; export it with opset 21 or later")
+        return self.assembler.group_norm(x, self.attributes["num_groups"], self.where, epsilon)
+
+    def instance_norm(self) -> _Half:
+        """Of groups of channels: a group norm, where its scale and shift follow."""
+        half = self.halves.get(self.node.input[0])
+        scale, shift = self._numbers(1, "scale"), self._numbers(2, "shift")
+        if half is None or half.kind != "normed parts" or np.any(scale != 1) or np.any(shift != 0):
+            raise NetworkError(f"{self.where} is read as a part of a group norm only; use a group norm")
+        return half._replace(kind="normed", epsilon=self.attributes.get("epsilon", 1e-5))
+
+    def activation(self, function: Function) -> str:
+        return self.assembler.activation(self._first, function, self.where)
+
+    def leaky_relu(self) -> str:
+        slope = self.attributes.get("alpha", 0.01)
+        return self.assembler.activation(self._first, "leaky-relu", self.where, slope)
+
+    def elu(self) -> str:
+        if self.attributes.get("alpha", 1.0) != 1:
+            raise NetworkError(f"{self.where} has alpha {self.attributes['alpha']:g}; only 1 can be read")
+        return self.activation("elu")
+
+    def gelu(self) -> str:
+        is_tanh = self.attributes.get("approximate", b"none") == b"tanh"
+        return self.activation("gelu-tanh" if is_tanh else "gelu")
+
+    def hard_sigmoid(self) -> str:
+        slope = self.attributes.get("alpha", 0.2), self.attributes.get("beta", 0.5)
+        if not np.allclose(slope, _HARD_SIGMOID):
+            raise NetworkError(
+                f"{self.where} has alpha {slope[0]:g} and beta {slope[1]:g}; only 1/6 and 1/2 can be read"
+            )
+        return self.activation("hard-sigmoid")
+
+    def clip(self) -> str:
+        least, most = self._numbers(1, "min"), self._numbers(2, "max")
+        functions: dict[float | None, Function] = {None: "relu", 6.0: "relu6", inf: "relu"}
+        function = functions.get(None if most is None else most.item())
+        if least is None or least.item() != 0 or function is None:
+            raise NetworkError(
+                f"{self.where} clips to {least} and {most}; only 0 and 6, or 0 alone, can be read"
+            )
+        return self.activation(function)
+
+    def softmax(self) -> str:
+        x = self._first
+        axis = self._axis(self.attributes.get("axis", -1), len(self.assembler.shape(x)) + 1)
+        return self.assembler.softmax(x, axis, self.where)
+
+    def erf(self) -> _Half:
+        x = self._first
+        made = self.assembler.maker(x)
+        if not isinstance(made, Affine) or not isclose(made.factor, sqrt(1 / 2), rel_tol=1e-6) or made.offset:
+            raise NetworkError(f"{self.where} is read as a part of GELU only, erf(x / sqrt(2))")
+        return _Half("erf", self.assembler.like(x, made.inputs[0]))
+
+    def softplus(self) -> _Half:
+        return _Half("softplus", self._first)
+
+    def tanh(self) -> str | _Half:
+        half = self.halves.get(self.node.input[0])
+        if half is not None and half.kind == "softplus":
+            return _Half("tanh softplus", half.x)
+        return self.activation("tanh")
+
+    def add(self) -> str | _Half:
+        names = list(self.node.input)
+        constants = [name for name in names if name in self.constants]
+        if not constants:
+            return self.assembler.add([self._tensor(name) for name in names], self.where)
+        if len(names) != 2 or len(constants) == 2:
+            raise NetworkError(f"{self.where} adds several constants; only one at a time can be read")
+        (constant,), (name,) = constants, [name for name in names if name not in self.constants]
+        number, half = self._number(constant), self.halves.get(name)
+        if half is not None and half.kind == "erf" and number == 1:
+            return half._replace(kind="1 + erf")
+        if half is not None and half.kind == "scaled":
+            return self.assembler.group_norm(half.x, half.groups, self.where, half.epsilon)
+        x = self._tensor(name)
+        return self._with_bias(x, tuple(self.constants[constant].dims)) or self._plus(x, constant, number)
+
+    def _plus(self, x: str, constant: str, number: float | None) -> str:
+        if number is not None:
+            return self.assembler.affine(x, self.where, offset=number)
+        return self.assembler.channel_shift(x, tuple(self.constants[constant].dims), self.where)
+
+    def _with_bias(self, x: str, shape: tuple[int, ...]) -> str | None:
+        """A convolution, linear layer or scale whose bias or shift comes as an Add of its own."""
+        made = self.assembler.maker(x)
+        if made is None or prod(shape) != made.shape[0] or x != made.name:
+            return None
+        if len(made.shape) == 3 and shape[-3:] != (made.shape[0], 1, 1):
+            return None
+        if isinstance(made, Linear) and not made.bias:
+            return self.assembler.again(made, bias=True)
+        if isinstance(made, Conv) and not made.bias:
+            return self.assembler.again(made, bias=True)
+        if isinstance(made, ChannelScale) and not made.is_single and len(made.shape) == 3:
+            return self.assembler.batch_norm(made.inputs[0], self.where)
+        return None
+
+    def subtract(self) -> str:
+        x, y = self.node.input
+        if (number := self._number(y)) is not None:
+            return self.assembler.affine(self._tensor(x), self.where, offset=-number)
+        if (number := self._number(x)) is not None:
+            return self.assembler.affine(self._tensor(y), self.where, -1, number)
+        if y in self.constants:
+            return self.assembler.channel_shift(self._tensor(x), self._weight(1), self.where)
+        return self.assembler.add(
+            [self._tensor(x), self.assembler.affine(self._tensor(y), self.where, -1)], self.where
+        )
+
+    def divide(self) -> str:
+        x, y = self.node.input
+        if (number := self._number(y)) is not None:
+            return self.assembler.affine(self._tensor(x), self.where, 1 / number)
+        return self.assembler.channel_scale(self._tensor(x), self._weight(1), self.where)
+
+    def multiply(self) -> str | _Half:
+        names = list(self.node.input)
+        for name, constant in (names, names[::-1]):
+            half, number = self.halves.get(name), self._number(constant)
+            if half is not None and (found := self._completed(half, constant, number)) is not None:
+                return found
+            if number is not None:
+                return self.assembler.affine(self._tensor(name), self.where, number)
+            if constant in self.constants:
+                shape = tuple(self.constants[constant].dims)
+                return self.assembler.channel_scale(self._tensor(name), shape, self.where)
+        x, y = map(self._tensor, names)
+        return self.assembler.multiply(x, y, self.where)
+
+    def _completed(self, half: _Half, other: str, number: float | None) -> str | _Half | None:
+        """A function that files spell out, or as far as it has come, where `other` is its next factor."""
+        if half.kind == "normed" and number is None and other in self.constants:
+            return half._replace(kind="scaled")
+        if half.kind == "x (1 + erf)" and number == 0.5:
+            return self.assembler.activation(half.x, "gelu", self.where)
+        if number is not None or other not in self.tensors:
+            return None
+        factor = self.tensors[other]
+        if half.kind == "tanh softplus" and factor == half.x:
+            return self.assembler.activation(half.x, "mish", self.where)
+        if half.kind == "1 + erf":
+            if factor == half.x:
+                return half._replace(kind="x (1 + erf)")
+            made = self.assembler.maker(factor)
+            is_half = isinstance(made, Affine) and (made.factor, made.offset) == (0.5, 0.0)
+            if made is not None and is_half and self.assembler.like(factor, made.inputs[0]) == half.x:
+                return self.assembler.activation(half.x, "gelu", self.where)
+        return None
+
+    def concat(self) -> str:
+        parts = [self._tensor(name) for name in self.node.input]
+        self._channels(parts[0], self.attributes["axis"])
+        return self.assembler.concat(parts, self.where)
+
+    def split(self) -> None:
+        x = self._first
+        channels, count = self._channels(x, self.attributes.get("axis", 0)), len(self.node.output)
+        sizes = self._numbers(1, "split")
+        part = -(-channels // count)
+        widths = [part] * (count - 1) + [channels - part * (count - 1)] if sizes is None else sizes.tolist()
+        start = 0
+        for name, width in zip(self.node.output, widths, strict=True):
+            self.tensors[name] = self.assembler.slice(x, start, width, self.where)
+            start += width
+
+    def slice(self) -> str:
+        x = self._first
+        starts, ends, axes, steps = (
+            self._numbers(position, name)
+            for position, name in enumerate(("starts", "ends", "axes", "steps"), 1)
+        )
+        if starts is None or ends is None or len(starts) != 1 or (steps is not None and steps[0] != 1):
+            raise NetworkError(f"{self.where} takes more than a run of channels; only that can be read")
+        channels = self._channels(x, 0 if axes is None else int(axes[0]))
+        start, end, _ = slice(int(starts[0]), int(ends[0])).indices(channels)
+        return self.assembler.slice(x, start, end - start, self.where)
+
+    def pool(self, mode: PoolMode) -> str:
+        window = self._window(tuple(self.attributes["kernel_shape"]))
+        rounds_up = bool(self.attributes.get("ceil_mode", 0))
+        counts_padding = bool(self.attributes.get("count_include_pad", 0))
+        return self.assembler.pool(self._first, mode, window, self.where, rounds_up, counts_padding)
+
+    def global_max_pool(self) -> str:
+        x = self._first
+        window = Window(self.assembler.shape(x)[-1], 1, 0)
+        return self.assembler.pool(x, "max", window, self.where, False, False)
+
+    def pad(self) -> str:
+        mode = self.attributes.get("mode", b"constant").decode()
+        pads, value = self._numbers(1, "pads"), self._numbers(2, "value")
+        if mode != "constant" or pads is None or len(pads) != 8 or len(self.node.input) > 3:
+            raise NetworkError(f"{self.where} pads by '{mode}'; only a constant around maps can be read")
+        images, channels, top, left, *ends = map(int, pads)
+        if images or channels or any(ends[:2]):
+            raise NetworkError(f"{self.where} pads channels or images; only height and width can be padded")
+        fill = 0.0 if value is None else float(value.item())
+        return self.assembler.pad(self._first, (top, left, ends[2], ends[3]), fill, self.where)
+
+    def global_average_pool(self) -> str:
+        return self.assembler.mean(self._first, (1, 2), True, self.where)
+
+    def mean(self) -> str:
+        x, axes = self._first, self._numbers(1, "axes")
+        rank = len(self.assembler.shape(x)) + 1
+        found = range(rank) if axes is None else axes.tolist()
+        keeps_axes = bool(self.attributes.get("keepdims", 1))
+        return self.assembler.mean(x, [self._axis(axis, rank) for axis in found], keeps_axes, self.where)
+
+    def flatten(self) -> str:
+        x = self._first
+        if self.attributes.get("axis", 1) != 1:
+            raise NetworkError(f"{self.where} flattens from axis {self.attributes['axis']}; only from axis 1")
+        return self.assembler.reshape(x, (prod(self.assembler.shape(x)),), self.where)
+
+    def reshape(self) -> str | _Half:
+        wanted = self._numbers(1, "shape")
+        half = self.halves.get(self.node.input[0])
+        if half is not None and half.kind == "normed":
+            if wanted is None or not self._is_shape(wanted, self.assembler.shape(half.x)):
+                raise NetworkError(f"{self.where} is read as a part of a group norm only; use a group norm")
+            return half
+        x = self._first
+        shape = self.assembler.shape(x)
+        if wanted is None or len(wanted) < 2:
+            raise NetworkError(f"{self.where} reshapes to {wanted}; it must keep the images apart")
+        images, *rest = map(int, wanted)
+        if len(rest) == 2 and len(shape) == 3 and rest[1] in (-1, prod(shape) // rest[0]) and rest[0] > 0:
+            return _Half("normed parts", x, groups=rest[0])
+        if images not in (-1, 0, 1, self.batch):
+            raise NetworkError(f"{self.where} reshapes to {wanted}; it must keep the images apart")
+        rest = [shape[place] if extent == 0 else extent for place, extent in enumerate(rest)]
+        if -1 in rest:
+            rest[rest.index(-1)] = prod(shape) // -prod(rest)
+        return self.assembler.reshape(x, rest, self.where)
+
+    def _is_shape(self, wanted: NDArray[Any], shape: Shape) -> bool:
+        pairs = zip(wanted[1:].tolist(), shape, strict=False)
+        return len(wanted) == len(shape) + 1 and all(found in (0, -1, extent) for found, extent in pairs)
+
+    def squeeze(self) -> str:
+        x, axes = self._first, self._numbers(1, "axes")
+        shape = self.assembler.shape(x)
+        gone = {place for place, extent in enumerate(shape) if extent == 1}
+        if axes is not None:
+            gone = {self._axis(int(axis), len(shape) + 1) for axis in axes}
+        kept = [extent for place, extent in enumerate(shape) if place not in gone]
+        return self.assembler.reshape(x, kept, self.where)
+
+    def unsqueeze(self) -> str:
+        x, axes = self._first, self._numbers(1, "axes")
+        shape = list(self.assembler.shape(x))
+        rank = len(shape) + 1 + (0 if axes is None else len(axes))
+        for axis in sorted(self._axis(int(axis), rank) for axis in ([] if axes is None else axes)):
+            shape.insert(axis, 1)
+        return self.assembler.reshape(x, shape, self.where)
+
+    def transpose(self) -> str:
+        x, order = self._first, self.attributes.get("perm", [])
+        if not order or order[0] != 0:
+            raise NetworkError(f"{self.where} moves the batch; only axes of an image can be put in order")
+        return self.assembler.permute(x, [axis - 1 for axis in order[1:]], self.where)
+
+    def passed(self) -> str | None:
+        if self.node.input[0] in self.constants:  # exporters share equal weights by an Identity
+            self.constants[self.node.output[0]] = self.constants[self.node.input[0]]
+            return None
+        return self._first
+
+    def gemm(self) -> str:
+        rows, columns = self._weight(1)
+        if self.attributes.get("transB", 0):
+            rows, columns = columns, rows
+        return self.assembler.linear(self._first, rows, columns, len(self.node.input) > 2, self.where)
+
+    def matrix_product(self) -> str:
+        rows, columns = self._weight(1)
+        return self.assembler.linear(self._first, rows, columns, False, self.where)
+
+
+def _puts_channels_first(node: onnx.NodeProto) -> bool:
+    """A Transpose of (N, H, W, C) to (N, C, H, W)."""
+    return node.op_type == "Transpose" and any(list(one.ints) == [0, 3, 1, 2] for one in node.attribute)
+
+
+def _image_shape(value: onnx.ValueInfoProto) -> Shape:
+    extents = tuple(extent.dim_value for extent in value.type.tensor_type.shape.dim)[1:]
+    if len(extents) != 3 or not all(extent > 0 for extent in extents):
+        raise NetworkError(
+            f"input '{value.name}' has no fixed channels, height and width; export it with fixed extents"
+        )
+    return extents
+
+
+_READERS: dict[str, Callable[[OnnxNodes], str | _Half | None]] = {
+    "Conv": OnnxNodes.conv,
+    "BatchNormalization": OnnxNodes.batch_norm,
+    "LayerNormalization": OnnxNodes.layer_norm,
+    "GroupNormalization": OnnxNodes.group_norm,
+    "InstanceNormalization": OnnxNodes.instance_norm,
+    "Relu": lambda nodes: nodes.activation("relu"),
+    "Sigmoid": lambda nodes: nodes.activation("sigmoid"),
+    "HardSwish": lambda nodes: nodes.activation("hard-swish"),
+    "Mish": lambda nodes: nodes.activation("mish"),
+    "LeakyRelu": OnnxNodes.leaky_relu,
+    "Elu": OnnxNodes.elu,
+    "Gelu": OnnxNodes.gelu,
+    "Erf": OnnxNodes.erf,
+    "Softplus": OnnxNodes.softplus,
+    "Tanh": OnnxNodes.tanh,
+    "HardSigmoid": OnnxNodes.hard_sigmoid,
+    "Clip": OnnxNodes.clip,
+    "Softmax": OnnxNodes.softmax,
+    "Add": OnnxNodes.add,
+    "Sum": OnnxNodes.add,
+    "Sub": OnnxNodes.subtract,
+    "Mul": OnnxNodes.multiply,
+    "Div": OnnxNodes.divide,
+    "Neg": lambda nodes: nodes.assembler.affine(nodes._first, nodes.where, -1),
+    "Concat": OnnxNodes.concat,
+    "Split": OnnxNodes.split,
+    "Slice": OnnxNodes.slice,
+    "MaxPool": lambda nodes: nodes.pool("max"),
+    "AveragePool": lambda nodes: nodes.pool("average"),
+    "GlobalMaxPool": OnnxNodes.global_max_pool,
+    "Pad": OnnxNodes.pad,
+    "GlobalAveragePool": OnnxNodes.global_average_pool,
+    "ReduceMean": OnnxNodes.mean,
+    "Flatten": OnnxNodes.flatten,
+    "Reshape": OnnxNodes.reshape,
+    "Squeeze": OnnxNodes.squeeze,
+    "Unsqueeze": OnnxNodes.unsqueeze,
+    "Transpose": OnnxNodes.transpose,
+    "Gemm": OnnxNodes.gemm,
+    "MatMul": OnnxNodes.matrix_product,
+    "Identity": OnnxNodes.passed,
+    "Dropout": OnnxNodes.passed,
+}
