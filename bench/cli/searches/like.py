@@ -9,7 +9,7 @@ from typing import Any
 from ....errors import UserError
 from ....zen.cost import cost, graph_cost
 from ....zen.graph import Graph
-from ....zen.importing.assembler import require_batch_norm
+from ....zen.importing.batch_norms import require_batch_norm
 from ....zen.network import IMAGE_CHANNELS, Network
 from ....zen.proxies import score
 from ....zen.proxies.base import Reading

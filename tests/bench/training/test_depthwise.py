@@ -48,6 +48,11 @@ def test_in_bf16_the_gradients_of_weights_are_as_near_as_torchs() -> None:
 
 
 def test_other_layers_stay() -> None:
-    layers = [nn.Conv2d(8, 8, 5), nn.Conv2d(8, 16, 5, groups=8), nn.Conv2d(8, 8, 5, groups=2)]
+    layers = [
+        nn.Conv2d(8, 8, 5),
+        nn.Conv2d(8, 16, 5, groups=8),
+        nn.Conv2d(8, 8, 5, groups=2),
+        nn.Conv2d(8, 8, 5, groups=8, dilation=2),
+    ]
     speed_up_depthwise(nn.Sequential(*layers))
     assert all(type(layer) is nn.Conv2d for layer in layers)
