@@ -27,6 +27,8 @@ Function = Literal[
     "tanh",
 ]
 """`gelu-tanh` is its approximation by a tanh."""
+PlainFunction = Literal["relu", "relu6", "swish", "hard-swish", "sigmoid", "hard-sigmoid"]
+"""Those of known networks, which a structure names without a number."""
 PoolMode = Literal["max", "average"]
 
 

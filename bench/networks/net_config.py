@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import NetworkError
 from ...zen.families.stages import divisible_by_8
-from ...zen.graph import Function
+from ...zen.graph import PlainFunction
 from ...zen.network import Network
 from ...zen.units.base import Unit
 from ...zen.units.mobile import InvertedUnit
@@ -21,7 +21,7 @@ from ...zen.units.plain import ConvUnit
 from ...zen.units.pools import PooledConvUnit
 
 _RESOLUTION = 224
-_ACTIVATIONS: Mapping[Any, Function] = {
+_ACTIVATIONS: Mapping[Any, PlainFunction] = {
     "relu": "relu",
     "relu6": "relu6",
     "h_swish": "hard-swish",
@@ -92,7 +92,7 @@ class _Layer:
             raise self.error(name, value)
         return value
 
-    def activation(self, default: str) -> Function:
+    def activation(self, default: str) -> PlainFunction:
         given = self.record.get("act_func", default)
         if not isinstance(given, str) or given not in _ACTIVATIONS:
             raise self.error("act_func", given)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...errors import NetworkError
 from ...zen.blocks import MAX_LAYERS
-from ...zen.graph import Function
+from ...zen.graph import PlainFunction
 from ...zen.network import Network
 from ...zen.units.base import MAX_STRIDE, MAX_WIDTH, Unit
 from ...zen.units.plain import ConvUnit
@@ -38,7 +38,7 @@ _CLASSES = {
     "SuperQuantResK1DWK1": _Class("k1dwk1", changing="none"),
     "SuperResK1DWSEK1": _Class("k1dwk1", changing="none", gated=True),
 }
-_ACTIVATIONS: Mapping[Any, Function] = {
+_ACTIVATIONS: Mapping[Any, PlainFunction] = {
     "relu": "relu",
     "relu6": "relu6",
     "swish": "swish",
@@ -87,7 +87,7 @@ class _Block:
             raise self.error(f"has {name}={value!r}")
         return value
 
-    def activation(self, default: str) -> Function:
+    def activation(self, default: str) -> PlainFunction:
         given = self.record.get("act", default)
         if not isinstance(given, str) or given not in _ACTIVATIONS:
             raise self.error(f"has the activation {given!r}")

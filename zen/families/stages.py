@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..graph import Function
+from ..graph import PlainFunction
 from ..units.mobile import InvertedUnit
 
 _SQUEEZED_SHARE = 0.25
@@ -22,7 +22,7 @@ class Stage(NamedTuple):
 
 
 def inverted_units(
-    in_channels: int, stages: Iterable[Stage], activation: Function, gated: bool = False
+    in_channels: int, stages: Iterable[Stage], activation: PlainFunction, gated: bool = False
 ) -> Iterator[InvertedUnit]:
     """The units of the stages; a gate squeezes to a quarter of its unit's input and activates likewise."""
     for stage in stages:

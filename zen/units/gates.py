@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..graph import Function, GraphBuilder
+from ..graph import GraphBuilder, PlainFunction
 
 
 def squeeze_excite(
-    builder: GraphBuilder, x: str, squeezed_channels: int, inner: Function, gate: Function
+    builder: GraphBuilder, x: str, squeezed_channels: int, inner: PlainFunction, gate: PlainFunction
 ) -> str:
     """`x` times a gate of its channels: pool, 1x1 to `squeezed_channels`, `inner`, 1x1 back, `gate`.
 

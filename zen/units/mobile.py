@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ..graph import Function, GraphBuilder
+from ..graph import GraphBuilder, PlainFunction
 from .base import Unit
 from .gates import squeeze_excite
 
@@ -28,9 +28,9 @@ class InvertedUnit(Unit):
     hidden_channels: int
     out_channels: int
     stride: int
-    activation: Function
+    activation: PlainFunction
     squeezed_channels: int = 0
-    inner: Function = "relu"
+    inner: PlainFunction = "relu"
     gate: Literal["sigmoid", "hard-sigmoid"] = "sigmoid"
 
     @property

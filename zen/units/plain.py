@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ..graph import Function, GraphBuilder
+from ..graph import GraphBuilder, PlainFunction
 from .base import Unit
 
 
@@ -21,7 +21,7 @@ class ConvUnit(Unit):
     in_channels: int
     out_channels: int
     stride: int
-    activation: Function = "relu"
+    activation: PlainFunction = "relu"
 
     @property
     def total_stride(self) -> int:

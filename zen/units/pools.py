@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..graph import Function, GraphBuilder
+from ..graph import GraphBuilder, PlainFunction
 from .base import Unit
 
 
@@ -44,7 +44,7 @@ class PooledConvUnit(Unit):
     kind: ClassVar[str] = "pooled_conv"
     in_channels: int
     out_channels: int
-    activation: Function
+    activation: PlainFunction
 
     def output_size(self, size: int) -> int:
         return 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ...errors import NetworkError
-from ..graph import Function, GraphBuilder
+from ..graph import GraphBuilder, PlainFunction
 from .base import Unit
 
 TinyNasStyle = Literal["kxkx", "k1kx", "k1kxk1", "k1dwk1"]
@@ -34,7 +34,7 @@ class TinyNasUnit(Unit):
     out_channels: int
     stride: int
     shortcut: TinyNasShortcut
-    activation: Function = "relu"
+    activation: PlainFunction = "relu"
     squeezed_channels: int = 0
 
     @property

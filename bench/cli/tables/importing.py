@@ -9,7 +9,7 @@ import click
 
 from ....errors import UserError
 from ....quantities import format_ms
-from ....zen.graph import Function
+from ....zen.graph import PlainFunction
 from ...tables.importing.fields import read_text
 from ...tables.importing.formats import FORMATS, Format, format_of
 from ...tables.importing.importing import (
@@ -61,7 +61,7 @@ _USED_BY: dict[str, tuple[Format, ...]] = {
 )
 @click.option(
     "--activation",
-    type=click.Choice(get_args(Function)),
+    type=click.Choice(get_args(PlainFunction)),
     help="Of YAML keys that do not say theirs; default relu6, or hard-swish where blocks have hs.",
 )
 @click.option("--unit", type=click.Choice(tuple(UNITS_MS)), help="Of the times in YAML; default ms.")

@@ -22,14 +22,14 @@ from typing import Literal
 
 from ....errors import NetworkError
 from ....zen.families.stages import divisible_by_8
-from ....zen.graph import Function
+from ....zen.graph import PlainFunction
 from ....zen.units.base import MAX_STRIDE
 from ....zen.units.mobile import InvertedUnit
 from ....zen.units.plain import ConvUnit, HeadUnit
 from ....zen.workload import Workload
 
 Dialect = Literal["proxyless", "mbv3"]
-ACTIVATIONS: dict[Dialect, Function] = {"proxyless": "relu6", "mbv3": "hard-swish"}
+ACTIVATIONS: dict[Dialect, PlainFunction] = {"proxyless": "relu6", "mbv3": "hard-swish"}
 """What a key means that does not say its activation."""
 
 _FORM = re.compile(
@@ -52,7 +52,7 @@ def dialect_of(key: str) -> Dialect | None:
     return "mbv3" if re.search(r"-(se|hs):", key) else "proxyless"
 
 
-def workload_of(key: str, activation: Function) -> Workload:
+def workload_of(key: str, activation: PlainFunction) -> Workload:
     """The workload a key stands for; raises NetworkError with the reason where none of ours is the same.
 
     `activation` is that of keys that do not say theirs.
@@ -116,7 +116,7 @@ def _inverted_key(unit: InvertedUnit, dialect: Dialect) -> str:
 
 
 def _inverted(
-    fields: dict[str, int], in_channels: int, out_channels: int, activation: Function
+    fields: dict[str, int], in_channels: int, out_channels: int, activation: PlainFunction
 ) -> InvertedUnit:
     if tuple(fields) not in (_BLOCK, _GATED_BLOCK):
         raise NetworkError(f"a block should have {', '.join(_BLOCK)} and perhaps se, hs")

@@ -16,7 +16,7 @@ from typing import Any
 from ....errors import NetworkError, TableError
 from ....latency_tables.row import Row, Verdict
 from ....latency_tables.table import LatencyTable
-from ....zen.graph import Function
+from ....zen.graph import PlainFunction
 from ....zen.workload import Workload
 from ...measuring.aggregation import NOISY_SPREAD
 from .block_keys import ACTIVATIONS, Dialect, dialect_of, is_key, key_of, workload_of
@@ -42,12 +42,12 @@ class BlockTable:
 
     rows: Mapping[Workload, Row]
     left_out: tuple[LeftOut, ...]
-    activation: Function
+    activation: PlainFunction
     unknown_spreads: int
 
 
 def read_blocks(
-    text: str, path: Path, activation: Function | None = None, unit_ms: float = 1.0
+    text: str, path: Path, activation: PlainFunction | None = None, unit_ms: float = 1.0
 ) -> BlockTable:
     """The rows of a block table; `unit_ms`: milliseconds in its unit.
 
