@@ -19,7 +19,7 @@ from ..measuring.drift import Drift, read_drift
 from ..measuring.journal import journal_path
 from ..searching.candidate_records import CandidateRecord
 from ..searching.reading import LimitedLatency, Search, read_search, scored
-from ..searching.run_folder import RESULT
+from ..searching.run_folder import RESULT, STATE
 from ..searching.task_record import table_digest
 from ..tables.block_latencies import Blocks, block_latencies
 from ..training.card import CARD, TrainingCard, read_card
@@ -79,6 +79,8 @@ def gather(folder: Path) -> Facts:
     search = read_search(folder) if (folder / RESULT).exists() else None
     has_measured, has_predicted = ((folder / name).exists() for name in (MEASURED, PREDICTED))
     training = read_card(folder / CARD) if (folder / CARD).exists() else None
+    if (folder / STATE).exists() and search is None:
+        raise UserError(f"{folder} holds a search that was interrupted; run it again, and it goes on")
     if not (tables or search or has_measured or has_predicted or training):
         raise UserError(
             f"{folder} holds nothing that zenbench wrote: no result.json, {CARD}, table, {MEASURED} or "

@@ -10,6 +10,7 @@ from toy_images import STRUCTURE, toy_file
 from zenbench.bench.charts.style import PAGE
 from zenbench.bench.charts.training import accuracy_by_epoch
 from zenbench.bench.cli.main import main
+from zenbench.bench.report.facts import gather
 from zenbench.bench.training.card import CARD, read_card
 from zenbench.errors import UserError
 
@@ -49,3 +50,9 @@ def test_a_damaged_card_is_told(content: str, tmp_path: Path) -> None:
     (tmp_path / CARD).write_text(content)
     with pytest.raises(UserError, match="is no card of a training by this version"):
         read_card(tmp_path / CARD)
+
+
+def test_an_interrupted_search_is_told(tmp_path: Path) -> None:
+    (tmp_path / "search.json").write_text("{}")
+    with pytest.raises(UserError, match="holds a search that was interrupted; run it again"):
+        gather(tmp_path)
