@@ -31,7 +31,8 @@ from zenbench.devices.base import SettingRequest
 from zenbench.devices.registry import device
 from zenbench.errors import DeviceError
 from zenbench.zen.families import zoo, zoo_names
-from zenbench.zen.graph import INPUT, GraphBuilder
+from zenbench.zen.graph import INPUT
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import initialise
 from zenbench.zen.workload import Workload
 

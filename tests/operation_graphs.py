@@ -6,7 +6,8 @@ from typing import get_args
 import torch
 from torch import nn
 from toys import STRIDED
-from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder, PoolMode
+from zenbench.zen.graph import INPUT, Function, Graph, PoolMode
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import GraphModule, initialise
 from zenbench.zen.network import parse_text
 from zenbench.zen.windows import Padding

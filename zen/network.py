@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import NetworkError
 from .blocks import MAX_LAYERS, Block, block_workloads, parse_block
-from .graph import INPUT, Graph, GraphBuilder
+from .graph import INPUT, Graph
+from .graph_builder import GraphBuilder
 from .units import UNIT_KINDS, unit_from_text
 from .units.base import Unit
 from .units.plain import HeadUnit

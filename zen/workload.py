@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..errors import NetworkError
-from .graph import INPUT, Graph, GraphBuilder
+from .graph import INPUT, Graph
+from .graph_builder import GraphBuilder
 from .units import unit_from_text
 from .units.base import Unit
 

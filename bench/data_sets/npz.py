@@ -14,6 +14,12 @@ from .array_images import ArrayImages
 
 FORM = "x, y, tx, ty: images of shape (N, H, W), (N, H, W, 1) or (N, H, W, 3) in uint8, and their labels"
 
+_DAMAGED = (
+    *(ValueError, TypeError, EOFError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError),
+)
+"""What NumPy and zipfile raise; a RuntimeError for a password or an unknown compression."""
+
 
 def read_npz(path: Path) -> tuple[ArrayImages, ArrayImages]:
     """Training and test images; raises UserError where an array is missing or of another form."""
@@ -24,10 +30,7 @@ def read_npz(path: Path) -> tuple[ArrayImages, ArrayImages]:
         raise UserError(f"there is no file {path}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (
-        *(ValueError, TypeError, EOFError, AttributeError, NotImplementedError),
-        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    ):
+    except _DAMAGED:
         raise UserError(f"{path} is no NumPy archive (.npz) of plain arrays") from None
     if missing := [name for name in ("x", "y", "tx", "ty") if name not in found]:
         raise UserError(f"{path} lacks the array {missing[0]}; it must hold {FORM}")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...zen.graph import INPUT, Graph, GraphBuilder
+from ...zen.graph import INPUT, Graph
+from ...zen.graph_builder import GraphBuilder
 from ...zen.network import IMAGE_CHANNELS
 from ...zen.workload import Workload
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...devices.base import Artifact, Setting
-from ...zen.graph import INPUT, Graph, GraphBuilder
+from ...zen.graph import INPUT, Graph
+from ...zen.graph_builder import GraphBuilder
 from .subjects import written
 
 _BYTES_PER_WEIGHT = 4

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
+from onnx import helper
 
 from ...errors import NetworkError, UserError, first_line
 from ...zen.graph import Graph
+from .onnx_inputs import HalfRead
 from .onnx_nodes import OnnxNodes
 
 
@@ -23,7 +26,7 @@ def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None 
         onnx.checker.check_model(model if model is source else str(source))
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
-    return OnnxNodes(model.graph, shape).graph()
+    return _Reader(model.graph, shape).graph()
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -34,3 +37,78 @@ def _load(path: Path) -> onnx.ModelProto:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:  # noqa: BLE001 - protobuf raises classes of its own
         raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
+
+
+class _Reader(OnnxNodes):
+    """Reads a file node by node, in the topological order that the format prescribes."""
+
+    def graph(self) -> Graph:
+        for node in self.source.node:
+            self.node = node
+            self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if node.op_type == "Constant":
+                self.constants[node.output[0]] = self._constant_tensor()
+                continue
+            if node.op_type == "Shape":
+                raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
+            read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+            if read is None:
+                raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
+            try:
+                found = read(self)
+            except (ValueError, IndexError, TypeError) as error:
+                # What the format's checker lets pass: weights without extents, attributes of another type.
+                raise NetworkError(
+                    f"{self.where} is not valid ({first_line(error)}); export it again"
+                ) from None
+            if isinstance(found, HalfRead):
+                self.halves[node.output[0]] = found
+            elif found is not None:
+                self.tensors[node.output[0]] = found
+        return self.assembler.graph(self._tensor(self.source.output[0].name))
+
+
+_READERS: dict[str, Callable[[OnnxNodes], str | HalfRead | None]] = {
+    "Conv": OnnxNodes.conv,
+    "BatchNormalization": OnnxNodes.batch_norm,
+    "LayerNormalization": OnnxNodes.layer_norm,
+    "GroupNormalization": OnnxNodes.group_norm,
+    "InstanceNormalization": OnnxNodes.instance_norm,
+    "Relu": lambda nodes: nodes.activation("relu"),
+    "Sigmoid": lambda nodes: nodes.activation("sigmoid"),
+    "HardSwish": lambda nodes: nodes.activation("hard-swish"),
+    "Mish": lambda nodes: nodes.activation("mish"),
+    "LeakyRelu": OnnxNodes.leaky_relu,
+    "Elu": OnnxNodes.elu,
+    "Gelu": OnnxNodes.gelu,
+    "Erf": OnnxNodes.erf,
+    "Softplus": OnnxNodes.softplus,
+    "Tanh": OnnxNodes.tanh,
+    "HardSigmoid": OnnxNodes.hard_sigmoid,
+    "Clip": OnnxNodes.clip,
+    "Softmax": OnnxNodes.softmax,
+    "Add": OnnxNodes.add,
+    "Sum": OnnxNodes.add,
+    "Sub": OnnxNodes.subtract,
+    "Mul": OnnxNodes.multiply,
+    "Div": OnnxNodes.divide,
+    "Neg": lambda nodes: nodes.assembler.affine(nodes._first, nodes.where, -1),
+    "Concat": OnnxNodes.concat,
+    "Split": OnnxNodes.split,
+    "Slice": OnnxNodes.slice,
+    "MaxPool": lambda nodes: nodes.pool("max"),
+    "AveragePool": lambda nodes: nodes.pool("average"),
+    "GlobalMaxPool": OnnxNodes.global_max_pool,
+    "Pad": OnnxNodes.pad,
+    "GlobalAveragePool": OnnxNodes.global_average_pool,
+    "ReduceMean": OnnxNodes.mean,
+    "Flatten": OnnxNodes.flatten,
+    "Reshape": OnnxNodes.reshape,
+    "Squeeze": OnnxNodes.squeeze,
+    "Unsqueeze": OnnxNodes.unsqueeze,
+    "Transpose": OnnxNodes.transpose,
+    "Gemm": OnnxNodes.gemm,
+    "MatMul": OnnxNodes.matrix_product,
+    "Identity": OnnxNodes.passed,
+    "Dropout": OnnxNodes.passed,
+}

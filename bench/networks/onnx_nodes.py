@@ -1,164 +1,31 @@
-"""The nodes of an ONNX file, one after the other -> operations of a graph."""
+"""Nodes of an ONNX file -> operations of a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf, isclose, prod, sqrt
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
 
-from ...errors import NetworkError, first_line
+from ...errors import NetworkError
 from ...zen.graph import (
-    INPUT,
     Affine,
     ChannelScale,
     Conv,
     Function,
-    Graph,
     Linear,
     PoolMode,
     Shape,
 )
-from ...zen.importing.assembler import Assembler
 from ...zen.importing.window import Window
+from .onnx_inputs import HalfRead, OnnxInputs
 
 _HARD_SIGMOID = (1 / 6, 0.5)  # slope and offset of the function as networks use it
 
 
-class _Half(NamedTuple):
-    """What files spell out node by node, as far as it has come: `kind` of what, made of our tensor `x`."""
-
-    kind: Literal[
-        "erf", "1 + erf", "x (1 + erf)", "softplus", "tanh softplus", "normed parts", "normed", "scaled"
-    ]
-    x: str
-    epsilon: float = 0.0
-    groups: int = 0
-
-
-class OnnxNodes:
-    """Reads a file node by node, in the topological order that the format prescribes."""
-
-    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None) -> None:
-        self.source = graph
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
-        images = [value for value in graph.input if value.name not in self.constants]
-        if len(images) != 1 or len(graph.output) != 1:
-            raise NetworkError(
-                f"the file has {len(images)} inputs and {len(graph.output)} outputs; it must have one of each"
-            )
-        (image,) = images
-        given = shape if shape is not None and len(shape) == 3 else _image_shape(image)
-        readers = [node for node in graph.node if image.name in node.input]
-        is_last = bool(readers) and all(_puts_channels_first(node) for node in readers)
-        self.assembler = Assembler((given[2], *given[:2]) if is_last else given)
-        self.tensors = {image.name: self.assembler.channels_last(INPUT) if is_last else INPUT}
-        self.batch = image.type.tensor_type.shape.dim[0].dim_value
-        self.halves: dict[str, _Half] = {}
-        self.node = onnx.NodeProto()
-        self.attributes: dict[str, Any] = {}
-
-    def graph(self) -> Graph:
-        for node in self.source.node:
-            self.node = node
-            self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-            if node.op_type == "Constant":
-                self.constants[node.output[0]] = self._constant_tensor()
-                continue
-            if node.op_type == "Shape":
-                raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
-            read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-            if read is None:
-                raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
-            try:
-                found = read(self)
-            except (ValueError, IndexError, TypeError) as error:
-                # What the format's checker lets pass: weights without extents, attributes of another type.
-                raise NetworkError(
-                    f"{self.where} is not valid ({first_line(error)}); export it again"
-                ) from None
-            if isinstance(found, _Half):
-                self.halves[node.output[0]] = found
-            elif found is not None:
-                self.tensors[node.output[0]] = found
-        return self.assembler.graph(self._tensor(self.source.output[0].name))
-
-    @property
-    def where(self) -> str:
-        return f"'{self.node.name or ', '.join(self.node.output)}', a {self.node.op_type},"
-
-    def _constant_tensor(self) -> onnx.TensorProto:
-        ((name, value),) = self.attributes.items()
-        return value if name == "value" else numpy_helper.from_array(np.asarray(value))
-
-    def _tensor(self, name: str) -> str:
-        if name in self.halves:
-            raise NetworkError(
-                f"'{name}' is part of a function that cannot be read; express it by what docs/reading.md has"
-            )
-        if name not in self.tensors:
-            raise NetworkError(
-                f"{self.where} reads '{name}', which is no tensor of the image; only those can be"
-            )
-        return self.tensors[name]
-
-    @property
-    def _first(self) -> str:
-        return self._tensor(self.node.input[0])
-
-    def _weight(self, position: int) -> tuple[int, ...]:
-        """The shape of a constant input."""
-        name = self.node.input[position]
-        if name not in self.constants:
-            raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
-        return tuple(self.constants[name].dims)
-
-    def _numbers(self, position: int, attribute: str) -> NDArray[Any] | None:
-        """The values of a constant input, which older opsets hold as an attribute; None where left out."""
-        if attribute in self.attributes:
-            return np.asarray(self.attributes[attribute])
-        if position >= len(self.node.input) or not self.node.input[position]:
-            return None
-        name = self.node.input[position]
-        if name not in self.constants:
-            raise NetworkError(f"{self.where} computes its {attribute}; export the file with fixed shapes")
-        return self._values(name, attribute)
-
-    def _values(self, name: str, what: str) -> NDArray[Any]:
-        constant = self.constants[name]
-        if constant.data_location == onnx.TensorProto.EXTERNAL:
-            # Read from wherever the command runs, it might be another file of that name.
-            raise NetworkError(f"{self.where} has its {what} in another file; save the model as one file")
-        return numpy_helper.to_array(constant)
-
-    def _number(self, name: str) -> float | None:
-        """A constant of one value."""
-        is_one = name in self.constants and prod(self.constants[name].dims) == 1
-        return float(self._values(name, "number").item()) if is_one else None
-
-    def _axis(self, axis: int, rank: int) -> int:
-        """An axis that does not count the batch, of so many axes with it."""
-        if axis % rank == 0:
-            raise NetworkError(f"{self.where} works along the batch; only along axes of an image")
-        return axis % rank - 1
-
-    def _channels(self, x: str, axis: int) -> int:
-        """The extent of the channels, which the axis has to name."""
-        shape = self.assembler.shape(x)
-        if self._axis(axis, len(shape) + 1) != 0:
-            raise NetworkError(f"{self.where} works along axis {axis}; only channels, axis 1, can be taken")
-        return shape[0]
-
-    def _window(self, kernel: tuple[int, ...]) -> Window:
-        automatic = self.attributes.get("auto_pad", b"NOTSET").decode()
-        words: dict[str, Literal["upper", "lower"]] = {"SAME_UPPER": "upper", "SAME_LOWER": "lower"}
-        pads = words.get(automatic, self.attributes.get("pads", [0, 0, 0, 0]))
-        strides, dilations = (self.attributes.get(name, [1, 1]) for name in ("strides", "dilations"))
-        return Window(kernel, strides, pads, dilations)
+class OnnxNodes(OnnxInputs):
+    """Makes operations of nodes; a method reads nodes of one kind."""
 
     def conv(self) -> str:
         x, (out_channels, of_group, *kernel) = self._first, self._weight(1)
@@ -188,7 +55,7 @@ class OnnxNodes:
             raise NetworkError(f"{self.where} has a scale a group; export it with opset 21 or later")
         return self.assembler.group_norm(x, self.attributes["num_groups"], self.where, epsilon)
 
-    def instance_norm(self) -> _Half:
+    def instance_norm(self) -> HalfRead:
         """Of groups of channels: a group norm, where its scale and shift follow."""
         half = self.halves.get(self.node.input[0])
         scale, shift = self._numbers(1, "scale"), self._numbers(2, "shift")
@@ -235,23 +102,23 @@ class OnnxNodes:
         axis = self._axis(self.attributes.get("axis", -1), len(self.assembler.shape(x)) + 1)
         return self.assembler.softmax(x, axis, self.where)
 
-    def erf(self) -> _Half:
+    def erf(self) -> HalfRead:
         x = self._first
         made = self.assembler.maker(x)
         if not isinstance(made, Affine) or not isclose(made.factor, sqrt(1 / 2), rel_tol=1e-6) or made.offset:
             raise NetworkError(f"{self.where} is read as a part of GELU only, erf(x / sqrt(2))")
-        return _Half("erf", self.assembler.like(x, made.inputs[0]))
+        return HalfRead("erf", self.assembler.like(x, made.inputs[0]))
 
-    def softplus(self) -> _Half:
-        return _Half("softplus", self._first)
+    def softplus(self) -> HalfRead:
+        return HalfRead("softplus", self._first)
 
-    def tanh(self) -> str | _Half:
+    def tanh(self) -> str | HalfRead:
         half = self.halves.get(self.node.input[0])
         if half is not None and half.kind == "softplus":
-            return _Half("tanh softplus", half.x)
+            return HalfRead("tanh softplus", half.x)
         return self.activation("tanh")
 
-    def add(self) -> str | _Half:
+    def add(self) -> str | HalfRead:
         names = list(self.node.input)
         constants = [name for name in names if name in self.constants]
         if not constants:
@@ -305,7 +172,7 @@ class OnnxNodes:
             return self.assembler.affine(self._tensor(x), self.where, 1 / number)
         return self.assembler.channel_scale(self._tensor(x), self._weight(1), self.where)
 
-    def multiply(self) -> str | _Half:
+    def multiply(self) -> str | HalfRead:
         names = list(self.node.input)
         for name, constant in (names, names[::-1]):
             half, number = self.halves.get(name), self._number(constant)
@@ -319,7 +186,7 @@ class OnnxNodes:
         x, y = map(self._tensor, names)
         return self.assembler.multiply(x, y, self.where)
 
-    def _completed(self, half: _Half, other: str, number: float | None) -> str | _Half | None:
+    def _completed(self, half: HalfRead, other: str, number: float | None) -> str | HalfRead | None:
         """A function that files spell out, or as far as it has come, where `other` is its next factor."""
         if half.kind == "normed" and number is None and other in self.constants:
             return half._replace(kind="scaled")
@@ -405,7 +272,7 @@ class OnnxNodes:
             raise NetworkError(f"{self.where} flattens from axis {self.attributes['axis']}; only from axis 1")
         return self.assembler.reshape(x, (prod(self.assembler.shape(x)),), self.where)
 
-    def reshape(self) -> str | _Half:
+    def reshape(self) -> str | HalfRead:
         wanted = self._numbers(1, "shape")
         half = self.halves.get(self.node.input[0])
         if half is not None and half.kind == "normed":
@@ -418,7 +285,7 @@ class OnnxNodes:
             raise NetworkError(f"{self.where} reshapes to {wanted}; it must keep the images apart")
         images, *rest = map(int, wanted)
         if len(rest) == 2 and len(shape) == 3 and rest[1] in (-1, prod(shape) // rest[0]) and rest[0] > 0:
-            return _Half("normed parts", x, groups=rest[0])
+            return HalfRead("normed parts", x, groups=rest[0])
         if images not in (-1, 0, 1, self.batch):
             raise NetworkError(f"{self.where} reshapes to {wanted}; it must keep the images apart")
         rest = [shape[place] if extent == 0 else extent for place, extent in enumerate(rest)]
@@ -468,63 +335,3 @@ class OnnxNodes:
     def matrix_product(self) -> str:
         rows, columns = self._weight(1)
         return self.assembler.linear(self._first, rows, columns, False, self.where)
-
-
-def _puts_channels_first(node: onnx.NodeProto) -> bool:
-    """A Transpose of (N, H, W, C) to (N, C, H, W)."""
-    return node.op_type == "Transpose" and any(list(one.ints) == [0, 3, 1, 2] for one in node.attribute)
-
-
-def _image_shape(value: onnx.ValueInfoProto) -> Shape:
-    extents = tuple(extent.dim_value for extent in value.type.tensor_type.shape.dim)[1:]
-    if len(extents) != 3 or not all(extent > 0 for extent in extents):
-        raise NetworkError(
-            f"input '{value.name}' has no fixed channels, height and width; export it with fixed extents"
-        )
-    return extents
-
-
-_READERS: dict[str, Callable[[OnnxNodes], str | _Half | None]] = {
-    "Conv": OnnxNodes.conv,
-    "BatchNormalization": OnnxNodes.batch_norm,
-    "LayerNormalization": OnnxNodes.layer_norm,
-    "GroupNormalization": OnnxNodes.group_norm,
-    "InstanceNormalization": OnnxNodes.instance_norm,
-    "Relu": lambda nodes: nodes.activation("relu"),
-    "Sigmoid": lambda nodes: nodes.activation("sigmoid"),
-    "HardSwish": lambda nodes: nodes.activation("hard-swish"),
-    "Mish": lambda nodes: nodes.activation("mish"),
-    "LeakyRelu": OnnxNodes.leaky_relu,
-    "Elu": OnnxNodes.elu,
-    "Gelu": OnnxNodes.gelu,
-    "Erf": OnnxNodes.erf,
-    "Softplus": OnnxNodes.softplus,
-    "Tanh": OnnxNodes.tanh,
-    "HardSigmoid": OnnxNodes.hard_sigmoid,
-    "Clip": OnnxNodes.clip,
-    "Softmax": OnnxNodes.softmax,
-    "Add": OnnxNodes.add,
-    "Sum": OnnxNodes.add,
-    "Sub": OnnxNodes.subtract,
-    "Mul": OnnxNodes.multiply,
-    "Div": OnnxNodes.divide,
-    "Neg": lambda nodes: nodes.assembler.affine(nodes._first, nodes.where, -1),
-    "Concat": OnnxNodes.concat,
-    "Split": OnnxNodes.split,
-    "Slice": OnnxNodes.slice,
-    "MaxPool": lambda nodes: nodes.pool("max"),
-    "AveragePool": lambda nodes: nodes.pool("average"),
-    "GlobalMaxPool": OnnxNodes.global_max_pool,
-    "Pad": OnnxNodes.pad,
-    "GlobalAveragePool": OnnxNodes.global_average_pool,
-    "ReduceMean": OnnxNodes.mean,
-    "Flatten": OnnxNodes.flatten,
-    "Reshape": OnnxNodes.reshape,
-    "Squeeze": OnnxNodes.squeeze,
-    "Unsqueeze": OnnxNodes.unsqueeze,
-    "Transpose": OnnxNodes.transpose,
-    "Gemm": OnnxNodes.gemm,
-    "MatMul": OnnxNodes.matrix_product,
-    "Identity": OnnxNodes.passed,
-    "Dropout": OnnxNodes.passed,
-}

@@ -35,7 +35,8 @@ from zenbench.devices.base import Connection, Device, Session, Setting, SettingR
 from zenbench.devices.registry import device
 from zenbench.latency_tables.measured.network_calibration import calibrate, cut_terms
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import Graph, GraphBuilder
+from zenbench.zen.graph import Graph
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.network import Network
 from zenbench.zen.workload import Workload
 

@@ -14,7 +14,8 @@ from torch.nn import functional
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.blocks import Block
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import INPUT, Function, Graph, GraphBuilder
+from zenbench.zen.graph import INPUT, Function, Graph
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import build_module
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies import PROXIES, score

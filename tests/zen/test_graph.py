@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 from zenbench.zen.families import zennets, zoo, zoo_names
-from zenbench.zen.graph import INPUT, Add, Conv, Graph, GraphBuilder, Linear, Multiply
+from zenbench.zen.graph import INPUT, Add, Conv, Graph, Linear, Multiply
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import GraphModule
 
 

@@ -15,7 +15,8 @@ from ...errors import NetworkError
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
-from .torch_calls import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES, Found, TorchCalls
+from .torch_calls import Found, TorchCalls
+from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
 
 _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 

@@ -8,7 +8,8 @@ from math import prod
 from typing import Literal
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder, Shape
+from ..graph import Shape
+from ..graph_builder import GraphBuilder
 from ..windows import Padding
 
 

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder
+from ..graph_builder import GraphBuilder
 
 MAX_WIDTH = 65_536
 MAX_STRIDE = 8

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 CELL_OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

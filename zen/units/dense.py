@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..graph import GraphBuilder
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 

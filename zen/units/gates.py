@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..graph import GraphBuilder, PlainFunction
+from ..graph import PlainFunction
+from ..graph_builder import GraphBuilder
 
 
 def squeeze_excite(

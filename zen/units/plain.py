@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ..graph import GraphBuilder, PlainFunction
+from ..graph import PlainFunction
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..graph import GraphBuilder, PlainFunction
+from ..graph import PlainFunction
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder
+from ..graph_builder import GraphBuilder
 from .base import Unit
 from .gates import squeeze_excite
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 RADIX = 2

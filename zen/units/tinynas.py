@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ...errors import NetworkError
-from ..graph import GraphBuilder, PlainFunction
+from ..graph import PlainFunction
+from ..graph_builder import GraphBuilder
 from .base import Unit
 
 TinyNasStyle = Literal["kxkx", "k1kx", "k1kxk1", "k1dwk1"]

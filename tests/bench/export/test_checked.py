@@ -15,7 +15,7 @@ from zenbench.bench.export.parity import LIMITS, Parity, check_onnx, compare, ga
 from zenbench.bench.export.weights import state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import GraphBuilder
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import build_module, initialise
 from zenbench.zen.network import Network, parse_text
 

@@ -21,7 +21,8 @@ from zenbench.bench.networks.model_file import FileSubject
 from zenbench.devices.base import Artifact, Setting
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import INPUT, Graph, GraphBuilder
+from zenbench.zen.graph import INPUT, Graph
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import initialise
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.workload import Workload

@@ -18,7 +18,8 @@ from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.export.weights import state_arrays
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import INPUT, GraphBuilder
+from zenbench.zen.graph import INPUT
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import initialise
 from zenbench.zen.network import Network, parse_text
 

@@ -10,7 +10,8 @@ from zenbench.bench.export.weights import state_arrays
 from zenbench.bench.measuring.subjects import WorkloadSubject
 from zenbench.devices.base import Setting
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import INPUT, GraphBuilder
+from zenbench.zen.graph import INPUT
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.module import initialise
 from zenbench.zen.workload import Workload
 

@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional
 from zenbench.errors import UserError
 from zenbench.zen.families import zoo
-from zenbench.zen.graph import Conv, Graph, GraphBuilder, Op
+from zenbench.zen.graph import Conv, Graph, Op
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.network import Network, parse_text
 from zenbench.zen.proxies.entropy import entropy, stage_entropies
 

@@ -6,7 +6,8 @@ import pytest
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.families import zoo, zoo_names
 from zenbench.zen.families.nas_bench_201 import cell_network
-from zenbench.zen.graph import Conv, Graph, GraphBuilder, Pool
+from zenbench.zen.graph import Conv, Graph, Pool
+from zenbench.zen.graph_builder import GraphBuilder
 from zenbench.zen.network import Network, parse_blocks, parse_text
 from zenbench.zen.search.nearest import is_depthwise, nearest_start
 from zenbench.zen.space import Space, space_from, spaces

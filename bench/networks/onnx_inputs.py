@@ -1,0 +1,137 @@
+"""What a node of an ONNX file reads: tensors of the image, constants of the file, attributes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from ...errors import NetworkError
+from ...zen.graph import INPUT, Shape
+from ...zen.importing.assembler import Assembler
+from ...zen.importing.window import Window
+
+
+class HalfRead(NamedTuple):
+    """What files spell out node by node, as far as it has come: `kind` of what, made of our tensor `x`."""
+
+    kind: Literal[
+        "erf", "1 + erf", "x (1 + erf)", "softplus", "tanh softplus", "normed parts", "normed", "scaled"
+    ]
+    x: str
+    epsilon: float = 0.0
+    groups: int = 0
+
+
+class OnnxInputs:
+    """A file of which one `node` after the other is read, with the tensors that are known so far."""
+
+    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None) -> None:
+        self.source = graph
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        images = [value for value in graph.input if value.name not in self.constants]
+        if len(images) != 1 or len(graph.output) != 1:
+            raise NetworkError(
+                f"the file has {len(images)} inputs and {len(graph.output)} outputs; it must have one of each"
+            )
+        (image,) = images
+        given = shape if shape is not None and len(shape) == 3 else _image_shape(image)
+        readers = [node for node in graph.node if image.name in node.input]
+        is_last = bool(readers) and all(_puts_channels_first(node) for node in readers)
+        self.assembler = Assembler((given[2], *given[:2]) if is_last else given)
+        self.tensors = {image.name: self.assembler.channels_last(INPUT) if is_last else INPUT}
+        self.batch = image.type.tensor_type.shape.dim[0].dim_value
+        self.halves: dict[str, HalfRead] = {}
+        self.node = onnx.NodeProto()
+        self.attributes: dict[str, Any] = {}
+
+    @property
+    def where(self) -> str:
+        return f"'{self.node.name or ', '.join(self.node.output)}', a {self.node.op_type},"
+
+    def _constant_tensor(self) -> onnx.TensorProto:
+        ((name, value),) = self.attributes.items()
+        return value if name == "value" else numpy_helper.from_array(np.asarray(value))
+
+    def _tensor(self, name: str) -> str:
+        if name in self.halves:
+            raise NetworkError(
+                f"'{name}' is part of a function that cannot be read; express it by what docs/reading.md has"
+            )
+        if name not in self.tensors:
+            raise NetworkError(
+                f"{self.where} reads '{name}', which is no tensor of the image; only those can be"
+            )
+        return self.tensors[name]
+
+    @property
+    def _first(self) -> str:
+        return self._tensor(self.node.input[0])
+
+    def _weight(self, position: int) -> tuple[int, ...]:
+        """The shape of a constant input."""
+        name = self.node.input[position]
+        if name not in self.constants:
+            raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
+        return tuple(self.constants[name].dims)
+
+    def _numbers(self, position: int, attribute: str) -> NDArray[Any] | None:
+        """The values of a constant input, which older opsets hold as an attribute; None where left out."""
+        if attribute in self.attributes:
+            return np.asarray(self.attributes[attribute])
+        if position >= len(self.node.input) or not self.node.input[position]:
+            return None
+        name = self.node.input[position]
+        if name not in self.constants:
+            raise NetworkError(f"{self.where} computes its {attribute}; export the file with fixed shapes")
+        return self._values(name, attribute)
+
+    def _values(self, name: str, what: str) -> NDArray[Any]:
+        constant = self.constants[name]
+        if constant.data_location == onnx.TensorProto.EXTERNAL:
+            # Read from wherever the command runs, it might be another file of that name.
+            raise NetworkError(f"{self.where} has its {what} in another file; save the model as one file")
+        return numpy_helper.to_array(constant)
+
+    def _number(self, name: str) -> float | None:
+        """A constant of one value."""
+        is_one = name in self.constants and prod(self.constants[name].dims) == 1
+        return float(self._values(name, "number").item()) if is_one else None
+
+    def _axis(self, axis: int, rank: int) -> int:
+        """An axis that does not count the batch, of so many axes with it."""
+        if axis % rank == 0:
+            raise NetworkError(f"{self.where} works along the batch; only along axes of an image")
+        return axis % rank - 1
+
+    def _channels(self, x: str, axis: int) -> int:
+        """The extent of the channels, which the axis has to name."""
+        shape = self.assembler.shape(x)
+        if self._axis(axis, len(shape) + 1) != 0:
+            raise NetworkError(f"{self.where} works along axis {axis}; only channels, axis 1, can be taken")
+        return shape[0]
+
+    def _window(self, kernel: tuple[int, ...]) -> Window:
+        automatic = self.attributes.get("auto_pad", b"NOTSET").decode()
+        words: dict[str, Literal["upper", "lower"]] = {"SAME_UPPER": "upper", "SAME_LOWER": "lower"}
+        pads = words.get(automatic, self.attributes.get("pads", [0, 0, 0, 0]))
+        strides, dilations = (self.attributes.get(name, [1, 1]) for name in ("strides", "dilations"))
+        return Window(kernel, strides, pads, dilations)
+
+
+def _puts_channels_first(node: onnx.NodeProto) -> bool:
+    """A Transpose of (N, H, W, C) to (N, C, H, W)."""
+    return node.op_type == "Transpose" and any(list(one.ints) == [0, 3, 1, 2] for one in node.attribute)
+
+
+def _image_shape(value: onnx.ValueInfoProto) -> Shape:
+    extents = tuple(extent.dim_value for extent in value.type.tensor_type.shape.dim)[1:]
+    if len(extents) != 3 or not all(extent > 0 for extent in extents):
+        raise NetworkError(
+            f"input '{value.name}' has no fixed channels, height and width; export it with fixed extents"
+        )
+    return extents
