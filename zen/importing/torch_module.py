@@ -82,10 +82,17 @@ class _Reader:
         raise NetworkError("the module gives nothing")
 
     def _check_weights(self) -> None:
-        """Refuses weights that come from the image, whatever makes them."""
+        """Refuses weights that come from the image, whatever makes them, and those made of more numbers than
+        they are: the graph would have too few parameters."""
         of_image: set[fx.Node] = set()
+        made_of: dict[fx.Node, dict[int, int]] = {}
+        """Of what does not come from the image, the sizes of the parameters behind it."""
         for node in self.traced.graph.nodes:
             read = [x for x in node.all_input_nodes if x in of_image]
+            made_of[node] = {key: size for x in node.all_input_nodes for key, size in made_of[x].items()}
+            value = node.meta.get("value")
+            if node.op == "get_attr" and isinstance(value, nn.Parameter):
+                made_of[node] = {id(value): value.numel()}
             if node.op == "placeholder" or (read and _tensors(node.meta.get("value"))):
                 of_image.add(node)
             weight = node.kwargs.get("weight", node.args[1] if len(node.args) > 1 else None)
@@ -94,6 +101,13 @@ class _Reader:
                     f"'{node.name}', a call of {node.target.__name__}, computes its weights from the image; "
                     "only constants can be read"
                 )
+            if node.target in _WEIGHTED and isinstance(weight, fx.Node):
+                held, kept = sum(made_of[weight].values()), weight.meta["value"].numel()
+                if held > kept:
+                    raise NetworkError(
+                        f"'{node.name}', a call of {node.target.__name__}, computes its {kept:,} weights "
+                        f"from {held:,} parameters; compute them once and keep them as one weight"
+                    )
 
     def _read(self, node: fx.Node) -> Found:
         # What is no tensor of the network (sizes, weights) is known: the shapes' run has computed it.

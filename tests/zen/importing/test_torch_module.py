@@ -457,3 +457,24 @@ def test_a_tensor_changed_in_place_may_not_be_read_again() -> None:
 def test_an_input_that_is_no_square_map_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(NetworkError, match="channels x height x width, and square"):
         graph_of_module(nn.ReLU(), shape)
+
+
+class ScaledWeights(nn.Module):
+    """A convolution whose weights are standardised, and scaled by gains where there are some."""
+
+    def __init__(self, has_gains: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(8, 3, 3, 3))
+        self.gains = nn.Parameter(torch.ones(8, 1, 1, 1)) if has_gains else 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return nn.functional.conv2d(x, self.gains * weight, padding=1)
+
+
+def test_weights_made_of_more_parameters_than_they_are_would_be_counted_wrong() -> None:
+    with pytest.raises(
+        NetworkError, match=r"computes its 216 weights from 224 parameters; compute them once"
+    ):
+        graph_of_module(ScaledWeights(has_gains=True), (3, 8, 8))
+    assert graph_cost(graph_of_module(ScaledWeights(has_gains=False), (3, 8, 8))).params == 216
