@@ -93,7 +93,8 @@ def _read(form: str, read: Callable[[], Graph]) -> Row:
 
 
 class _Weights(TorchFunctionMode):
-    """The weights of every convolution, norm and linear layer of a run, in their order."""
+    """The weights of every convolution, norm, linear layer and learned scale or shift of a run, in their
+    order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +110,26 @@ class _Weights(TorchFunctionMode):
             names = ("running_mean", "running_var", "weight", "bias")
             mean, variance, weight, bias = (given.get(n, given.get(i + 1)) for i, n in enumerate(names))
             self.calls.append((weight, bias, mean, variance, given.get("eps", given.get(7, 1e-5))))
+        elif func in (functional.layer_norm, functional.group_norm):
+            eps = given.get("eps", given.get(4, 1e-5))
+            self.calls.append((given.get("weight", given.get(2)), given.get("bias", given.get(3)), eps))
+        elif func.__name__ in _ELEMENTWISE and any(constants := [_is_learned(x) for x in args[:2]]):
+            constant = args[constants.index(True)]
+            self.calls.append((constant, None) if "mul" in func.__name__ else (None, constant))
         return func(*args, **kwargs)
+
+
+_ELEMENTWISE = ("mul", "mul_", "__mul__", "__rmul__", "add", "add_", "__add__", "__radd__")
+
+
+def _is_learned(x: Any) -> bool:
+    """A parameter, also a reshaped one."""
+    return isinstance(x, nn.Parameter) or isinstance(getattr(x, "_base", None), nn.Parameter)
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    """A layer with parameters of its own."""
+    return any(True for _ in layer.parameters(recurse=False))
 
 
 @torch.no_grad()
@@ -126,13 +146,13 @@ def _difference(module: nn.Module, graph: Graph) -> float:
     with _Weights() as weights:
         wanted = module(image)
     copy = build_module(graph).double().eval()
-    layers = [x for x in copy.modules() if isinstance(x, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
+    layers = [x for x in copy.modules() if _has_weights(x)]
     if len(layers) != len(weights.calls):
         raise ValueError(f"{len(layers)} layers have weights where the module calls {len(weights.calls)}")
     for layer, (weight, bias, *statistics) in zip(layers, weights.calls, strict=True):
-        layer.weight.copy_(weight)
-        if bias is not None:
-            layer.bias.copy_(bias)
+        for own, given in ((getattr(layer, "weight", None), weight), (getattr(layer, "bias", None), bias)):
+            if given is not None:
+                own.copy_(given.reshape(own.shape))
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.copy_(statistics[0])
             layer.running_var.copy_(statistics[1])
