@@ -10,12 +10,18 @@ from onnx import helper
 
 from ...errors import NetworkError, UserError, first_line
 from ...zen.graph import Graph
+from ...zen.importing.read_graph import ReadGraph
 from .onnx_inputs import HalfRead
 from .onnx_nodes import OnnxNodes
 
 
 def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = None) -> Graph:
-    """The graph that a file or model computes, for one image; its weights are left behind.
+    """The graph alone of what `read_onnx` reads."""
+    return read_onnx(source, shape).graph
+
+
+def read_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = None) -> ReadGraph:
+    """The graph that a file or model computes, for one image.
 
     `shape`: channels, height and width where the file leaves some of them free. Batch norm that was folded
     into a convolution stays folded. Raises NetworkError where an operation has no counterpart or a shape is
@@ -26,7 +32,7 @@ def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None 
         onnx.checker.check_model(model if model is source else str(source))
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
-    return _Reader(model.graph, shape).graph()
+    return _Reader(model.graph, shape).read()
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -42,7 +48,7 @@ def _load(path: Path) -> onnx.ModelProto:
 class _Reader(OnnxNodes):
     """Reads a file node by node, in the topological order that the format prescribes."""
 
-    def graph(self) -> Graph:
+    def read(self) -> ReadGraph:
         for node in self.source.node:
             self.node = node
             self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -65,7 +71,7 @@ class _Reader(OnnxNodes):
                 self.halves[node.output[0]] = found
             elif found is not None:
                 self.tensors[node.output[0]] = found
-        return self.assembler.graph(self._tensor(self.source.output[0].name))
+        return self.assembler.read(self._tensor(self.source.output[0].name))
 
 
 _READERS: dict[str, Callable[[OnnxNodes], str | HalfRead | None]] = {

@@ -15,28 +15,37 @@ from ...errors import NetworkError
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
+from .read_graph import ReadGraph
 from .torch_calls import Found, TorchCalls
 from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
+from .torch_values import TracedValues
 
 _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 
 
-@few_threads()
 def graph_of_module(module: nn.Module, input_shape: Shape) -> Graph:
+    """The graph alone of what `read_module` reads."""
+    return read_module(module, input_shape).graph
+
+
+@few_threads()
+def read_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     """The graph that a module computes in eval mode on images of `input_shape` (channels, height, width).
 
-    Arguments beside the image keep their defaults. The module stays as it is, no number is computed, weights
-    are left behind. Raises NetworkError where torch.fx cannot trace it or an operation has no counterpart.
+    Arguments beside the image keep their defaults. The module stays as it is, and no number is computed
+    before somebody asks for weights. Raises NetworkError where torch.fx cannot trace it or an operation has
+    no counterpart.
     """
     assembler = Assembler(tuple(input_shape))
+    shapes_only = deepcopy(module).to("meta").eval()
     try:
-        traced = fx.symbolic_trace(_OfImages(deepcopy(module).to("meta").eval()))
+        traced = fx.symbolic_trace(_OfImages(shapes_only))
         _Shapes(traced).run(torch.empty(_BATCH, *input_shape, device="meta"))
     except Exception as error:  # a user's forward raises what it likes
         reason = str(error).strip().split("\n", 1)[0]
         shape = " x ".join(map(str, input_shape))
         raise NetworkError(f"the module cannot be traced on an image of {shape}: {reason}") from error
-    return _Reader(traced, assembler).graph()
+    return _Reader(traced, assembler, TracedValues(traced, shapes_only, module)).read()
 
 
 class _OfImages(nn.Module):
@@ -61,12 +70,12 @@ class _Shapes(fx.Interpreter):
 class _Reader:
     """Reads a traced module node by node."""
 
-    def __init__(self, traced: fx.GraphModule, assembler: Assembler) -> None:
+    def __init__(self, traced: fx.GraphModule, assembler: Assembler, values: TracedValues) -> None:
         self.traced, self.assembler = traced, assembler
-        self.calls = TorchCalls(assembler)
+        self.calls = TorchCalls(assembler, values.source_of)
         self.tensors: dict[fx.Node, Found] = {}
 
-    def graph(self) -> Graph:
+    def read(self) -> ReadGraph:
         self._check_weights()
         for node in self.traced.graph.nodes:
             if node.op == "placeholder":
@@ -76,7 +85,7 @@ class _Reader:
                 found = self.tensors.get(result) if isinstance(result, fx.Node) else None
                 if not isinstance(found, str):
                     raise NetworkError("the module gives no single tensor; let it give its last one only")
-                return self.assembler.graph(found)
+                return self.assembler.read(found)
             elif _tensors(node.meta["value"]) and any(x in self.tensors for x in node.all_input_nodes):
                 self.tensors[node] = self._read(node)
         raise NetworkError("the module gives nothing")
