@@ -8,7 +8,7 @@ import click
 
 from ...quantities import format_count
 from ...zen.cost import cost
-from ..networks.reading import networks_only
+from ..networks.reading import as_networks
 from .shared.options import chosen_networks, format_option, network_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label
 
@@ -29,16 +29,15 @@ def command(style: str, **options: Any) -> None:
     """MACs, parameters, layers and activation memory of networks.
 
     NETWORK is a structure string, a file holding one, a network.json, a search's result.json, a structure of
-    Once-for-All or TinyNAS, an ONNX or TFLite file that zenbench wrote, or zoo:NAME (zoo:all for every known
-    network).
+    Once-for-All or TinyNAS, an ONNX or TFLite file, or zoo:NAME (zoo:all for every known network).
     """
     records = []
-    for network in networks_only(chosen_networks(options), "counted"):
+    for network in as_networks(chosen_networks(options)):
         counted = cost(network)
         records.append(
             {
                 "label": label(network),
-                "network": network.name or str(network),
+                "network": str(network),
                 "digest": network.digest,
                 "resolution": network.resolution,
                 "classes": network.classes,

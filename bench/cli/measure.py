@@ -13,7 +13,6 @@ from ...devices.base import Device, Setting
 from ...devices.card import card
 from ...errors import DeviceError, UserError
 from ...quantities import count_of, format_ms
-from ...zen.network import Network
 from ..export.weights_file import trained_sizes
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
@@ -120,7 +119,7 @@ def _subjects(items: Sequence[NetworkLike], weights: Path | None) -> Callable[[N
     """What is timed: the one network with its weights, where there are some."""
     if weights is None:
         return subject_of
-    if len(items) != 1 or not isinstance(items[0], Network):
+    if len(items) != 1 or isinstance(items[0], FileSubject):
         raise UserError("--weights belong to one network; name that alone, by its structure or name")
     subject = TrainedSubject.of(items[0], weights)
     return lambda item: subject

@@ -11,9 +11,9 @@ import click
 from ...latency_tables.card import basis_text
 from ...latency_tables.predictor import Predictor
 from ...quantities import format_ms
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ..latency_files.latency_rows import write_rows
-from ..networks.reading import networks_only
+from ..networks.reading import as_networks
 from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
 from .shared.opening import opened_model
@@ -66,7 +66,7 @@ def command(
     Latency is the time of one run of the setting's batch. The plain sum of the blocks stays visible
     beside the calibrated prediction.
     """
-    networks = networks_only(chosen_networks(options), "predicted")
+    networks = as_networks(chosen_networks(options))
     model = opened_model(device, setting_request(options), table)
     rows = predict(model, networks)
     if out:
@@ -85,7 +85,7 @@ def command(
     _say_setting(model, style)
 
 
-def _by_block(model: Predictor, networks: Sequence[Network]) -> list[OutputRecord]:
+def _by_block(model: Predictor, networks: Sequence[AnyNetwork]) -> list[OutputRecord]:
     return [
         {
             "label": label(network) if len(networks) > 1 else None,

@@ -15,7 +15,8 @@ from typing import Any
 
 from ...devices.base import Artifact, Setting, TensorSpec
 from ...errors import NetworkError, UserError
-from ...zen.graph import Graph
+from ...zen.graph_network import AnyNetwork, GraphNetwork
+from ...zen.importing.read_graph import ReadGraph
 from ...zen.network import Network, from_json
 from ..export import NETWORK_KEY, PRECISION_KEY
 from .file_inputs import FileInput, leading, shaped, sized, specs
@@ -68,23 +69,26 @@ class FileSubject:
 
     @property
     def digest(self) -> str:
-        return self.network.digest if self.network else self.sha256[:16]
+        return self.network.digest if self.network else self.key
 
-    def graph(self) -> Graph:
-        """What the file computes; raises NetworkError, naming the operation, where it cannot be read."""
-        if self.network:
-            return self.network.graph()
+    def as_network(self) -> AnyNetwork:
+        """The network that zenbench wrote, else what the file computes; raises NetworkError, naming the
+        operation, where it cannot be read."""
+        return self.network or GraphNetwork(str(self), self.read_graph(), self.digest)
+
+    def read_graph(self) -> ReadGraph:
+        """What the file computes, with its weights; raises NetworkError as `as_network` does."""
         if self.format == "tflite":
             raise NetworkError(
                 f"{self.path} was not written by zenbench, so it can be measured but not read as a network; "
                 "give it as an ONNX file instead"
             )
-        from .onnx_graph import graph_of_onnx
+        from .onnx_graph import read_onnx
 
         with _named(self.path):
             images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
         try:
-            return graph_of_onnx(self.path, images[0].shape[1:] if images else None)
+            return read_onnx(self.path, images[0].shape[1:] if images else None)
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 

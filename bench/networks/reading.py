@@ -14,6 +14,7 @@ from ...errors import NetworkError, UserError
 from ...zen.families import PREFIX, zoo, zoo_names
 from ...zen.families.aliases import known_as
 from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
+from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
@@ -21,7 +22,7 @@ from .net_config import is_net_config, net_config_network
 from .once_for_all import is_sub_network, sub_network_of
 from .tinynas import is_structure, structure_network
 
-NetworkLike = Network | FileSubject
+NetworkLike = AnyNetwork | FileSubject
 
 ALL = f"{PREFIX}all"
 """Stands for every known network."""
@@ -56,21 +57,27 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     found = spelled(text) if path is None else _read_file(path)
     if isinstance(found, FileSubject):
         return found.sized(resolution) if resolution else found
+    if isinstance(found, GraphNetwork):
+        return found
     sizes = (resolution or found.resolution, classes or found.classes)
     if sizes == (found.resolution, found.classes):
         return found
     return replace(found, resolution=sizes[0], classes=sizes[1])
 
 
+def as_networks(given: Iterable[NetworkLike]) -> list[AnyNetwork]:
+    """The networks, files among them as what they compute; raises NetworkError where one cannot be read."""
+    return [item.as_network() if isinstance(item, FileSubject) else item for item in given]
+
+
 def networks_only(given: Iterable[NetworkLike], purpose: str) -> list[Network]:
-    """The networks, where a foreign file will not do."""
+    """The networks, where only what a structure spells will do."""
     networks = []
     for item in given:
         network = item.network if isinstance(item, FileSubject) else item
-        if network is None:
+        if not isinstance(network, Network):
             raise UserError(
-                f"{item} was not written by zenbench, so it can be measured but not {purpose}; "
-                "give its structure string instead"
+                f"{item} cannot be {purpose}: only what a structure string spells can; give one instead"
             )
         networks.append(network)
     return networks
