@@ -78,17 +78,14 @@ class FileSubject:
 
     def read_graph(self) -> ReadGraph:
         """What the file computes, with its weights; raises NetworkError as `as_network` does."""
-        if self.format == "tflite":
-            raise NetworkError(
-                f"{self.path} was not written by zenbench, so it can be measured but not read as a network; "
-                "give it as an ONNX file instead"
-            )
         from .onnx_graph import read_onnx
+        from .tflite_graph import read_tflite
 
+        read = read_tflite if self.format == "tflite" else read_onnx
         with _named(self.path):
             images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
         try:
-            return read_onnx(self.path, images[0].shape[1:] if images else None)
+            return read(self.path, images[0].shape[1:] if images else None)
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 
@@ -222,7 +219,10 @@ def _read_tflite(data: bytes, path: Path) -> _FileText:
         contents = read_contents(data)
     except NetworkError as error:
         raise NetworkError(f"{path} is {error}") from None
-    found = [FileInput(name, tensor.shape, tensor.dtype) for name, tensor in contents.inputs]
+    found = [
+        FileInput(name, tuple("" if extent < 0 else extent for extent in tensor.shape), tensor.dtype)
+        for name, tensor in contents.inputs
+    ]
     narrow = {"int8": "int8", "float16": "fp16"}
     precisions = [name for dtype, name in narrow.items() if dtype in contents.dtypes]
     return tuple(found), contents.metadata.get(NETWORK_KEY), precisions[0] if precisions else "fp32"
