@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from ...errors import NetworkError
 from .read_graph import WeightSource
 
 
 class TracedValues:
-    """Finds the real values behind tensors of a copy on the meta device.
+    """Finds the real values behind tensors on the meta device.
 
-    `traced` was made of `on_meta`, a copy of `module`; its nodes have their value on the meta device in
-    `node.meta["value"]`.
+    The nodes of `traced` have their value there in `node.meta["value"]`; `held` gives the real ones of the
+    weights, by the identity of those.
     """
 
-    def __init__(self, traced: fx.GraphModule, on_meta: nn.Module, module: nn.Module) -> None:
-        pairs = zip(_held(on_meta), _held(module), strict=True)
-        self._held = {id(copy): original for copy, original in pairs}
-        self._nodes = {id(node.meta.get("value")): node for node in traced.graph.nodes}
+    def __init__(self, traced: fx.Graph, held: Mapping[int, Callable[[], Tensor]]) -> None:
+        self._held = held
+        self._nodes = {id(node.meta.get("value")): node for node in traced.nodes}
 
     def source_of(self, weight: Tensor) -> WeightSource:
         def values() -> NDArray[np.generic]:
@@ -38,7 +38,7 @@ class TracedValues:
         if not isinstance(value, Tensor):
             return value
         if id(value) in self._held:
-            return self._held[id(value)]
+            return self._held[id(value)]()
         if not value.is_meta:
             return value
         node = self._nodes.get(id(value))
@@ -51,14 +51,3 @@ class TracedValues:
         if node.op == "call_function" and callable(node.target):
             return node.target(*args, **kwargs)
         return getattr(args[0], str(node.target))(*args[1:], **kwargs)
-
-
-def _held(module: nn.Module) -> list[Tensor]:
-    """Parameters and buffers, those that are shared at each of their places."""
-    return [
-        x
-        for _, x in (
-            *module.named_parameters(remove_duplicate=False),
-            *module.named_buffers(remove_duplicate=False),
-        )
-    ]
