@@ -277,7 +277,7 @@ class TorchCalls:
     def gelu(self, x: str, approximate: str = "none") -> str:
         return self.assembler.activation(x, "gelu-tanh" if approximate == "tanh" else "gelu", self.where)
 
-    def softmax(self, x: str, dim: int | None = None, *_: Any) -> str:
+    def softmax(self, x: str, dim: int | None = None, *_: Any, **__: Any) -> str:
         if dim is None:
             raise NetworkError(f"{self.where} has no axis; name the channels, dim=1")
         return self.assembler.softmax(x, self._axis(x, dim), self.where)

@@ -15,6 +15,7 @@ from ...errors import NetworkError
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
+from .priced_module import priced_graph
 from .torch_calls import Found, TorchCalls
 from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
 
@@ -22,12 +23,15 @@ _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 
 
 @few_threads()
-def graph_of_module(module: nn.Module, input_shape: Shape) -> Graph:
+def graph_of_module(module: nn.Module, input_shape: Shape, prices: bool = False) -> Graph:
     """The graph that a module computes in eval mode on images of `input_shape` (channels, height, width).
 
     Arguments beside the image keep their defaults. The module stays as it is, no number is computed, weights
-    are left behind. Raises NetworkError where torch.fx cannot trace it or an operation has no counterpart.
+    are left behind. Raises NetworkError where torch.fx cannot trace it or an operation has no counterpart;
+    with `prices` as `priced_graph` does.
     """
+    if prices:
+        return priced_graph(module, input_shape)
     assembler = Assembler(tuple(input_shape))
     try:
         traced = fx.symbolic_trace(_OfImages(deepcopy(module).to("meta").eval()))

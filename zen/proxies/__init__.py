@@ -83,6 +83,8 @@ def score(
         raise UserError(f"there is no proxy '{proxy}'; known are {', '.join(PROXIES)}")
     if reading not in READINGS:
         raise UserError(f"there is no reading '{reading}' of the Zen-Score; known are {', '.join(READINGS)}")
+    if isinstance(target, Graph) and target.priced and PROXIES[proxy].module != "counts":
+        raise target.priced[0].refusal()
     if proxy == "zen-closed":
         start = perf_counter()
         value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(target, reading)
