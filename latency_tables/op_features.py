@@ -33,12 +33,14 @@ from ..zen.graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Slice,
     Unflatten,
 )
 from ..zen.outline import Outline, Polynomial, evaluate, filling, outline, polynomial
 from ..zen.windows import tap_shares
 from ..zen.workload import Workload
+from .extents import channels_and_size, matrix_product
 
 Vector = NDArray[np.floating[Any]]
 
@@ -178,7 +180,8 @@ def graph_ops(graph: Graph) -> tuple[TimedOp, ...]:
 
 def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bool) -> TimedOp | None:
     """None where it is free."""
-    moved = (input_shape[0], op.shape[0], input_shape[-1], op.shape[-1])
+    (channels_in, size_in), (channels, size) = map(channels_and_size, (input_shape, op.shape))
+    moved = (channels_in, channels, size_in, size)
     match op:
         case Conv():
             return TimedOp("conv", *moved, op.kernel, op.stride, op.groups, op.padding[0], op.dilation)
@@ -196,12 +199,25 @@ def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bo
             return TimedOp("elementwise", *moved)
         case Unflatten():
             return None
+        case Priced():
+            return _priced(op, moved)
         case BatchNorm():
             return None if reads_convolution else TimedOp("elementwise", *moved)
         case Add() | Multiply() | GroupSoftmax():
             return TimedOp("elementwise", *moved)
         case _:
             assert_never(op)
+
+
+def _priced(op: Priced, moved: tuple[int, int, int, int]) -> TimedOp | None:
+    """The nearest kin of an operation that is not read: a matrix product of as many MACs, else what moves as
+    many bytes."""
+    if op.is_view:
+        return None
+    if not op.macs:
+        return TimedOp("elementwise", *moved)
+    read, written, size = matrix_product(op)
+    return TimedOp("linear" if size == 1 else "conv", read, written, size, size)
 
 
 _TIMED_FUNCTIONS: dict[Function, Literal["swish", "hard-swish"]] = {

@@ -25,7 +25,9 @@ from .graph import (
     LayerNorm,
     Linear,
     Multiply,
+    Operation,
     Pool,
+    Priced,
     Slice,
     Unflatten,
 )
@@ -95,25 +97,31 @@ def graph_cost(graph: Graph) -> GraphCost:
     """The cost of any graph."""
     macs = params = 0
     for op in graph.ops:
-        match op:
-            case Conv():
-                weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
-                macs += weights * op.shape[1] * op.shape[2]
-                params += weights + (op.out_channels if op.bias else 0)
-            case BatchNorm() | LayerNorm() | GroupNorm():
-                params += 2 * op.shape[0]
-            case ChannelScale() | ChannelShift():
-                params += 1 if op.is_single else op.shape[0]
-            case Linear():
-                macs += op.in_features * op.out_features
-                params += (op.in_features + op.bias) * op.out_features
-            case Activation() | GroupSoftmax() | Add() | Multiply() | Affine():
-                pass
-            case Concat() | Slice() | ChannelShuffle() | Pool() | GlobalAveragePool() | Unflatten():
-                pass
-            case _:
-                assert_never(op)
+        of_op = op_cost(op)
+        macs, params = macs + of_op[0], params + of_op[1]
     return GraphCost(macs, params, _peak_activation_bytes(graph))
+
+
+def op_cost(op: Operation) -> tuple[int, int]:
+    """MACs and parameters of one operation."""
+    match op:
+        case Conv():
+            weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
+            return weights * op.shape[1] * op.shape[2], weights + (op.out_channels if op.bias else 0)
+        case BatchNorm() | LayerNorm() | GroupNorm():
+            return 0, 2 * op.shape[0]
+        case ChannelScale() | ChannelShift():
+            return 0, 1 if op.is_single else op.shape[0]
+        case Linear():
+            return op.in_features * op.out_features, (op.in_features + op.bias) * op.out_features
+        case Activation() | GroupSoftmax() | Add() | Multiply() | Affine():
+            return 0, 0
+        case Concat() | Slice() | ChannelShuffle() | Pool() | GlobalAveragePool() | Unflatten():
+            return 0, 0
+        case Priced():
+            return op.macs, op.params
+        case _:
+            assert_never(op)
 
 
 _IN_PLACE = (BatchNorm, Activation, Add, Multiply, ChannelScale, ChannelShift, Affine, Unflatten)
@@ -126,7 +134,8 @@ def _peak_activation_bytes(graph: Graph) -> int:
     for index, op in enumerate(graph.ops):
         sizes[op.name] = prod(op.shape)
         dying = {name for name in op.inputs if last_use[name] == index}
-        in_place = isinstance(op, _IN_PLACE) and op.inputs[0] in dying
+        works_in_place = isinstance(op, _IN_PLACE) or (isinstance(op, Priced) and op.is_view)
+        in_place = works_in_place and op.inputs[0] in dying
         if in_place:
             live += sizes[op.name] - sizes[op.inputs[0]]
             dying.discard(op.inputs[0])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from ..errors import NetworkError
 from .windows import Padding
 
 Shape = tuple[int, ...]
@@ -197,6 +198,27 @@ class Unflatten(Op):
     """Features (C,) as a map of one place (C, 1, 1)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Priced(Op):
+    """An operation of another library that is not read: what it costs and gives is known, not what it
+    computes.
+
+    `kind` is its name there, `macs` and `params` are what its shapes and weights say, for one image. Its
+    shape is of any rank. `is_view`: it hands its input on in another shape.
+    """
+
+    kind: str
+    macs: int = 0
+    params: int = 0
+    is_view: bool = False
+
+    def refusal(self) -> NetworkError:
+        """What a reader raises that has to know what the operation computes."""
+        return NetworkError(
+            f"'{self.name}', a {self.kind}, has a price only; express it by what docs/reading.md lists"
+        )
+
+
 Operation: TypeAlias = (
     Conv
     | BatchNorm
@@ -216,6 +238,7 @@ Operation: TypeAlias = (
     | GlobalAveragePool
     | Linear
     | Unflatten
+    | Priced
 )
 """Every operation that there is. A reader matches them all and ends in `assert_never`, so that the type
 checker finds the one it forgot."""
@@ -237,6 +260,11 @@ class Graph:
     @property
     def output_shape(self) -> Shape:
         return self.ops[-1].shape
+
+    @property
+    def priced(self) -> tuple[Priced, ...]:
+        """The operations that are not read."""
+        return tuple(op for op in self.ops if isinstance(op, Priced))
 
     def shape_of(self, tensor: str) -> Shape:
         if tensor == INPUT:

@@ -29,6 +29,7 @@ from .graph import (
     Operation,
     Pool,
     PoolMode,
+    Priced,
     Shape,
     Slice,
     Unflatten,
@@ -146,6 +147,11 @@ class GraphBuilder:
 
     def unflatten(self, x: str) -> str:
         return self._append(Unflatten(self._name("unflat"), (x,), (*self._shapes[x], 1, 1)))
+
+    def priced(
+        self, kind: str, inputs: Sequence[str], shape: Shape, macs: int, params: int, is_view: bool
+    ) -> str:
+        return self._append(Priced(self._name(kind), tuple(inputs), shape, kind, macs, params, is_view))
 
     def graph(self) -> Graph:
         return Graph(self.input_shape, tuple(self._ops))

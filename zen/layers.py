@@ -30,6 +30,7 @@ from .graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Shape,
     Slice,
     Unflatten,
@@ -77,6 +78,8 @@ def make_layer(op: Operation) -> nn.Module:
             return _FlatLinear(op.in_features, op.out_features, op.bias)
         case Unflatten():
             return nn.Unflatten(1, (op.shape[0], 1, 1))
+        case Priced():
+            raise op.refusal()
         case _:
             assert_never(op)
 

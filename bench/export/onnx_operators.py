@@ -29,6 +29,7 @@ from ...zen.graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Slice,
     Unflatten,
 )
@@ -91,11 +92,9 @@ def operators(op: Operation, folded: Mapping[str, Weights], dtype: np.dtype[Any]
         case GlobalAveragePool():
             yield helper.make_node("GlobalAveragePool", inputs, [op.name])
         case Linear():
-            flat = f"{op.name}.flat"
-            yield helper.make_node("Flatten", inputs, [flat])
-            yield helper.make_node(
-                "Gemm", [flat, f"{op.name}.weight", f"{op.name}.bias"], [op.name], transB=1
-            )
+            yield from _linear(op)
+        case Priced():
+            raise op.refusal()
         case _:
             assert_never(op)
 
@@ -111,6 +110,12 @@ def _convolution(op: Conv, output: str) -> NodeProto:
         dilations=[op.dilation] * 2,
         group=op.groups,
     )
+
+
+def _linear(op: Linear) -> Iterator[NodeProto]:
+    flat = f"{op.name}.flat"
+    yield helper.make_node("Flatten", op.inputs, [flat])
+    yield helper.make_node("Gemm", [flat, f"{op.name}.weight", f"{op.name}.bias"], [op.name], transB=1)
 
 
 def _pool(op: Pool) -> NodeProto:

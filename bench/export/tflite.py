@@ -36,6 +36,7 @@ from ...zen.graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Shape,
     Slice,
     Unflatten,
@@ -146,6 +147,8 @@ def _lower(out: Emitter, op: Operation, positive: set[str]) -> None:
             out.emit("MEAN", (op.inputs[0], axes), op.name, "ReducerOptions", fields={"KeepDims": True})
         case Linear():
             _linear(out, op)
+        case Priced():
+            raise op.refusal()
         case _:
             assert_never(op)
 

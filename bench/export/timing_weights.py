@@ -38,6 +38,7 @@ from ...zen.graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Slice,
     Unflatten,
 )
@@ -120,6 +121,8 @@ def _spread(op: Operation, given: list[_Spread]) -> _Spread:
             return _Spread(first.mean, _POOLED * first.variance)
         case ChannelScale() | ChannelShift() | Pool() | Concat() | Slice() | ChannelShuffle() | Unflatten():
             return first
+        case Priced():
+            raise op.refusal()
         case _:
             assert_never(op)
 

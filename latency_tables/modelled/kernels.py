@@ -33,12 +33,14 @@ from ...zen.graph import (
     Multiply,
     Operation,
     Pool,
+    Priced,
     Shape,
     Slice,
     Unflatten,
 )
 from ...zen.outline import Outline, filling, outline
 from ...zen.workload import Workload
+from ..extents import channels_and_size, matrix_product
 
 Form = Literal[
     "conv", "linear", "norm", "relu", "smooth", "hard", "sum", "product", "gate pool", "pool", "copy"
@@ -98,11 +100,13 @@ def graph_kernels(graph: Graph) -> tuple[RuntimeKernel, ...]:
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
     gated = any(isinstance(op, Multiply | GroupSoftmax) for op in graph.ops)
-    return tuple(_kernel(op, shapes[op.inputs[0]], convolutions, gated) for op in graph.ops)
+    found = (_kernel(op, shapes[op.inputs[0]], convolutions, gated) for op in graph.ops)
+    return tuple(kernel for kernel in found if kernel is not None)
 
 
-def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> RuntimeKernel:
-    channels, channels_out, size_in, size = read[0], op.shape[0], read[-1], op.shape[-1]
+def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> RuntimeKernel | None:
+    """None where nothing runs."""
+    (channels, size_in), (channels_out, size) = map(channels_and_size, (read, op.shape))
     moved = channels, channels_out, size_in, size
     match op:
         case Conv():
@@ -125,8 +129,20 @@ def _kernel(op: Operation, read: Shape, convolutions: set[str], gated: bool) -> 
             return RuntimeKernel("product", *moved)
         case Concat() | Slice() | ChannelShuffle() | GroupSoftmax() | Unflatten():
             return RuntimeKernel("copy", *moved)
+        case Priced():
+            return _priced(op, moved)
         case _:
             assert_never(op)
+
+
+def _priced(op: Priced, moved: tuple[int, int, int, int]) -> RuntimeKernel | None:
+    """The nearest kin of an operation that is not read."""
+    if op.is_view:
+        return None
+    if not op.macs:
+        return RuntimeKernel("copy", *moved)
+    read, written, size = matrix_product(op)
+    return RuntimeKernel("linear" if size == 1 else "conv", read, written, size, size)
 
 
 _ACTIVATIONS: dict[Function, Form] = {

@@ -1,7 +1,10 @@
 """What an operation's features know of runtimes: rows of pixels, vectors of a group's channels, padding."""
 
+from math import prod
+
 import pytest
-from zenbench.latency_tables.op_features import ROOFLINE, ROWS, TimedOp, op_features
+from zenbench.latency_tables.op_features import ROOFLINE, ROWS, TimedOp, graph_ops, op_features
+from zenbench.zen.graph import INPUT, Graph, Priced, Shape
 
 DENSE = TimedOp("conv", 64, 64, 14, 14, kernel=3, padding=1)
 LAST_ROWS = -1
@@ -44,3 +47,24 @@ def test_an_unpadded_kernel_wastes_nothing_and_a_dilated_one_more_than_its_taps(
         for op in (DENSE._replace(padding=0, size=12), DENSE, DENSE._replace(padding=2, dilation=2))
     ]
     assert wasted[0] == 0 < wasted[1] < wasted[2]
+
+
+def timed(given: Shape, shape: Shape, macs: int = 0, is_view: bool = False) -> tuple[TimedOp, ...]:
+    return graph_ops(Graph(given, (Priced("x", (INPUT,), shape, "x", macs, is_view=is_view),)))
+
+
+@pytest.mark.parametrize("shape", [(196, 24), (8, 14, 42), (3, 49, 2, 16), (100,), (16, 8, 32)])
+def test_what_has_only_a_price_is_timed_as_a_matrix_product_of_as_many_macs(shape: Shape) -> None:
+    (op,) = timed((3, 16, 16), shape, macs=64 * prod(shape))
+    assert op.form == ("conv" if len(shape) > 1 else "linear")
+    assert op.channels_in * op.channels_out * op.size**2 == pytest.approx(64 * prod(shape), rel=0.1)
+
+
+def test_without_macs_it_is_timed_by_its_bytes_and_a_view_not_at_all() -> None:
+    (op,) = timed((64, 20), (4, 8, 40))
+    assert (op.form, op.channels_in * op.size_in**2, op.channels_out * op.size**2) == (
+        "elementwise",
+        64 * 20,
+        4 * 18**2,
+    )
+    assert not timed((64, 20), (1280,), is_view=True)

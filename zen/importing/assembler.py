@@ -46,7 +46,7 @@ class Assembler(Views):
     def weighed(self, made: str, **parts: WeightSource | None) -> str:
         """The tensor that was made last, with where its operation's weights come from: `weight`, `bias` ...;
         None where it has no such part."""
-        op = self._ops()[-1]
+        op = self.ops()[-1]
         self._sources.update((f"{op.name}.{part}", source) for part, source in parts.items() if source)
         return made
 
@@ -116,7 +116,7 @@ class Assembler(Views):
     def _simplified(self, x: str, factor: float, offset: float) -> str:
         """A hard sigmoid or hard swish where it is spelled out: relu6(x + 3) / 6, x relu6(x + 3) / 6."""
         if offset == 0 and isclose(factor, 1 / 6, rel_tol=1e-6):
-            ops = {op.name: op for op in self._ops()}
+            ops = {op.name: op for op in self.ops()}
 
             def raised_and_clipped(name: str) -> str | None:
                 clip = ops.get(name)
@@ -307,6 +307,20 @@ class Assembler(Views):
         source = view.source if isinstance(view, Turned) else x
         return self._builder.linear(source, out_features, bias)
 
+    def priced(
+        self,
+        kind: str,
+        tensors: Sequence[str],
+        shape: Shape,
+        macs: int = 0,
+        params: int = 0,
+        is_view: bool = False,
+    ) -> str:
+        """An operation that is not read."""
+        views = [self._views.get(x) for x in tensors]
+        sources = (x if view is None else view.source for x, view in zip(tensors, views, strict=True))
+        return self._builder.priced(kind, tuple(dict.fromkeys(sources)), shape, macs, params, is_view)
+
     def read(self, output: str) -> ReadGraph:
         """The graph up to `output`, without what does not reach it."""
         view = self._views.get(output)
@@ -314,7 +328,7 @@ class Assembler(Views):
             output = view.source
         needed = {self._plain(output, "the network's output")}
         kept: list[Operation] = []
-        for op in reversed(self._ops()):
+        for op in reversed(self.ops()):
             if op.name in needed:
                 needed.update(op.inputs)
                 kept.append(op)
@@ -327,7 +341,7 @@ class Assembler(Views):
         """The operation that made a tensor or what it is a view of; None for the input."""
         view = self._views.get(x)
         source = view.source if view is not None else x
-        return next((op for op in reversed(self._ops()) if op.name == source), None)
+        return next((op for op in reversed(self.ops()) if op.name == source), None)
 
     def again(self, op: Conv | Linear, bias: bool) -> str:
         """A layer once more, with bias or without; the first one goes where nothing else reads it."""
@@ -390,20 +404,21 @@ class Assembler(Views):
         shape = self._builder.shape(made)[:1] if view.form == "flat" else view.shape
         return self._turned(made, shape, view.form)
 
-    def _ops(self) -> tuple[Operation, ...]:
+    def ops(self) -> tuple[Operation, ...]:
+        """All so far."""
         return self._builder.graph().ops
 
     def _depths(self, branches: Sequence[str]) -> list[int]:
         """Convolutions on the longest way to each branch from the last tensor that all come from."""
         found = [self._convolutions_before(x) for x in branches]
-        order = [INPUT, *(op.name for op in self._ops())]
+        order = [INPUT, *(op.name for op in self.ops())]
         fork = next(name for name in reversed(order) if all(name in depths for depths in found))
         return [depths[fork] for depths in found]
 
     def _convolutions_before(self, tensor: str) -> dict[str, int]:
         """For every tensor that `tensor` comes from, the convolutions on the longest way; gates left out."""
         found = {tensor: 0}
-        for op in reversed(self._ops()):
+        for op in reversed(self.ops()):
             if op.name not in found:
                 continue
             depth = found[op.name] + isinstance(op, Conv)

@@ -41,15 +41,18 @@ class Turned:
 class Views:
     """The tensors of a graph under way, and their views, under names of their own.
 
-    Every method takes and gives names; `where` names an operation for the NetworkError that it raises.
+    Every method takes and gives names; `where` names an operation for the NetworkError that it raises. Where
+    the reader `prices` what it cannot read, the input may have any shape.
     """
 
     input_shape: Shape
+    prices: bool = False
     _builder: GraphBuilder = field(init=False)
     _views: dict[str, Padded | Turned] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.input_shape) != 3 or self.input_shape[1] != self.input_shape[2]:
+        is_square = len(self.input_shape) == 3 and self.input_shape[1] == self.input_shape[2]
+        if not is_square and not self.prices:
             shape = " x ".join(map(str, self.input_shape))
             raise NetworkError(f"the input is {shape}; it must be channels x height x width, and square")
         self._builder = GraphBuilder(self.input_shape)
@@ -167,6 +170,9 @@ class Views:
 
     def _image(self, x: str, where: str) -> str:
         """A map of ours."""
-        if len(self.shape(self._plain(x, where))) != 3:
+        shape = self.shape(self._plain(x, where))
+        if len(shape) != 3:
             raise NetworkError(f"{where} reads features of a linear layer; it must read channels of a map")
+        if shape[1] != shape[2]:
+            raise NetworkError(f"{where} reads a map of {shape[1]} x {shape[2]}; it must be square")
         return x

@@ -87,6 +87,8 @@ def score(
     if proxy in ZEN and isinstance(target, GraphNetwork):
         require_batch_norm(target.graph(), target.name)
     graph = target if isinstance(target, Graph) else target.graph()
+    if graph.priced and PROXIES[proxy].module != "counts":
+        raise graph.priced[0].refusal()
     if proxy == "zen-closed":
         start = perf_counter()
         value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(graph, reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
@@ -29,6 +30,7 @@ from ..graph import (
     Operation,
     Pool,
     PoolMode,
+    Priced,
     Slice,
     Unflatten,
 )
@@ -85,7 +87,7 @@ class PieceUnit(Unit):
         tensors = [x]
         for word, inputs, values in self._parsed():
             made = _make(builder, word, [tensors[place] for place in inputs], values)
-            if min(builder.shape(made)) < 1:
+            if min(builder.shape(made), default=1) < 1:
                 raise NetworkError(f"{self.label}: its windows do not fit a map of {builder.shape(x)[-1]}")
             tensors.append(made)
         return tensors[-1]
@@ -158,6 +160,8 @@ def _spelled(op: Operation) -> tuple[str, tuple[Any, ...]]:
             return "linear", (op.out_features, op.bias)
         case Unflatten():
             return "unflat", ()
+        case Priced():
+            return "priced", (re.sub(r"\W", "_", op.kind), op.macs, op.params, op.shape, op.is_view)
         case _:
             assert_never(op)
 
@@ -207,6 +211,9 @@ def _make(builder: GraphBuilder, word: str, inputs: list[str], values: list[str]
             return builder.linear(x, int(out), _flag(bias))
         case "unflat", []:
             return builder.unflatten(x)
+        case "priced", [kind, macs, params, shape, is_view]:
+            extents = tuple(map(int, shape.split("."))) if shape else ()
+            return builder.priced(kind, inputs, extents, int(macs), int(params), _flag(is_view))
     raise ValueError(word)
 
 
