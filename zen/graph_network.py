@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from ..errors import NetworkError
 from .graph import (
     INPUT,
     Activation,
@@ -22,6 +24,7 @@ from .graph import (
     LayerNorm,
     Linear,
     Operation,
+    Shape,
 )
 from .importing.read_graph import ReadGraph
 from .network import Network
@@ -37,12 +40,13 @@ class GraphNetwork:
     its graph.
 
     `name` is what its user calls it. `file_digest`: of a file, in whose place it is known; else the digest is
-    that of its operations.
+    that of its operations. `unread`: why it could not be read whole, where some of its operations are Priced.
     """
 
     name: str
     read: ReadGraph
     file_digest: str | None = None
+    unread: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -50,20 +54,33 @@ class GraphNetwork:
     def graph(self) -> Graph:
         return self.read.graph
 
+    def require_read(self) -> None:
+        """Raises NetworkError, with the reason, where it is not read whole."""
+        if self.unread is not None:
+            raise NetworkError(f"{self.name}: {self.unread}")
+
+    @property
+    def priced(self) -> dict[str, int]:
+        """How many operations of each kind have a price only; views of tensors left out."""
+        return dict(Counter(op.kind for op in self.graph().priced if not op.is_view))
+
     @property
     def resolution(self) -> int:
         return self.graph().input_shape[-1]
 
     @property
     def classes(self) -> int:
-        return self.graph().output_shape[0]
+        shape = self.graph().output_shape
+        return shape[0] if shape else 1
 
     @cached_property
     def layers(self) -> int:
         """Convolutions and linear layers on the longest way through its trunk."""
         trunk, depths = self.graph().trunk(), {INPUT: 0}
         for op in trunk.ops:
-            depths[op.name] = max(depths[name] for name in op.inputs) + isinstance(op, Conv | Linear)
+            depths[op.name] = max((depths[name] for name in op.inputs), default=0) + isinstance(
+                op, Conv | Linear
+            )
         return depths[trunk.output]
 
     @cached_property
@@ -74,7 +91,7 @@ class GraphNetwork:
         return self.file_digest or hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def workloads(self) -> tuple[Workload, ...]:
-        """Its pieces in order, each with the size of its map."""
+        """Its pieces in order, each with the size of its map; NetworkError where images are not square."""
         return self._workloads
 
     @property
@@ -85,6 +102,10 @@ class GraphNetwork:
     def _workloads(self) -> tuple[Workload, ...]:
         graph = self.graph()
         tensor, shape = INPUT, graph.input_shape
+        if not _is_map(shape):
+            raise NetworkError(
+                f"{self.name} takes inputs of {' x '.join(map(str, shape))}; only square images are predicted"
+            )
         found = []
         for ops in _pieces(graph):
             found.append(Workload(_unit(ops, tensor, shape[0]), shape[-1]))
@@ -107,6 +128,10 @@ _FOLLOWING = (BatchNorm, LayerNorm, GroupNorm, Activation, Affine, ChannelScale,
 """What stays with the operation before it: runtimes fuse most of it, and a head is measured whole."""
 
 
+def _is_map(shape: Shape) -> bool:
+    return len(shape) == 3 and shape[1] == shape[2]
+
+
 def _pieces(graph: Graph) -> Iterator[Sequence[Operation]]:
     """The operations, cut wherever all that follows reads a single map, before an operation with work of its
     own."""
@@ -114,7 +139,7 @@ def _pieces(graph: Graph) -> Iterator[Sequence[Operation]]:
     start = open_until = 0  # the last reader of what was made before the operation before
     tensor, shape = INPUT, graph.input_shape
     for place, op in enumerate(graph.ops):
-        is_alone = open_until < place and len(shape) == len(graph.input_shape)
+        is_alone = open_until < place and _is_map(shape)
         if place > start and is_alone and not isinstance(op, _FOLLOWING):
             yield graph.ops[start:place]
             start = place

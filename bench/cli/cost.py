@@ -11,6 +11,7 @@ from ...zen.cost import cost
 from ..networks.reading import as_networks
 from .shared.options import chosen_networks, format_option, network_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label
+from .shared.unread import reading_record, say_unread
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -30,9 +31,11 @@ def command(style: str, **options: Any) -> None:
 
     NETWORK is a structure string, a file holding one, a network.json, a search's result.json, a structure of
     Once-for-All or TinyNAS, an ONNX or TFLite file, or zoo:NAME (zoo:all for every known network).
+    What cannot be read of a network costs what its shapes say, and is named.
     """
     records = []
-    for network in as_networks(chosen_networks(options)):
+    networks = as_networks(chosen_networks(options))
+    for network in networks:
         counted = cost(network)
         records.append(
             {
@@ -45,6 +48,8 @@ def command(style: str, **options: Any) -> None:
                 "params": counted.params,
                 "macs": counted.macs,
                 "peak_activation_bytes": counted.peak_activation_bytes,
+                **reading_record(network),
             }
         )
     answer(records, COLUMNS, style)
+    say_unread(networks)

@@ -82,6 +82,7 @@ def _module(network: AnyNetwork, weights: Path | None) -> Any:
     if weights is not None:
         load_state(module, read_weights(weights)[0], weights)
     elif isinstance(network, GraphNetwork):
+        network.require_read()
         own = {name: from_numpy(array) for name, array in network.read.state().items()}
         load_state(module, own, network.name)
     else:

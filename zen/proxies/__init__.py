@@ -84,8 +84,11 @@ def score(
         raise UserError(f"there is no proxy '{proxy}'; known are {', '.join(PROXIES)}")
     if reading not in READINGS:
         raise UserError(f"there is no reading '{reading}' of the Zen-Score; known are {', '.join(READINGS)}")
-    if proxy in ZEN and isinstance(target, GraphNetwork):
-        require_batch_norm(target.graph(), target.name)
+    if isinstance(target, GraphNetwork):
+        if PROXIES[proxy].module != "counts":
+            target.require_read()
+        if proxy in ZEN:
+            require_batch_norm(target.graph(), target.name)
     graph = target if isinstance(target, Graph) else target.graph()
     if graph.priced and PROXIES[proxy].module != "counts":
         raise graph.priced[0].refusal()
