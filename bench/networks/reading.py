@@ -18,6 +18,7 @@ from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
+from .module_names import names_module
 from .net_config import is_net_config, net_config_network
 from .once_for_all import is_sub_network, sub_network_of
 from .tinynas import is_structure, structure_network
@@ -53,8 +54,12 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     alias = known_as(text)
     if alias is not None and not Path(text).is_file():
         text = PREFIX + alias
+    if names_module(text):
+        from .modules import module_network
+
+        return module_network(text, resolution, classes)
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
-    found = spelled(text) if path is None else _read_file(path)
+    found = spelled(text) if path is None else _read_file(path, resolution)
     if isinstance(found, FileSubject):
         return found.sized(resolution) if resolution else found
     if isinstance(found, GraphNetwork):
@@ -107,9 +112,13 @@ def _path(text: str) -> Path | None:
     return None
 
 
-def _read_file(path: Path) -> NetworkLike:
+def _read_file(path: Path, resolution: int | None) -> NetworkLike:
     if path.suffix in (".onnx", ".tflite"):
         return FileSubject.read(path)
+    if path.suffix == ".pt2":
+        from .pt2.program import read_exported_program
+
+        return GraphNetwork(str(path), read_exported_program(path, resolution))
     try:
         text = path.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
