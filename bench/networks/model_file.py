@@ -170,7 +170,10 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
                 )
             found.append(FileInput(value.name, extents, dtype, int(value.name in recurrent)))
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    return tuple(found), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY) or _precision(model)
+    precision = _precision(model)
+    if precision != "int8":  # what others quantise keeps the metadata that we wrote
+        precision = properties.get(PRECISION_KEY) or precision
+    return tuple(found), properties.get(NETWORK_KEY), precision
 
 
 _RECURRENT = ("RNN", "GRU", "LSTM")
