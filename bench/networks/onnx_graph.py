@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import onnx
 from onnx import helper
@@ -13,6 +14,11 @@ from ...zen.graph import Graph
 from ...zen.importing.read_graph import ReadGraph
 from .onnx_inputs import HalfRead
 from .onnx_nodes import OnnxNodes
+from .onnx_order import in_order, is_in_order
+from .onnx_quantised import QuantisedNodes
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def graph_of_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = None) -> Graph:
@@ -27,12 +33,46 @@ def read_onnx(source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = No
     into a convolution stays folded. Raises NetworkError where an operation has no counterpart or a shape is
     not fixed.
     """
-    model = source if isinstance(source, onnx.ModelProto) else _load(source)
+    model, folder = (source, None) if isinstance(source, onnx.ModelProto) else (_load(source), source.parent)
+    nodes = list(model.graph.node)
     try:
-        onnx.checker.check_model(model if model is source else str(source))
+        if is_in_order(nodes):
+            onnx.checker.check_model(model if folder is None else str(source))
+        else:
+            model = _sorted(model)
+            onnx.checker.check_model(_without_other_files(model))
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
-    return _Reader(model.graph, shape).read()
+    return _Reader(model.graph, shape, folder).read()
+
+
+def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its nodes in the order that the format prescribes and runtimes do not ask for."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.node[:]
+    found.graph.node.extend(in_order(list(model.graph.node)))
+    return found
+
+
+def _without_other_files(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with weights that lie in other files as its inputs.
+
+    Beside a model in memory the checker would look for them in the working directory. Where they may lie is
+    checked when they are read.
+    """
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.initializer[:]
+    known = {value.name for value in model.graph.input}
+    for tensor in model.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            found.graph.initializer.append(tensor)
+        elif tensor.name not in known:
+            found.graph.input.append(
+                helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            )
+    return found
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -45,36 +85,37 @@ def _load(path: Path) -> onnx.ModelProto:
         raise NetworkError(f"{path} is not an ONNX file ({type(error).__name__})") from None
 
 
-class _Reader(OnnxNodes):
+class _Reader(QuantisedNodes):
     """Reads a file node by node, in the topological order that the format prescribes."""
 
     def read(self) -> ReadGraph:
-        for node in self.source.node:
-            self.node = node
-            self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        for stored in self.source.node:
+            self.attributes = {a.name: helper.get_attribute_value(a) for a in stored.attribute}
+            node = self.node = self._checked(self.in_floats, stored)
             if node.op_type == "Constant":
-                self.constants[node.output[0]] = self._constant_tensor()
+                self.constants[node.output[0]] = self._node_constant()
                 continue
             if node.op_type == "Shape":
                 raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
             read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
             if read is None:
                 raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
-            try:
-                found = read(self)
-            except (ValueError, IndexError, TypeError) as error:
-                # What the format's checker lets pass: weights without extents, attributes of another type.
-                raise NetworkError(
-                    f"{self.where} is not valid ({first_line(error)}); export it again"
-                ) from None
+            found = self._checked(read, self)
             if isinstance(found, HalfRead):
                 self.halves[node.output[0]] = found
             elif found is not None:
-                self.tensors[node.output[0]] = found
+                self.tensors[node.output[0]] = self.clipped(found)
         return self.assembler.read(self._tensor(self.source.output[0].name))
 
+    def _checked(self, read: Callable[[T], R], of: T) -> R:
+        try:
+            return read(of)
+        except (ValueError, IndexError, TypeError) as error:
+            # What the format's checker lets pass: weights without extents, attributes of another type.
+            raise NetworkError(f"{self.where} is not valid ({first_line(error)}); export it again") from None
 
-_READERS: dict[str, Callable[[OnnxNodes], str | HalfRead | None]] = {
+
+_READERS: dict[str, Callable[[QuantisedNodes], str | HalfRead | None]] = {
     "Conv": OnnxNodes.conv,
     "BatchNormalization": OnnxNodes.batch_norm,
     "LayerNormalization": OnnxNodes.layer_norm,
@@ -117,4 +158,6 @@ _READERS: dict[str, Callable[[OnnxNodes], str | HalfRead | None]] = {
     "MatMul": OnnxNodes.matrix_product,
     "Identity": OnnxNodes.passed,
     "Dropout": OnnxNodes.passed,
+    "QuantizeLinear": QuantisedNodes.quantised,
+    "DequantizeLinear": QuantisedNodes.dequantised,
 }

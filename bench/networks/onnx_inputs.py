@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...zen.graph import INPUT, Shape
 from ...zen.importing.assembler import Assembler
 from ...zen.importing.read_graph import WeightSource
 from ...zen.importing.window import Window
+from .onnx_constants import OnnxConstant
 
 
 class HalfRead(NamedTuple):
@@ -33,9 +35,10 @@ class HalfRead(NamedTuple):
 class OnnxInputs:
     """A file of which one `node` after the other is read, with the tensors that are known so far."""
 
-    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None) -> None:
-        self.source = graph
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None, folder: Path | None) -> None:
+        """`folder`: where the file lies; constants may lie in others there."""
+        self.source, self.folder = graph, folder
+        self.constants = {tensor.name: OnnxConstant.stored(tensor, folder) for tensor in graph.initializer}
         images = [value for value in graph.input if value.name not in self.constants]
         if len(images) != 1 or len(graph.output) != 1:
             raise NetworkError(
@@ -56,9 +59,11 @@ class OnnxInputs:
     def where(self) -> str:
         return f"'{self.node.name or ', '.join(self.node.output)}', a {self.node.op_type},"
 
-    def _constant_tensor(self) -> onnx.TensorProto:
+    def _node_constant(self) -> OnnxConstant:
+        """What a Constant node holds."""
         ((name, value),) = self.attributes.items()
-        return value if name == "value" else numpy_helper.from_array(np.asarray(value))
+        tensor = value if name == "value" else numpy_helper.from_array(np.asarray(value))
+        return OnnxConstant.stored(tensor, self.folder)
 
     def _tensor(self, name: str) -> str:
         if name in self.halves:
@@ -80,7 +85,7 @@ class OnnxInputs:
         name = self.node.input[position]
         if name not in self.constants:
             raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
-        return tuple(self.constants[name].dims)
+        return self.constants[name].dims
 
     def _reads(self, position: int) -> bool:
         """Whether it has an input there."""
@@ -117,11 +122,10 @@ class OnnxInputs:
         return self._values(name, attribute, self.where)
 
     def _values(self, name: str, what: str, where: str) -> NDArray[Any]:
-        constant = self.constants[name]
-        if constant.data_location == onnx.TensorProto.EXTERNAL:
-            # Read from wherever the command runs, it might be another file of that name.
-            raise NetworkError(f"{where} has its {what} in another file; save the model as one file")
-        return numpy_helper.to_array(constant)
+        try:
+            return self.constants[name].read()
+        except NetworkError as error:
+            raise NetworkError(f"{where} cannot have its {what}: {error}") from None
 
     def _number(self, name: str) -> float | None:
         """A constant of one value."""

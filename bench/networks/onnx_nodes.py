@@ -145,12 +145,12 @@ class OnnxNodes(OnnxInputs):
     def _plus(self, x: str, constant: str, number: float | None) -> str:
         if number is not None:
             return self.assembler.affine(x, self.where, offset=number)
-        made = self.assembler.channel_shift(x, tuple(self.constants[constant].dims), self.where)
+        made = self.assembler.channel_shift(x, self.constants[constant].dims, self.where)
         return self.assembler.weighed(made, bias=self._source(constant))
 
     def _with_bias(self, x: str, constant: str) -> str | None:
         """A convolution, linear layer or scale whose bias or shift comes as an Add of its own."""
-        made, shape = self.assembler.maker(x), tuple(self.constants[constant].dims)
+        made, shape = self.assembler.maker(x), self.constants[constant].dims
         if made is None or prod(shape) != made.shape[0] or x != made.name:
             return None
         if len(made.shape) == 3 and shape[-3:] != (made.shape[0], 1, 1):
@@ -196,7 +196,7 @@ class OnnxNodes(OnnxInputs):
             if number is not None:
                 return self.assembler.affine(self._tensor(name), self.where, number)
             if constant in self.constants:
-                shape = tuple(self.constants[constant].dims)
+                shape = self.constants[constant].dims
                 made = self.assembler.channel_scale(self._tensor(name), shape, self.where)
                 return self.assembler.weighed(made, weight=self._source(constant))
         x, y = map(self._tensor, names)

@@ -41,6 +41,9 @@ class _Reader(TfliteOperators):
     def read(self) -> ReadGraph:
         for operator in self.source.operators:
             self.operator = operator
+            if self.is_of_shapes():
+                self.shapes.update(operator.outputs)
+                continue
             read = _READERS.get(operator.kind)
             if read is None:
                 raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")

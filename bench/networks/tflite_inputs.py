@@ -69,6 +69,8 @@ class TfliteInputs:
             self.tensors[image] = self.assembler.channels_last(INPUT)
         self.constants = {n: one for n, one in enumerate(source.tensors) if one.data is not None}
         self.held: dict[int, HeldMap] = {}
+        self.shapes: set[int] = set()
+        """Numbers that are computed of shapes alone."""
         self.operator = StoredOperator("", (), (), None)
 
     def _puts_channels_last(self, operator: StoredOperator) -> bool:
@@ -82,6 +84,15 @@ class TfliteInputs:
     def where(self) -> str:
         names = [self.source.tensors[number].name for number in self.operator.outputs[:1]]
         return f"'{', '.join(names)}', a {self.operator.kind},"
+
+    def is_of_shapes(self) -> bool:
+        """Whether the operator makes a shape, or computes with nothing but shapes and constants.
+
+        Converters write so what follows from a free batch. Nobody has to compute it: the file tells the
+        shape of every tensor.
+        """
+        known = [n for n in self.operator.inputs if n not in self.constants and n >= 0]
+        return self.operator.kind == "SHAPE" or (bool(known) and self.shapes.issuperset(known))
 
     def _option(self, name: str, default: Any) -> Any:
         """What the options say; files leave options out that all have their usual values."""

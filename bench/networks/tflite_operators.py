@@ -273,10 +273,11 @@ class TfliteOperators(TfliteInputs):
 
     def reshape(self) -> str | None:
         (result,) = self.operator.outputs
+        is_told = not self._reads(1) or self.operator.inputs[1] in self.shapes
         wanted = (
-            np.ravel(self._numbers(1, "shape")).tolist()
-            if self._reads(1)
-            else list(self.source.tensors[result].shape)
+            list(self.source.tensors[result].shape)
+            if is_told
+            else np.ravel(self._numbers(1, "shape")).tolist()
         )
         if (turned := self._held("turned")) is not None:
             return self._shuffled(turned, wanted)

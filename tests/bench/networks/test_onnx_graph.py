@@ -293,17 +293,6 @@ def test_a_weight_without_extents_is_one_sentence() -> None:
         graph_of_onnx(model)
 
 
-def test_a_constant_in_another_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Made()
-    made.node("Reshape", "image", made.numbers(1, 256))
-    model = made.model()
-    onnx.external_data_helper.convert_model_to_external_data(model, location="s.bin", size_threshold=0)
-    onnx.save(model, tmp_path / "m.onnx")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(NetworkError, match="in another file; save the model as one file"):
-        graph_of_onnx(Path("m.onnx"))
-
-
 def test_several_inputs_are_refused() -> None:
     model = everything().model()
     model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))

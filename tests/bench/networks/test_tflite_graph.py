@@ -15,6 +15,7 @@ from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.export.weights import fold, state_arrays
 from zenbench.bench.networks.model_file import FileSubject
 from zenbench.bench.networks.tflite_graph import graph_of_tflite, read_tflite
+from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.families import zoo
@@ -150,6 +151,22 @@ def test_a_flattened_map_keeps_the_order_of_its_weights() -> None:
     assert np.allclose(found, image.reshape(1, 12) @ values.T, rtol=1e-5)
 
 
+def test_a_shape_that_is_computed_of_a_free_batch_is_the_one_that_the_file_tells() -> None:
+    made = Made((-1, 1, 1, 4))
+    made.model.tensors |= {
+        name: Tensor(shape, "int32") for name, shape in (("s", (4,)), ("n", ()), ("p", (2,)))
+    }
+    width = made.constant(4, "int32")
+    made.model.operators += [
+        Operator("SHAPE", ("image",), "s", "ShapeOptions"),
+        Operator("STRIDED_SLICE", ("s", *(made.constant([n], "int32") for n in (0, 1, 1))), "n"),
+        Operator("PACK", ("n", width), "p", "PackOptions", {"ValuesCount": 2}),
+    ]
+    made.add("RESHAPE", (-1, 4), "p", options="ReshapeOptions")
+    made.add("FULLY_CONNECTED", (-1, 2), made.constant(np.ones((2, 4))), options="FullyConnectedOptions")
+    assert graph_cost(made.read().graph).macs == 8
+
+
 def test_a_scale_alone_is_a_norm_and_a_pool_by_its_window_stays_one(tmp_path: Path) -> None:
     graph = build(lambda b: b.batch_norm(b.pool(INPUT, "average", 3, 2, (1, 1, 1, 1)))).graph()
     write_tflite(graph, timing_weights(graph), tmp_path / "f.tflite")
@@ -169,6 +186,15 @@ def test_a_free_size_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="no fixed height and width"):
         made.read()
     assert made.read((16, 16, 4)).graph.input_shape == (4, 16, 16)
+
+
+def test_a_file_of_a_free_size_is_not_measured_and_one_of_a_free_batch_is(tmp_path: Path) -> None:
+    path = tmp_path / "f.tflite"
+    path.write_bytes(model_bytes(Made((-1, 8, 8, 4)).conv((-1, 8, 8, 6), (6, 3, 3, 4)).model))
+    assert FileSubject.read(path).inputs_in(Setting("host", "litert"))[0].shape == (1, 8, 8, 4)
+    path.write_bytes(model_bytes(Made((1, -1, -1, 4)).conv((1, -1, -1, 6), (6, 3, 3, 4)).model))
+    with pytest.raises(NetworkError, match=r"'image' of .* has a free size"):
+        FileSubject.read(path)
 
 
 def _refused(made: Made, sentence: str) -> None:
