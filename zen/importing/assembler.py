@@ -322,6 +322,19 @@ class Assembler(Views):
             raise NetworkError("the network hands its input on as it is; there is nothing to read")
         return Graph(self.input_shape, tuple(reversed(kept)))
 
+    def whole(self, outputs: Sequence[str], work: Sequence[str] = ()) -> Graph:
+        """The graph up to several outputs, or to one that is a view that no graph ends in; `work`: operations
+        that it holds too though no output needs them."""
+        if len(outputs) == 1:
+            try:
+                found = self.graph(outputs[0])
+            except NetworkError:
+                found = None
+            if found is not None and {op.name for op in found.ops}.issuperset(work):
+                return found
+        joined = self.priced("outputs", [*outputs, *work], self.shape(outputs[0]), is_view=True)
+        return self.graph(joined)
+
     def maker(self, x: str) -> Operation | None:
         """The operation that made a tensor or what it is a view of; None for the input."""
         view = self._views.get(x)
