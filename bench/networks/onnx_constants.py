@@ -15,23 +15,31 @@ from onnx import numpy_helper
 from ...errors import NetworkError, first_line
 
 Values = NDArray[Any]
+_FLOATS = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.BFLOAT16,
+    onnx.TensorProto.DOUBLE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxConstant:
-    """Its shape, and what makes its values when they are wanted."""
+    """Its shape, and what makes its values when they are wanted; whether they are floating point."""
 
     dims: tuple[int, ...]
     read: Callable[[], Values]
+    is_float: bool
 
     @staticmethod
     def stored(tensor: onnx.TensorProto, folder: Path | None) -> OnnxConstant:
         """A tensor of a file in that folder; of a model without one, values in other files are refused."""
-        return OnnxConstant(tuple(tensor.dims), lambda: _stored_values(tensor, folder))
+        is_float = tensor.data_type in _FLOATS
+        return OnnxConstant(tuple(tensor.dims), lambda: _stored_values(tensor, folder), is_float)
 
-    def of(self, change: Callable[[Values], Values]) -> OnnxConstant:
+    def of(self, change: Callable[[Values], Values], is_float: bool = True) -> OnnxConstant:
         """One of the same shape whose values are made of these."""
-        return OnnxConstant(self.dims, lambda: change(self.read()))
+        return OnnxConstant(self.dims, lambda: change(self.read()), is_float)
 
     def quantised(self, scale: Values, zero_point: Values, axis: int) -> OnnxConstant:
         """What QuantizeLinear makes of it; one scale for all, or one for each place of an axis."""
@@ -43,7 +51,7 @@ class OnnxConstant:
             narrow: Values = np.clip(steps, limits.min, limits.max).astype(zero_point.dtype)
             return narrow
 
-        return self.of(change)
+        return self.of(change, is_float=False)
 
     def dequantised(self, scale: Values, zero_point: Values, axis: int) -> OnnxConstant:
         """What DequantizeLinear makes of it, in fp32."""

@@ -35,20 +35,27 @@ class HalfRead(NamedTuple):
 class OnnxInputs:
     """A file of which one `node` after the other is read, with the tensors that are known so far."""
 
-    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None, folder: Path | None) -> None:
+    def __init__(
+        self,
+        graph: onnx.GraphProto,
+        shape: tuple[int, ...] | None,
+        folder: Path | None,
+        prices: bool = False,
+    ) -> None:
         """`folder`: where the file lies; constants may lie in others there."""
         self.source, self.folder = graph, folder
         self.constants = {tensor.name: OnnxConstant.stored(tensor, folder) for tensor in graph.initializer}
         images = [value for value in graph.input if value.name not in self.constants]
-        if len(images) != 1 or len(graph.output) != 1:
+        if (len(images) != 1 or len(graph.output) != 1) and not prices:
             raise NetworkError(
                 f"the file has {len(images)} inputs and {len(graph.output)} outputs; it must have one of each"
             )
-        (image,) = images
-        given = shape if shape is not None and len(shape) == 3 else _image_shape(image)
+        image, *_ = images
+        is_given = shape is not None and (prices or len(shape) == 3)
+        given = shape if shape is not None and is_given else _image_shape(image)
         readers = [node for node in graph.node if image.name in node.input]
         is_last = bool(readers) and all(_puts_channels_first(node) for node in readers)
-        self.assembler = Assembler((given[2], *given[:2]) if is_last else given)
+        self.assembler = Assembler((given[2], *given[:2]) if is_last else given, prices)
         self.tensors = {image.name: self.assembler.channels_last(INPUT) if is_last else INPUT}
         self.batch = image.type.tensor_type.shape.dim[0].dim_value
         self.halves: dict[str, HalfRead] = {}

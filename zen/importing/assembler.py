@@ -337,6 +337,19 @@ class Assembler(Views):
         sources = {name: x for name, x in self._sources.items() if name.rpartition(".")[0] in needed}
         return ReadGraph(Graph(self.input_shape, tuple(reversed(kept))), sources)
 
+    def whole(self, outputs: Sequence[str], work: Sequence[str] = ()) -> ReadGraph:
+        """The graph up to several outputs, or to one that is a view that no graph ends in; `work`: operations
+        that it holds too though no output needs them."""
+        if len(outputs) == 1:
+            try:
+                found = self.read(outputs[0])
+            except NetworkError:
+                found = None
+            if found is not None and {op.name for op in found.graph.ops}.issuperset(work):
+                return found
+        joined = self.priced("outputs", [*outputs, *work], self.shape(outputs[0]), is_view=True)
+        return self.read(joined)
+
     def maker(self, x: str) -> Operation | None:
         """The operation that made a tensor or what it is a view of; None for the input."""
         view = self._views.get(x)

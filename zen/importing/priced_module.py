@@ -181,16 +181,7 @@ class _Calls(TorchFunctionMode):
         names = [self.tensors[x] for x in held_tensors(outputs) if x in self.tensors]
         if not names:
             raise NetworkError("the module gives nothing that comes from its image")
-        if len(names) == 1:
-            try:
-                found = self.assembler.read(names[0]).graph
-            except NetworkError:  # a view that no graph can end in
-                found = None
-            if found is not None and {op.name for op in found.ops}.issuperset(self.costly):
-                return found
-        shape = self.assembler.shape(names[0])
-        outputs = self.assembler.priced("outputs", [*names, *self.costly], shape, is_view=True)
-        return self.assembler.read(outputs).graph
+        return self.assembler.whole(names, self.costly).graph
 
 
 def _without_values(weight: Tensor) -> WeightSource:
