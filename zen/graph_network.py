@@ -24,6 +24,7 @@ from .graph import (
     LayerNorm,
     Linear,
     Operation,
+    Priced,
     Shape,
 )
 from .importing.read_graph import ReadGraph
@@ -75,12 +76,10 @@ class GraphNetwork:
 
     @cached_property
     def layers(self) -> int:
-        """Convolutions and linear layers on the longest way through its trunk."""
+        """Convolutions, linear layers and priced ones like them on the longest way through its trunk."""
         trunk, depths = self.graph().trunk(), {INPUT: 0}
         for op in trunk.ops:
-            depths[op.name] = max((depths[name] for name in op.inputs), default=0) + isinstance(
-                op, Conv | Linear
-            )
+            depths[op.name] = max((depths[name] for name in op.inputs), default=0) + _is_layer(op)
         return depths[trunk.output]
 
     @cached_property
@@ -126,6 +125,10 @@ AnyNetwork: TypeAlias = Network | GraphNetwork
 
 _FOLLOWING = (BatchNorm, LayerNorm, GroupNorm, Activation, Affine, ChannelScale, ChannelShift, Linear)
 """What stays with the operation before it: runtimes fuse most of it, and a head is measured whole."""
+
+
+def _is_layer(op: Operation) -> bool:
+    return isinstance(op, Conv | Linear) or (isinstance(op, Priced) and 0 < op.params < op.macs)
 
 
 def _is_map(shape: Shape) -> bool:

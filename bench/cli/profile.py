@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +17,12 @@ from ...latency_tables.measured.network_calibration import Calibration, LeftOutN
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...latency_tables.table_files import card_path
-from ...zen.graph_network import AnyNetwork
 from ...zen.network import Network
 from ...zen.space import open_space
 from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, journal_path
 from ..measuring.recipe import profile_recipe
-from ..networks.reading import as_networks, read_all
+from ..networks.reading import as_networks, read_each
 from ..profiling.earlier_tables import set_aside
 from ..profiling.hold_out import SearchedHoldOut
 from ..profiling.plan import plan, random_networks, searches, sources
@@ -119,12 +118,19 @@ def command(
     return 1
 
 
-def _wanted(texts: Sequence[str]) -> list[AnyNetwork]:
-    """The networks that texts name, or that the files they name list."""
+def _wanted(texts: Sequence[str]) -> list[Sequence[Workload]]:
+    """The blocks of the networks that texts name, or that the files they name list; without those that hold
+    operations which could not be read, and so cannot be written alone."""
     lists = [Path(text) for text in texts if text.endswith((".csv", ".txt"))]
-    named = [text for text in texts if Path(text) not in lists]
-    items = [item for file in lists for item in read_all([], file, None, None)]
-    return as_networks([*(read_all(named, None, None, None) if named else []), *items])
+    items = chain(
+        *(read_each([], file, None, None) for file in lists),
+        *(read_each([text], None, None, None) for text in texts if Path(text) not in lists),
+    )
+    return [
+        [workload for workload in network.workloads() if not workload.graph().priced]
+        for item in items
+        for network in as_networks([item])
+    ]
 
 
 class Profiled(NamedTuple):

@@ -78,11 +78,12 @@ def _module(network: AnyNetwork, weights: Path | None) -> Any:
 
     from ...zen.module import build_module, initialise, load_state
 
+    if isinstance(network, GraphNetwork):
+        network.require_read()
     module = build_module(network.graph())
     if weights is not None:
         load_state(module, read_weights(weights)[0], weights)
     elif isinstance(network, GraphNetwork):
-        network.require_read()
         own = {name: from_numpy(array) for name, array in network.read.state().items()}
         load_state(module, own, network.name)
     else:

@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from ...devices.base import Artifact, Setting
+from ...devices.base import Artifact, Setting, TensorSpec
 from ...zen.graph import Graph
-from ...zen.graph_network import AnyNetwork
+from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.workload import Workload
 from ..export.timing_weights import timing_weights
 from ..export.weights import Array, state_arrays
@@ -126,6 +126,26 @@ class NetworkSubject(_GraphSubject):
         return self.network.graph()
 
 
+@dataclass(frozen=True)
+class ModuleSubject(NetworkSubject):
+    """A whole module that is not read, as torch exports it."""
+
+    module: Any
+
+    def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
+        """Raises NetworkError where only what was read can be written."""
+        from ..networks.module_export import write_module
+
+        if isinstance(self.network, GraphNetwork) and (file_format, setting.precision) != ("onnx", "fp32"):
+            self.network.require_read()
+        path = folder / f"{self.network.digest}.onnx"
+        shape = self.network.graph().input_shape
+        write_module(self.module, shape, path, setting.batch)
+        inputs = (TensorSpec("input", (setting.batch, *shape)),)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return Artifact(file_format, path, digest, inputs, setting.batch, setting.precision)
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedSubject(NetworkSubject):
     """A whole network with the weights of a file."""
@@ -181,4 +201,11 @@ def subject_of(item: Workload | NetworkLike) -> Subject:
     """What is timed of an item: a file is its own subject."""
     if isinstance(item, Workload):
         return WorkloadSubject(item)
-    return item if isinstance(item, FileSubject) else NetworkSubject(item)
+    if isinstance(item, FileSubject):
+        return item
+    if isinstance(item, GraphNetwork) and item.unread is not None:
+        from ..networks.modules import ModuleNetwork
+
+        if isinstance(item, ModuleNetwork):
+            return ModuleSubject(item, item.module)
+    return NetworkSubject(item)

@@ -76,20 +76,35 @@ class FileSubject:
         return self.network.digest if self.network else self.key
 
     def as_network(self) -> AnyNetwork:
-        """The network that zenbench wrote, else what the file computes; raises NetworkError, naming the
-        operation, where it cannot be read."""
-        return self.network or GraphNetwork(str(self), self.read_graph(), self.digest)
+        """The network that zenbench wrote, else what the file computes, priced where it cannot be read.
 
-    def read_graph(self) -> ReadGraph:
-        """What the file computes, with its weights; raises NetworkError as `as_network` does."""
-        from .onnx_graph import read_onnx
-        from .tflite_graph import read_tflite
+        Raises NetworkError where it can be neither.
+        """
+        if self.network:
+            return self.network
+        try:
+            return GraphNetwork(str(self), self.read_graph(), self.digest)
+        except NetworkError as error:
+            if self.format == "tflite":
+                raise
+            priced = self.read_graph(prices=True)
+            reason = str(error).removeprefix(f"{self.path}: ")
+            return GraphNetwork(str(self), priced, self.digest, unread=reason)
 
-        read = read_tflite if self.format == "tflite" else read_onnx
+    def read_graph(self, prices: bool = False) -> ReadGraph:
+        """What the file computes, with its weights; NetworkError where it cannot be read. With `prices`, as
+        `read_onnx` has it."""
         with _named(self.path):
             images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
+        shape = images[0].shape[1:] if images else None
         try:
-            return read(self.path, images[0].shape[1:] if images else None)
+            if self.format == "tflite":
+                from .tflite_graph import read_tflite
+
+                return read_tflite(self.path, shape)
+            from .onnx_graph import read_onnx
+
+            return read_onnx(self.path, shape, prices)
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any
@@ -13,6 +13,8 @@ from torch import nn
 
 from ...errors import NetworkError, UserError, first_line
 from ...zen.graph_network import GraphNetwork
+from ...zen.importing.priced_module import priced_graph
+from ...zen.importing.read_graph import ReadGraph
 from ...zen.importing.torch_module import read_module
 from .factories import made_by_factory
 from .model_packages import model_package
@@ -30,18 +32,31 @@ class NamedModule:
     shape: tuple[int, int, int]
 
 
-def module_network(text: str, resolution: int | None, classes: int | None) -> GraphNetwork:
-    """The network of a module by its name, read at a resolution or at the one that it was made for.
+@dataclass(frozen=True, eq=False)
+class ModuleNetwork(GraphNetwork):
+    """A network that is a torch module, which runs where its graph is not read whole."""
 
-    Raises UserError as `module_of` does, NetworkError where the module cannot be read.
+    module: nn.Module = field(kw_only=True)
+
+
+def module_network(text: str, resolution: int | None, classes: int | None) -> ModuleNetwork:
+    """The network of a module by its name, priced where it cannot be read; at a resolution or at the one that
+    it was made for.
+
+    Raises UserError as `module_of` does, NetworkError where the module can be neither.
     """
     found = module_of(text, classes)
     channels, height, width = found.shape
     shape = (channels, resolution, resolution) if resolution else (channels, height, width)
     try:
-        return GraphNetwork(text, read_module(found.module, shape))
+        return ModuleNetwork(text, read_module(found.module, shape), module=found.module)
+    except NetworkError as error:
+        reason = str(error)
+    try:
+        priced = ReadGraph(priced_graph(found.module, shape), {})
     except NetworkError as error:
         raise NetworkError(f"{text}: {error}") from None
+    return ModuleNetwork(text, priced, unread=reason, module=found.module)
 
 
 def module_of(text: str, classes: int | None = None) -> NamedModule:

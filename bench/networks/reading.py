@@ -33,6 +33,13 @@ def read_all(
     arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
 ) -> list[NetworkLike]:
     """Every network named on the command line or, one a line or a row, in a file; at least one."""
+    return list(read_each(arguments, file, resolution, classes))
+
+
+def read_each(
+    arguments: Iterable[str], file: Path | None, resolution: int | None, classes: int | None
+) -> Iterator[NetworkLike]:
+    """As `read_all`, one by one: modules of many weights need not be held together."""
     texts: list[tuple[str, int | None, int | None]] = [(text, None, None) for text in arguments]
     if file:
         texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
@@ -40,11 +47,9 @@ def read_all(
         raise UserError(
             "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
         )
-    return [
-        read(name, resolution or own_resolution, classes or own_classes)
-        for text, own_resolution, own_classes in texts
-        for name in _expanded(text)
-    ]
+    for text, own_resolution, own_classes in texts:
+        for name in _expanded(text):
+            yield read(name, resolution or own_resolution, classes or own_classes)
 
 
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> NetworkLike:

@@ -25,7 +25,6 @@ from ...latency_tables.measured.fill_in import FillIn
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.next_workloads import most_informative
 from ...zen.graph import Conv
-from ...zen.graph_network import AnyNetwork
 from ...zen.network import Network
 from ...zen.random_networks import NetworkSource, SpaceSource, random_relative, usual_classes
 from ...zen.space import Space, spaces
@@ -66,11 +65,11 @@ def plan(
     resolutions: Sequence[int],
     seed: int,
     history: History,
-    wanted: Sequence[AnyNetwork] = (),
+    wanted: Sequence[Sequence[Workload]] = (),
 ) -> Iterator[Workload | Network]:
     """Workloads, each once, and every NETWORK_EVERY-th item a network; ends when the space has no more.
 
-    The workloads of the `wanted` networks come before all others that are not begun. `history` is looked at
+    The workloads of `wanted` networks come before all others that are not begun. `history` is looked at
     again as it grows; a lap is chosen when its first item is asked for.
     """
     return _Plan(sources, resolutions, seed, history, wanted).items()
@@ -83,11 +82,11 @@ class _Plan:
         resolutions: Sequence[int],
         seed: int,
         history: History,
-        wanted: Sequence[AnyNetwork],
+        wanted: Sequence[Sequence[Workload]],
     ) -> None:
         self._sources, self._resolutions, self._seed = sources, resolutions, seed
         self._history = history
-        self._wanted = [network.workloads() for network in wanted]
+        self._wanted = wanted
         self._fill_in: FillIn | None = None
         """Of the lap."""
         self._seen = set(history.networks.values())

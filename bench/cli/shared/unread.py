@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ....zen.graph_network import AnyNetwork, GraphNetwork
+from ....zen.importing.training_form import training_form
 from .output import label, say
 
 _MOST_KINDS = 6
@@ -21,7 +22,10 @@ def reading_record(network: AnyNetwork) -> dict[str, Any]:
 
 
 def say_unread(networks: Iterable[AnyNetwork]) -> None:
+    """What was not read of networks, and that they are in their training form where they are."""
     for network in networks:
+        if isinstance(network, GraphNetwork) and (form := training_form(network.graph())):
+            say(f"{label(network)}: {form}")
         if isinstance(network, GraphNetwork) and network.unread is not None:
             ordered = sorted(network.priced.items(), key=lambda one: -one[1])
             kinds = [f"{count} {kind}" for kind, count in ordered]

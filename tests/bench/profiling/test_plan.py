@@ -118,12 +118,13 @@ def test_without_a_space_relatives_of_known_networks_are_drawn_too() -> None:
 
 def test_the_workloads_of_wanted_networks_come_first(tmp_path: Path) -> None:
     wanted = [GraphNetwork(name, ReadGraph(zoo(name).graph(), {})) for name in ("resnet-18", "densenet-121")]
-    units = set(chain.from_iterable(network.workloads() for network in wanted))
-    first = [one for one in islice(plan(SPACE, [32], 0, History(), wanted), 26) if isinstance(one, Workload)]
+    wholes = [network.workloads() for network in wanted]
+    units = set(chain.from_iterable(wholes))
+    first = [one for one in islice(plan(SPACE, [32], 0, History(), wholes), 26) if isinstance(one, Workload)]
     assert set(first[: len(units)]) == units
     device = SimulatedDevice(cards()["simulated"])
     with Journal(tmp_path / "j.jsonl") as journal:
-        items = plan(SPACE, [32], 0, journal.history, wanted)
+        items = plan(SPACE, [32], 0, journal.history, wholes)
         profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=30))
         model = TableModel(build_table(journal.history))
     assert model.estimate(wanted[0]).coverage == 1
