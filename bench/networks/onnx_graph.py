@@ -39,7 +39,10 @@ def read_onnx(
         if is_in_order(nodes):
             onnx.checker.check_model(model if folder is None else str(source))
         else:
-            model = _sorted(model)
+            if folder is None:
+                model = _copied(model)  # the caller's own stays as it is
+            del model.graph.node[:]
+            model.graph.node.extend(in_order(nodes))
             onnx.checker.check_model(_without_other_files(model))
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
@@ -48,12 +51,9 @@ def read_onnx(
     return OnnxReader(model.graph, shape, folder).read()
 
 
-def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its nodes in the order that the format prescribes and runtimes do not ask for."""
+def _copied(model: onnx.ModelProto) -> onnx.ModelProto:
     found = onnx.ModelProto()
     found.CopyFrom(model)
-    del found.graph.node[:]
-    found.graph.node.extend(in_order(list(model.graph.node)))
     return found
 
 
@@ -63,8 +63,9 @@ def _without_other_files(model: onnx.ModelProto) -> onnx.ModelProto:
     Beside a model in memory the checker would look for them in the working directory. Where they may lie is
     checked when they are read.
     """
-    found = onnx.ModelProto()
-    found.CopyFrom(model)
+    if all(one.data_location != onnx.TensorProto.EXTERNAL for one in model.graph.initializer):
+        return model
+    found = _copied(model)
     del found.graph.initializer[:]
     known = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:

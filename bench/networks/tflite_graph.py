@@ -9,8 +9,10 @@ from ...errors import NetworkError, UserError, first_line
 from ...zen.graph import Graph
 from ...zen.importing.read_graph import ReadGraph
 from ..export.tflite_file import MALFORMED
+from .tflite_inputs import Spelled
 from .tflite_operators import TfliteOperators
 from .tflite_parsing import StoredOperator, parse_tflite
+from .tflite_spelled import SpelledOperators
 
 
 def graph_of_tflite(source: Path | bytes, shape: tuple[int, ...] | None = None) -> Graph:
@@ -35,7 +37,7 @@ def _bytes_of(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
-class _Reader(TfliteOperators):
+class _Reader(SpelledOperators):
     """Reads a file operator by operator, in the order of their execution."""
 
     def read(self) -> ReadGraph:
@@ -44,13 +46,14 @@ class _Reader(TfliteOperators):
             if self.is_of_shapes():
                 self.shapes.update(operator.outputs)
                 continue
-            read = _READERS.get(operator.kind)
-            if read is None:
-                raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
             try:
-                found = read(self)
-                if found is not None:
-                    (result,) = operator.outputs
+                found = self.spelled_out()
+                if found is None:
+                    found = self._read()
+                (result, *_) = operator.outputs
+                if isinstance(found, Spelled):
+                    self.spelled[result] = found
+                elif found is not None:
                     self.tensors[result] = found
                 for number in operator.outputs:
                     if number in self.tensors:
@@ -62,6 +65,12 @@ class _Reader(TfliteOperators):
         (output,) = self.source.outputs
         self.operator = StoredOperator("result", (output,), (output,), None)
         return self.assembler.read(self._first)
+
+    def _read(self) -> str | None:
+        read = _READERS.get(self.operator.kind)
+        if read is None:
+            raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
+        return read(self)
 
 
 _READERS: dict[str, Callable[[TfliteOperators], str | None]] = {

@@ -31,6 +31,23 @@ class HeldMap:
     groups: int = 0
 
 
+SpelledKind = Literal[
+    "mean", "gap", "square", "variance", "raised", "inverse", "normed", "scaled", "mish gate"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """A function that files spell out, as far as it has come: a norm of the tensor of number `x`, whose
+    `scale` is the constant of that number, or the gate of a mish of our tensor `source`."""
+
+    kind: SpelledKind
+    x: int = -1
+    epsilon: float = 0.0
+    scale: int = -1
+    source: str = ""
+
+
 _READERS = {
     "flattened": "only a fully connected layer can read it",
     "padded": "only a convolution or pool can read it",
@@ -69,6 +86,7 @@ class TfliteInputs:
             self.tensors[image] = self.assembler.channels_last(INPUT)
         self.constants = {n: one for n, one in enumerate(source.tensors) if one.data is not None}
         self.held: dict[int, HeldMap] = {}
+        self.spelled: dict[int, Spelled] = {}
         self.shapes: set[int] = set()
         """Numbers that are computed of shapes alone."""
         self.operator = StoredOperator("", (), (), None)
@@ -106,6 +124,8 @@ class TfliteInputs:
         number = self.operator.inputs[position]
         if (held := self.held.get(number)) is not None:
             raise NetworkError(f"{self.where} reads a map that is {held.form}; {_READERS[held.form]}")
+        if number in self.spelled:
+            raise NetworkError(f"{self.where} reads a part of a norm or mish that cannot be read")
         if number not in self.tensors:
             raise NetworkError(
                 f"{self.where} reads '{self.source.tensors[number].name}', which is no tensor of the image; "

@@ -290,7 +290,12 @@ class TfliteOperators(TfliteInputs):
         if image is not None and tuple(extents) == (prod(shape),) and shape[:2] != (1, 1):
             self.held[result] = HeldMap("flattened", image)
             return None
-        if image is not None and len(extents) > 2 and prod(extents[-2:]) == shape[-1] and extents[-2] > 1:
+        if (
+            image is not None
+            and len(extents) > 2
+            and prod(extents[-2:]) == shape[-1]
+            and tuple(extents) != shape
+        ):
             self.held[result] = HeldMap("grouped", image, extents[-2])
             return None
         if len(shape) == 1 and extents == [1, 1, *shape]:
