@@ -13,6 +13,8 @@ from torch import nn
 
 from ...errors import NetworkError, UserError, first_line
 from ...zen.graph_network import GraphNetwork
+from ...zen.importing.priced_module import priced_graph
+from ...zen.importing.read_graph import ReadGraph
 from ...zen.importing.torch_module import read_module
 from .factories import made_by_factory
 from .model_packages import model_package
@@ -31,15 +33,20 @@ class NamedModule:
 
 
 def module_network(text: str, resolution: int | None, classes: int | None) -> GraphNetwork:
-    """The network of a module by its name, read at a resolution or at the one that it was made for.
+    """The network of a module by its name, read at a resolution or at the one that it was made for; priced
+    where not all of it can be read.
 
-    Raises UserError as `module_of` does, NetworkError where the module cannot be read.
+    Raises UserError as `module_of` does, NetworkError where the module does not run on such images.
     """
     found = module_of(text, classes)
     channels, height, width = found.shape
     shape = (channels, resolution, resolution) if resolution else (channels, height, width)
     try:
         return GraphNetwork(text, read_module(found.module, shape))
+    except NetworkError as error:
+        unread = str(error)
+    try:
+        return GraphNetwork(text, ReadGraph(priced_graph(found.module, shape), {}), unread=unread)
     except NetworkError as error:
         raise NetworkError(f"{text}: {error}") from None
 

@@ -1,4 +1,4 @@
-"""Reading networks: structure strings, cells, files, search results, ONNX and TFLite files, `zoo:` names."""
+"""Reading networks: structure strings, cells, `zoo:` names, names of modules, search results, other files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_all(
         texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
     if not texts:
         raise UserError(
-            "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
+            "name at least one network: a structure, a file, a zoo: name (zenbench cost zoo:all) or a module"
         )
     return [
         read(name, resolution or own_resolution, classes or own_classes)
@@ -187,7 +187,10 @@ def _text(file: Path) -> str:
 
 @lru_cache(maxsize=16_384)
 def read_network(text: str, resolution: int | None, classes: int | None) -> Network | None:
-    """The network that a text spells or names; None where it does neither."""
+    """The network that a text spells or names; None where it does neither, and where it names a module: one's
+    own code runs only where it is asked for."""
+    if names_module(text):
+        return None
     try:
         (network,) = networks_only([read(text, resolution, classes)], "compared")
     except UserError:
