@@ -18,7 +18,7 @@ from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
-from .module_names import names_module
+from .named.names import names_module
 from .net_config import is_net_config, net_config_network
 from .once_for_all import is_sub_network, sub_network_of
 from .tinynas import is_structure, structure_network
@@ -55,7 +55,7 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     if alias is not None and not Path(text).is_file():
         text = PREFIX + alias
     if names_module(text):
-        from .modules import module_network
+        from .named.modules import module_network
 
         return module_network(text, resolution, classes)
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)

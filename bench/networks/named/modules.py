@@ -11,14 +11,14 @@ from warnings import catch_warnings, simplefilter
 import torch
 from torch import nn
 
-from ...errors import NetworkError, UserError, first_line
-from ...zen.graph_network import GraphNetwork
-from ...zen.importing.priced_module import priced_graph
-from ...zen.importing.read_graph import ReadGraph
-from ...zen.importing.torch_module import read_module
-from .factories import made_by_factory
-from .model_packages import model_package
-from .module_names import TIMM, TORCHVISION
+from ....errors import NetworkError, UserError, first_line
+from ....zen.graph_network import GraphNetwork
+from ....zen.importing.priced_module import priced_graph
+from ....zen.importing.read_graph import ReadGraph
+from ....zen.importing.torch_module import read_module
+from .names import TIMM, TORCHVISION
+from .own_code import made_by_factory
+from .packages import model_package
 
 _RESOLUTION = 224
 """Of images, where nothing tells what a module was made for."""

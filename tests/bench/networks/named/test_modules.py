@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from zenbench.bench.networks.module_names import names_module
-from zenbench.bench.networks.modules import module_of
+from zenbench.bench.networks.named.modules import module_of
+from zenbench.bench.networks.named.names import names_module
 from zenbench.bench.networks.reading import read, read_network
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.graph_network import GraphNetwork
