@@ -134,7 +134,7 @@ class ModuleSubject(NetworkSubject):
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         """Raises NetworkError where only what was read can be written."""
-        from ..networks.module_export import write_module
+        from ..networks.named.export import write_module
 
         if isinstance(self.network, GraphNetwork) and (file_format, setting.precision) != ("onnx", "fp32"):
             self.network.require_read()
@@ -204,7 +204,7 @@ def subject_of(item: Workload | NetworkLike) -> Subject:
     if isinstance(item, FileSubject):
         return item
     if isinstance(item, GraphNetwork) and item.unread is not None:
-        from ..networks.modules import ModuleNetwork
+        from ..networks.named.modules import ModuleNetwork
 
         if isinstance(item, ModuleNetwork):
             return ModuleSubject(item, item.module)

@@ -1,4 +1,4 @@
-"""Reading networks: structure strings, cells, files, search results, ONNX and TFLite files, `zoo:` names."""
+"""Reading networks: structure strings, cells, `zoo:` names, names of modules, search results, other files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
-from .module_names import names_module
+from .named.names import names_module
 from .net_config import is_net_config, net_config_network
 from .once_for_all import is_sub_network, sub_network_of
 from .tinynas import is_structure, structure_network
@@ -45,7 +45,7 @@ def read_each(
         texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
     if not texts:
         raise UserError(
-            "name at least one network: a structure, a file or a zoo: name (zenbench cost zoo:all)"
+            "name at least one network: a structure, a file, a zoo: name (zenbench cost zoo:all) or a module"
         )
     for text, own_resolution, own_classes in texts:
         for name in _expanded(text):
@@ -60,7 +60,7 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     if alias is not None and not Path(text).is_file():
         text = PREFIX + alias
     if names_module(text):
-        from .modules import module_network
+        from .named.modules import module_network
 
         return module_network(text, resolution, classes)
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
@@ -192,7 +192,10 @@ def _text(file: Path) -> str:
 
 @lru_cache(maxsize=16_384)
 def read_network(text: str, resolution: int | None, classes: int | None) -> Network | None:
-    """The network that a text spells or names; None where it does neither."""
+    """The network that a text spells or names; None where it does neither, and where it names a module: one's
+    own code runs only where it is asked for."""
+    if names_module(text):
+        return None
     try:
         (network,) = networks_only([read(text, resolution, classes)], "compared")
     except UserError:

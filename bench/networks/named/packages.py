@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...errors import UserError, first_line
+from ....errors import UserError, first_line
 
 _OPERATORS = ("nms", "qnms")
 """Those that torchvision describes to torch while it is imported, whether its own library has them or not."""

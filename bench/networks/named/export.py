@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-from ...errors import NetworkError, first_line
-from ...zen.graph import Shape
+from ....errors import NetworkError, first_line
+from ....zen.graph import Shape
 
 
 def write_module(module: Any, shape: Shape, path: Path, batch: int) -> None:

@@ -11,14 +11,14 @@ from warnings import catch_warnings, simplefilter
 import torch
 from torch import nn
 
-from ...errors import NetworkError, UserError, first_line
-from ...zen.graph_network import GraphNetwork
-from ...zen.importing.priced_module import priced_graph
-from ...zen.importing.read_graph import ReadGraph
-from ...zen.importing.torch_module import read_module
-from .factories import made_by_factory
-from .model_packages import model_package
-from .module_names import TIMM, TORCHVISION
+from ....errors import NetworkError, UserError, first_line
+from ....zen.graph_network import GraphNetwork
+from ....zen.importing.priced_module import priced_graph
+from ....zen.importing.read_graph import ReadGraph
+from ....zen.importing.torch_module import read_module
+from .names import TIMM, TORCHVISION
+from .own_code import made_by_factory
+from .packages import model_package
 
 _RESOLUTION = 224
 """Of images, where nothing tells what a module was made for."""
@@ -40,10 +40,10 @@ class ModuleNetwork(GraphNetwork):
 
 
 def module_network(text: str, resolution: int | None, classes: int | None) -> ModuleNetwork:
-    """The network of a module by its name, priced where it cannot be read; at a resolution or at the one that
-    it was made for.
+    """The network of a module by its name, read at a resolution or at the one that it was made for; priced
+    where not all of it can be read.
 
-    Raises UserError as `module_of` does, NetworkError where the module can be neither.
+    Raises UserError as `module_of` does, NetworkError where the module does not run on such images.
     """
     found = module_of(text, classes)
     channels, height, width = found.shape

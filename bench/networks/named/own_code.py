@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from ...errors import UserError, first_line
+from ....errors import UserError, first_line
 
 _CLASSES = "num_classes"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from zenbench.bench.networks.module_names import names_module
-from zenbench.bench.networks.modules import module_of
-from zenbench.bench.networks.reading import read
+from torch import nn
+from zenbench.bench.networks.named.modules import module_of
+from zenbench.bench.networks.named.names import names_module
+from zenbench.bench.networks.reading import read, read_network
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.graph_network import GraphNetwork
 
@@ -226,7 +227,30 @@ def test_files_beside_own_code_are_those_of_its_folder() -> None:
     assert not [path for path in sys.path if path.endswith(("/a", "/b"))]
 
 
-def test_what_a_module_computes_is_refused_by_its_name() -> None:
+def test_what_cannot_be_read_is_priced_and_says_why() -> None:
     own("from torch import nn\n\ndef make():\n    return nn.Conv2d(3, 8, (1, 3))")
-    with pytest.raises(NetworkError, match=r"net\.py:make: 'conv2d|net\.py:make: '"):
-        network("net.py:make")
+    found = network("net.py:make", 16)
+    assert found.priced == {"conv2d": 1}
+    assert found.unread
+    with pytest.raises(NetworkError, match=r"net\.py:make: .*kernel 1 x 3"):
+        found.require_read()
+
+
+def test_a_module_that_does_not_run_on_such_images_is_refused() -> None:
+    own("from torch import nn\n\ndef make():\n    return nn.Conv2d(4, 8, 3)")
+    with pytest.raises(NetworkError, match=r"net\.py:make: the module cannot run on an image of 3 x 16 x 16"):
+        network("net.py:make", 16)
+
+
+def test_names_in_a_column_of_others_run_no_code() -> None:
+    own("raise AssertionError")
+    assert read_network("net.py:make", 32, 10) is None
+
+
+def test_an_exported_program_is_a_network_with_its_weights(tmp_path: Path) -> None:
+    torch.export.save(torch.export.export(nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),)), "net.pt2")
+    found = network("net.pt2", 8)
+    assert (str(found), found.resolution) == ("net.pt2", 8)
+    assert found.read.state()["conv1.weight"].shape == (4, 3, 3, 3)
+    with pytest.raises(NetworkError, match=r"net\.pt2 has a fixed size of 8 x 8, not 16"):
+        read("net.pt2", 16)

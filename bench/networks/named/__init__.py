@@ -1,0 +1,1 @@
+"""Modules by name: of timm, of torchvision, and of code of one's own."""
