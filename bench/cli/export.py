@@ -21,6 +21,7 @@ from ..export.parity import Parity
 from ..export.tflite_quantise import read_batches
 from ..export.weights import Array
 from ..export.weights_file import read_weights, trained_sizes, weights_digest
+from ..networks.named.weights import takes_weights
 from ..networks.reading import as_networks, read
 from .shared.options import FILE, format_option
 from .shared.output import Column, OutputRecord, answer, say
@@ -76,11 +77,12 @@ def command(
     item = read(network, resolution or sizes[0], classes or sizes[1])
     (found,) = as_networks([item])
     images = [] if calibrate is None else _images(calibrate, found, weights, batch)
+    separate = None if weights is not None and takes_weights(found, weights) else weights
     written = []
     if onnx:
-        written.append(export_onnx(found, onnx, weights, batch, precision, images))
+        written.append(export_onnx(found, onnx, separate, batch, precision, images))
     if tflite:
-        written.append(export_tflite(found, tflite, weights, batch, precision, images))
+        written.append(export_tflite(found, tflite, separate, batch, precision, images))
     answer([write_parity(found, artifact, parity, weights) for artifact, parity in written], COLUMNS, style)
     for artifact, parity in written:
         if not parity.holds:

@@ -17,6 +17,7 @@ from ...zen.workload import Workload
 from ..export.timing_weights import timing_weights
 from ..export.weights import Array, state_arrays
 from ..networks.model_file import FileSubject
+from ..networks.named.weights import takes_weights
 from ..networks.reading import NetworkLike
 from .contexts import Ends, context_graph, is_ends_key
 
@@ -159,6 +160,9 @@ class TrainedSubject(NetworkSubject):
         from ...zen.module import build_module, load_state
         from ..export.weights_file import read_weights, weights_digest
 
+        if isinstance(network, GraphNetwork) and takes_weights(network, weights):
+            network.require_read()
+            return TrainedSubject(network, weights_digest(weights), network.read.state())
         module = build_module(network.graph())
         load_state(module, read_weights(weights)[0], weights)
         return TrainedSubject(network, weights_digest(weights), state_arrays(module))
