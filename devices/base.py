@@ -55,11 +55,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name, full shape (batch first) and NumPy dtype of an artifact's input."""
+    """Name, full shape (batch first) and NumPy dtype of an artifact's input; `value`: what fills it, where
+    that is not random."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str = "float32"
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Inputs of an artifact: fixed random numbers, the same on every device."""
+"""Inputs of an artifact: fixed random numbers, the same on every device, or a value that was asked for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from .base import TensorSpec
 
 
 def random_inputs(specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:
-    """Fixed numbers for every input: N(0,1), for bytes the same spread over their range.
+    """Fixed numbers for every input without a value of its own: N(0,1), for bytes spread over their range.
 
     Wider integers are the sizes of such numbers, for they are indices more often than quantities.
     """
     random = np.random.default_rng(0)
-    return [_fitted(random.standard_normal(spec.shape, np.float32), np.dtype(spec.dtype)) for spec in specs]
+    return [_filled(spec, random) for spec in specs]
+
+
+def _filled(spec: TensorSpec, random: np.random.Generator) -> NDArray[Any]:
+    if spec.value is not None:
+        return np.full(spec.shape, spec.value, spec.dtype)
+    return _fitted(random.standard_normal(spec.shape, np.float32), np.dtype(spec.dtype))
 
 
 def _fitted(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:

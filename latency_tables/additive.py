@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import sqrt
 
+from ..zen.graph_network import AnyNetwork
 from ..zen.latency import Estimate, Part
-from ..zen.network import Network
 from ..zen.workload import Workload
 from .table import LatencyTable
 
@@ -41,14 +41,14 @@ class AdditiveTable(ABC):
             part = self._parts[workload] = self._unit(workload)
         return part
 
-    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
+    def total(self, whole: Part, network: Callable[[], AnyNetwork] | None = None) -> Estimate:
         return Estimate(whole.ms, spread(whole.extras, whole.ms, self._noise), 0.0, whole.ms)
 
-    def units_ms(self, network: Network) -> dict[Workload, float]:
+    def units_ms(self, network: AnyNetwork) -> dict[Workload, float]:
         """What each unit adds to the network; with repetitions they make up its sum."""
         return {workload: self.block(workload).ms for workload in network.workloads()}
 
-    def estimate(self, network: Network) -> Estimate:
+    def estimate(self, network: AnyNetwork) -> Estimate:
         return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 
     @property

@@ -17,6 +17,7 @@ from math import exp, sqrt
 
 import numpy as np
 
+from ..zen.graph_network import AnyNetwork
 from ..zen.latency import Estimate, Part
 from ..zen.network import Network
 from ..zen.workload import Workload
@@ -62,7 +63,7 @@ class Corrected:
         ms, variance, measured_ms, extras = self._model.block(workload)
         return Part(ms, variance, measured_ms, (*extras, *cut_terms(workload)))
 
-    def total(self, whole: Part, network: Callable[[], Network]) -> Estimate:
+    def total(self, whole: Part, network: Callable[[], AnyNetwork]) -> Estimate:
         inner = self._model.total(_without_terms(whole), network)
         std = _relative_std(inner)
         likeness = self._likeness(_place(whole))
@@ -70,10 +71,10 @@ class Corrected:
         ms = inner.ms * exp(std * float(likeness @ self._weights))
         return inner._replace(ms=ms, std_ms=ms * std * self._stretch * sqrt(max(1.0 - known, ALONE)))
 
-    def estimate(self, network: Network) -> Estimate:
+    def estimate(self, network: AnyNetwork) -> Estimate:
         return self.total(self._whole(network), lambda: network)
 
-    def units_ms(self, network: Network) -> dict[Workload, float]:
+    def units_ms(self, network: AnyNetwork) -> dict[Workload, float]:
         return self._model.units_ms(network)
 
     @property
@@ -84,10 +85,10 @@ class Corrected:
     def summary(self) -> str:
         return f"{self._model.summary}; corrected by {self.networks} networks measured in the search"
 
-    def _whole(self, network: Network) -> Part:
+    def _whole(self, network: AnyNetwork) -> Part:
         return Part.sum([self.block(workload) for workload in network.workloads()])
 
-    def _inner(self, whole: Part, network: Network) -> Estimate:
+    def _inner(self, whole: Part, network: AnyNetwork) -> Estimate:
         return self._model.total(_without_terms(whole), lambda: network)
 
     def _likeness(self, where: Place) -> Vector:

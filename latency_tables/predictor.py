@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..errors import TableError
+from ..zen.graph_network import AnyNetwork
 from ..zen.latency import Estimate, LatencyModel
-from ..zen.network import Network
 from ..zen.workload import Workload
 from .fitted.model import FittedTable
 from .measured.model import TableModel
@@ -25,9 +25,9 @@ class Predictor(LatencyModel, Protocol):
 
     table: LatencyTable
 
-    def estimate(self, network: Network) -> Estimate: ...
+    def estimate(self, network: AnyNetwork) -> Estimate: ...
 
-    def units_ms(self, network: Network) -> dict[Workload, float]: ...
+    def units_ms(self, network: AnyNetwork) -> dict[Workload, float]: ...
 
     @property
     def notice(self) -> str | None: ...

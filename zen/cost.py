@@ -31,7 +31,7 @@ from .graph import (
     Slice,
     Unflatten,
 )
-from .network import Network
+from .graph_network import AnyNetwork, GraphNetwork
 from .outline import Outline, Polynomial, evaluate, outline, polynomial
 from .workload import Workload
 
@@ -59,8 +59,11 @@ class GraphCost:
     peak_activation_bytes: int
 
 
-def cost(network: Network) -> Cost:
+def cost(network: AnyNetwork) -> Cost:
     """The cost of a network. Units meet in one tensor, so sums and the maximum over units are exact."""
+    if isinstance(network, GraphNetwork):
+        whole = graph_cost(network.graph())
+        return Cost(whole.macs, whole.params, network.layers, whole.peak_activation_bytes)
     parts = [workload_cost(workload) for workload in network.workloads()]
     return Cost(
         macs=sum(part.macs for part in parts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .network import Network
+from .graph_network import AnyNetwork
 from .workload import Workload
 
 
@@ -70,7 +70,7 @@ class LatencyModel(Protocol):
         """One additive part; depends on the workload alone, so a search may keep it."""
         ...
 
-    def total(self, whole: Part, network: Callable[[], Network]) -> Estimate:
+    def total(self, whole: Part, network: Callable[[], AnyNetwork]) -> Estimate:
         """The whole network from the sum of its parts, with what corrects that sum.
 
         `network` builds it, for a model that has to see it; a search asks for thousands a second.

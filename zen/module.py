@@ -111,6 +111,13 @@ def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     norm.get_buffer("running_var").copy_(variance)
 
 
+def state_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The weights of a graph's module by their names, each with its shape; counters left out."""
+    with torch.device("meta"):
+        state = GraphModule(graph).state_dict()
+    return {name: tuple(x.shape) for name, x in state.items() if "num_batches_tracked" not in name}
+
+
 def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
     """Fills a module with tensors under the names of its `state_dict()` and puts it in eval mode.
 

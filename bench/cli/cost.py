@@ -8,9 +8,10 @@ import click
 
 from ...quantities import format_count
 from ...zen.cost import cost
-from ..networks.reading import networks_only
+from ..networks.reading import as_networks
 from .shared.options import chosen_networks, format_option, network_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label
+from .shared.unread import reading_record, say_unread
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -29,16 +30,17 @@ def command(style: str, **options: Any) -> None:
     """MACs, parameters, layers and activation memory of networks.
 
     NETWORK is a structure string, a file holding one, a network.json, a search's result.json, a structure of
-    Once-for-All or TinyNAS, an ONNX or TFLite file that zenbench wrote, or zoo:NAME (zoo:all for every known
-    network).
+    Once-for-All or TinyNAS, an ONNX or TFLite file, or zoo:NAME (zoo:all for every known network).
+    What cannot be read of a network costs what its shapes say, and is named.
     """
     records = []
-    for network in networks_only(chosen_networks(options), "counted"):
+    networks = as_networks(chosen_networks(options))
+    for network in networks:
         counted = cost(network)
         records.append(
             {
                 "label": label(network),
-                "network": network.name or str(network),
+                "network": str(network),
                 "digest": network.digest,
                 "resolution": network.resolution,
                 "classes": network.classes,
@@ -46,6 +48,8 @@ def command(style: str, **options: Any) -> None:
                 "params": counted.params,
                 "macs": counted.macs,
                 "peak_activation_bytes": counted.peak_activation_bytes,
+                **reading_record(network),
             }
         )
     answer(records, COLUMNS, style)
+    say_unread(networks)

@@ -11,7 +11,7 @@ import numpy as np
 from ...atomic import write_json
 from ...devices.base import Artifact
 from ...errors import UserError
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ..data_sets.data_set import check_size
 from ..data_sets.reading import names_data, open_data
 from ..data_sets.statistics import ChannelStatistics
@@ -21,7 +21,7 @@ from ..export.parity import Parity
 from ..export.tflite_quantise import read_batches
 from ..export.weights import Array
 from ..export.weights_file import read_weights, trained_sizes, weights_digest
-from ..networks.reading import networks_only, read
+from ..networks.reading import as_networks, read
 from .shared.options import FILE, format_option
 from .shared.output import Column, OutputRecord, answer, say
 
@@ -74,7 +74,7 @@ def command(
     precision = "fp16" if fp16 else "int8" if int8 else "fp32"
     sizes = (None, None) if weights is None else trained_sizes(weights)
     item = read(network, resolution or sizes[0], classes or sizes[1])
-    found = networks_only([item], "exported")[0]
+    (found,) = as_networks([item])
     images = [] if calibrate is None else _images(calibrate, found, weights, batch)
     written = []
     if onnx:
@@ -100,7 +100,7 @@ def _check(onnx: Path | None, tflite: Path | None, fp16: bool, int8: bool, calib
         raise UserError("--calibrate is for int8 files; give --int8 too")
 
 
-def _images(text: str, network: Network, weights: Path | None, batch: int) -> list[Array]:
+def _images(text: str, network: AnyNetwork, weights: Path | None, batch: int) -> list[Array]:
     """Batches to calibrate on: of a data set's training images, normalised as the weights' were."""
     if not names_data(text):
         return read_batches(Path(text), batch, network.graph().input_shape)
@@ -119,7 +119,7 @@ def _images(text: str, network: Network, weights: Path | None, batch: int) -> li
 
 
 def write_parity(
-    network: Network, artifact: Artifact, parity: Parity, weights: Path | None = None
+    network: AnyNetwork, artifact: Artifact, parity: Parity, weights: Path | None = None
 ) -> OutputRecord:
     """Stores what was exported, from which weights, and how well it agrees with torch in FILE.json beside the
     file."""

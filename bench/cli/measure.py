@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from ...devices.base import Device, Setting
+from ...devices.base import Device, RemoteDevice, Setting
 from ...devices.card import card
 from ...errors import DeviceError, UserError
 from ...quantities import count_of, format_ms
-from ...zen.network import Network
 from ..export.weights_file import trained_sizes
 from ..latency_files.latency_rows import LatencyRow, write_rows
 from ..measuring.journal import Journal, journal_path
@@ -34,6 +35,8 @@ from .shared.options import (
 )
 from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, row_record, say, show_table
 from .shared.progress import progress
+
+T = TypeVar("T")
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -56,6 +59,27 @@ LAYER_COLUMNS = (
 )
 
 
+class _Value(click.ParamType[tuple[str, float]]):
+    """An input's name and the number that fills it: `sr=16000`."""
+
+    name = "name=number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        name, _, text = str(value).rpartition("=")
+        try:
+            number = int(text) if _WHOLE.fullmatch(text) else float(text)
+        except ValueError:
+            number = nan
+        if not name or not isfinite(number):
+            self.fail(f"'{value}' is no input with its number; write one as NAME=16000")
+        return name, number
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+
+
 @click.command("measure")
 @network_options
 @measuring_options
@@ -72,6 +96,14 @@ LAYER_COLUMNS = (
     multiple=True,
     help="The shape of an input that an ONNX file leaves free, as in ids=1x128; once for each input.",
 )
+@click.option(
+    "--input",
+    "values",
+    type=_Value(),
+    multiple=True,
+    help="The number that fills an input of an ONNX or TFLite file, as in sr=16000; once for each input. "
+    "Others get random ones.",
+)
 @click.option("--weights", type=FILE, help="Of one network: what train wrote, or a torch state dict.")
 @click.option("--out", type=FILE, default="measured.csv", show_default=True, help="Where the rows go.")
 @format_option
@@ -80,6 +112,7 @@ def command(
     per_image: bool,
     layers: bool,
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    values: tuple[tuple[str, float], ...],
     weights: Path | None,
     out: Path,
     style: str,
@@ -90,12 +123,12 @@ def command(
     An ONNX or TFLite file is measured in the precision that it holds. All raw samples are kept in OUT's
     journal. Exit code 3 where a network could not be measured.
     """
-    if len(dict(shapes)) < len(shapes):
-        raise UserError("--shape names an input twice; give each once")
     if weights is not None:
         for name, size in zip(("resolution", "classes"), trained_sizes(weights), strict=True):
             options[name] = options[name] or size
-    given = _with_shapes(chosen_networks(options), dict(shapes))
+    given = chosen_networks(options)
+    given = _changed(given, "--shape", shapes, FileSubject.shaped)
+    given = _changed(given, "--input", values, FileSubject.valued)
     files = [item for item in given if isinstance(item, FileSubject)]
     held = {item.precision for item in files}
     if options["precision"] is None and len(files) == len(given) and len(held) == 1:
@@ -103,6 +136,10 @@ def command(
     driver, setting = chosen_device(device, options)
     for item in files:
         item.inputs_in(setting)
+    if values and isinstance(driver, RemoteDevice):
+        raise UserError(
+            f"{driver.name} fills inputs by itself; leave --input out, or measure on another device"
+        )
     items = list(dict.fromkeys(given))
     # First, so that a runtime that cannot tell says so before anything is measured.
     inspected = [inspect(driver, setting, item) for item in items] if layers else None
@@ -120,20 +157,28 @@ def _subjects(items: Sequence[NetworkLike], weights: Path | None) -> Callable[[N
     """What is timed: the one network with its weights, where there are some."""
     if weights is None:
         return subject_of
-    if len(items) != 1 or not isinstance(items[0], Network):
+    if len(items) != 1 or isinstance(items[0], FileSubject):
         raise UserError("--weights belong to one network; name that alone, by its structure or name")
     subject = TrainedSubject.of(items[0], weights)
     return lambda item: subject
 
 
-def _with_shapes(given: list[NetworkLike], shapes: Mapping[str, tuple[int, ...]]) -> list[NetworkLike]:
-    """The networks, the files among them with these shapes of their inputs."""
+def _changed(
+    given: list[NetworkLike],
+    option: str,
+    pairs: Sequence[tuple[str, T]],
+    change: Callable[[FileSubject, Mapping[str, T]], FileSubject],
+) -> list[NetworkLike]:
+    """The networks, the files among them with what an option says of their inputs by name."""
+    asked = dict(pairs)
+    if len(asked) < len(pairs):
+        raise UserError(f"{option} names an input twice; give each once")
     names = {one.name for item in given if isinstance(item, FileSubject) for one in item.inputs}
-    for name in shapes:
+    for name in asked:
         if name not in names:
             known = f"they have {', '.join(sorted(names))}" if names else "none is given"
-            raise UserError(f"no file has an input '{name}' for --shape; {known}")
-    return [item.shaped(shapes) if isinstance(item, FileSubject) else item for item in given]
+            raise UserError(f"no file has an input '{name}' for {option}; {known}")
+    return [change(item, asked) if isinstance(item, FileSubject) else item for item in given]
 
 
 def _with_inspection(record: OutputRecord, found: Inspection | DeviceError) -> OutputRecord:

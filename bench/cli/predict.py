@@ -11,9 +11,9 @@ import click
 from ...latency_tables.card import basis_text
 from ...latency_tables.predictor import Predictor
 from ...quantities import format_ms
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ..latency_files.latency_rows import write_rows
-from ..networks.reading import networks_only
+from ..networks.reading import as_networks
 from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
 from .shared.opening import opened_model
@@ -26,6 +26,7 @@ from .shared.options import (
     setting_request,
 )
 from .shared.output import NETWORK_COLUMN, Column, OutputRecord, answer, label, row_record, say
+from .shared.unread import reading_record, say_unread
 
 COLUMNS = (
     NETWORK_COLUMN,
@@ -33,6 +34,7 @@ COLUMNS = (
     Column("latency_per_image_ms", "per image", format_ms),
     Column("std_ms", "std", format_ms),
     Column("coverage", "measured share", lambda v: f"{v:.0%}"),
+    Column("unread_share", "unread share", lambda v: f"{v:.0%}"),
     Column("sum_ms", "plain sum", format_ms),
 )
 BLOCK_COLUMNS = (
@@ -66,7 +68,7 @@ def command(
     Latency is the time of one run of the setting's batch. The plain sum of the blocks stays visible
     beside the calibrated prediction.
     """
-    networks = networks_only(chosen_networks(options), "predicted")
+    networks = as_networks(chosen_networks(options))
     model = opened_model(device, setting_request(options), table)
     rows = predict(model, networks)
     if out:
@@ -80,12 +82,24 @@ def command(
             if model.table.card.setting.batch > 1
             else [c for c in COLUMNS if c.heading != "per image"]
         )
-        records = [row_record(row, network) for row, network in zip(rows, networks, strict=True)]
+        records = [
+            {**row_record(row, network), **reading_record(network), **_unread_share(model, network)}
+            for row, network in zip(rows, networks, strict=True)
+        ]
         answer(records, shown, style)
+    say_unread(networks)
     _say_setting(model, style)
 
 
-def _by_block(model: Predictor, networks: Sequence[Network]) -> list[OutputRecord]:
+def _unread_share(model: Predictor, network: AnyNetwork) -> dict[str, float]:
+    """Of the predicted blocks, the share of those that have operations which could not be read."""
+    if not isinstance(network, GraphNetwork) or network.unread is None:
+        return {}
+    blocks = block_latencies(model, network)
+    return {"unread_share": sum(block.share for block in blocks if block.workload.graph().priced)}
+
+
+def _by_block(model: Predictor, networks: Sequence[AnyNetwork]) -> list[OutputRecord]:
     return [
         {
             "label": label(network) if len(networks) > 1 else None,

@@ -17,11 +17,13 @@ from ...latency_tables.measured.network_calibration import Calibration, LeftOutN
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...latency_tables.table_files import card_path
+from ...zen.graph_network import AnyNetwork
 from ...zen.network import Network
 from ...zen.space import open_space
 from ...zen.workload import Workload
 from ..measuring.journal import History, Journal, journal_path
 from ..measuring.recipe import profile_recipe
+from ..networks.reading import as_networks, read_all
 from ..profiling.earlier_tables import set_aside
 from ..profiling.hold_out import SearchedHoldOut
 from ..profiling.plan import plan, random_networks, searches, sources
@@ -65,6 +67,13 @@ RESOLUTIONS = (224, 224, 224, 192, 160, 128, 96, 64, 32, 32)
     help="Stop when the mean error over networks never learned from is shown to be below this, as 5%; else "
     f"after {TARGET_MINUTES}m, or --time or --blocks. Timing those networks comes on top.",
 )
+@click.option(
+    "--for",
+    "wanted",
+    multiple=True,
+    metavar="NETWORK",
+    help="First the blocks of this network, or of those that a .csv or .txt file lists; may be repeated.",
+)
 @table_option
 @seed_option
 def command(
@@ -74,6 +83,7 @@ def command(
     duration_ms: float | None,
     blocks: int | None,
     target_error: float | None,
+    wanted: tuple[str, ...],
     table: Path | None,
     seed: int,
     **options: Any,
@@ -90,7 +100,7 @@ def command(
     limits = Limits(blocks, duration_ms / 1e3 if duration_ms else None)
     drawn = sources(*([open_space(space)] if space else []))
     resolutions = [resolution] if resolution else RESOLUTIONS
-    planned = partial(plan, drawn, resolutions, seed)
+    planned = partial(plan, drawn, resolutions, seed, wanted=_wanted(wanted))
     if target_error is None:
         run_profile(driver, setting, planned, path, limits)
         return 0
@@ -107,6 +117,14 @@ def command(
     advice = "there is no more to measure here" if done.exhausted else "run this again to go on"
     say(f"zenbench: a mean error below {target_error:.1%} is not shown yet, {seen}; {advice}")
     return 1
+
+
+def _wanted(texts: Sequence[str]) -> list[AnyNetwork]:
+    """The networks that texts name, or that the files they name list."""
+    lists = [Path(text) for text in texts if text.endswith((".csv", ".txt"))]
+    named = [text for text in texts if Path(text) not in lists]
+    items = [item for file in lists for item in read_all([], file, None, None)]
+    return as_networks([*(read_all(named, None, None, None) if named else []), *items])
 
 
 class Profiled(NamedTuple):

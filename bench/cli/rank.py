@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from ...errors import NetworkError, UserError
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
 from ..charts.figure_file import check_suffix, write_chart
 from ..charts.ranking import proxies_against_column
 from ..comparing.ranking import Known, Ranking, UnscoredNetwork, choose, rank, read_known, write_scores
 from ..latency_files.columns import Columns, with_options
-from ..networks.reading import networks_only
+from ..networks.reading import as_networks
 from .shared.options import COLUMNS as FILE_COLUMNS
 from .shared.options import FILE, chosen_networks, format_option, network_options, scoring_options
 from .shared.output import Column, OutputRecord, answer, label, say
@@ -93,7 +93,7 @@ def command(
         against, column, named.of("network"), options["resolution"], options["classes"]
     )
     if options["networks"] or options["networks_file"]:
-        wanted = networks_only(chosen_networks(options), "ranked")
+        wanted = as_networks(chosen_networks(options))
         known, missing = choose(known, wanted, against)
     if not known:
         raise UserError(f"{against} leaves no network to rank: {missing[0].network}: {missing[0].reason}")
@@ -103,7 +103,7 @@ def command(
     done = count(1)
     with progress("rank", len(names) * len(known)) as meter:
 
-        def value(proxy: str, network: Network) -> float:
+        def value(proxy: str, network: AnyNetwork) -> float:
             meter(next(done), proxy)
             return score(network, proxy, reading, batch, repeats, seed).value
 

@@ -7,13 +7,9 @@ from typing import Any
 import click
 
 from ...errors import ZenbenchError
-from ...zen.graph import Graph
-from ...zen.importing.batch_norms import require_batch_norm
-from ...zen.network import Network
 from ...zen.proxies import PROXIES, ZEN, score
 from ...zen.proxies.base import Reading
-from ..networks.model_file import FileSubject
-from ..networks.reading import NetworkLike
+from ..networks.reading import as_networks
 from .shared.options import chosen_networks, format_option, network_options, scoring_options
 from .shared.output import NETWORK_COLUMN, Column, answer, label, say
 
@@ -56,7 +52,8 @@ def command(
         if proxy in ZEN:
             told["reading"] = reading
         try:
-            found = score(_target(item, proxy), proxy, reading, batch, repeats, seed)
+            (network,) = as_networks([item])
+            found = score(network, proxy, reading, batch, repeats, seed)
         except ZenbenchError as error:
             refusals.append(error)
             records.append({**told, "value": None, "reason": str(error)})
@@ -70,13 +67,3 @@ def command(
         if "reason" in record:
             say(f"{record['label']}: {record['reason']}")
     return 1 if refusals else 0
-
-
-def _target(item: NetworkLike, proxy: str) -> Network | Graph:
-    network = item.network if isinstance(item, FileSubject) else item
-    if network is not None:
-        return network
-    graph = item.graph()
-    if proxy in ZEN:
-        require_batch_norm(graph, str(item))
-    return graph

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ...atomic import write_text
 from ...errors import TableError, UserError, ZenbenchError
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ..csv_file import CsvFile, Record, read_csv
-from ..networks.reading import networks_only, read
+from ..networks.reading import as_networks, read
 from .rank_correlation import rank_correlations
 
 
@@ -29,7 +29,7 @@ class UnscoredNetwork:
 class Known:
     """A network with its value in the column that proxies are held against."""
 
-    network: Network
+    network: AnyNetwork
     value: float
 
 
@@ -75,7 +75,7 @@ def read_known(
         text = file.text(record, network_column)
         try:
             sizes = (resolution or file.whole(record, "resolution"), classes or file.whole(record, "classes"))
-            (network,) = networks_only([read(text, *sizes)], "ranked")
+            (network,) = as_networks([read(text, *sizes)])
             value = _value(file, record, column)
         except UserError as error:
             missing.append(UnscoredNetwork(text, str(error)))
@@ -91,7 +91,7 @@ def read_known(
 
 
 def choose(
-    known: Sequence[Known], networks: Sequence[Network], path: Path
+    known: Sequence[Known], networks: Sequence[AnyNetwork], path: Path
 ) -> tuple[list[Known], list[UnscoredNetwork]]:
     """Of the known networks those asked for, and what of these the file does not hold."""
     index = {_key(one.network): one for one in known}
@@ -102,7 +102,7 @@ def choose(
     ]
 
 
-def rank(known: Sequence[Known], proxy: str, score: Callable[[Network], float]) -> Ranking:
+def rank(known: Sequence[Known], proxy: str, score: Callable[[AnyNetwork], float]) -> Ranking:
     """Scores the networks and holds the order against their values; a failing score is left out."""
     scores: list[float | None] = []
     missing: list[UnscoredNetwork] = []
@@ -143,7 +143,7 @@ def _value(file: CsvFile, record: Record, column: str) -> float:
     return value
 
 
-def _key(network: Network) -> tuple[str, str]:
+def _key(network: AnyNetwork) -> tuple[str, str]:
     # Two cells of NAS-Bench-201 can build the same network, each with an accuracy of its own.
     return network.digest, str(network)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...devices.base import Artifact
+from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network
 from .parity import Parity, check_onnx, check_tflite, gaussian
 from .weights import Array, state_arrays
@@ -19,14 +20,15 @@ _WEIGHT_SEED = 0
 
 
 def export_onnx(
-    network: Network,
+    network: AnyNetwork,
     path: Path,
     weights: Path | None = None,
     batch: int = 1,
     precision: str = "fp32",
     images: Sequence[Array] = (),
 ) -> tuple[Artifact, Parity]:
-    """Writes the file with weights from a file (see `read_weights`), or seeded ones, and checks it.
+    """Writes the file and checks it: with weights from a file (see `read_weights`), else with those that the
+    network came with, else with seeded ones.
 
     `images`: at least two batches of shape (N, C, H, W) for int8; a fifth of them, one at least, is kept for
     the check.
@@ -35,12 +37,13 @@ def export_onnx(
 
     calibration, x = _images(network, batch, precision, images)
     module = _module(network, weights)
-    artifact = write_onnx(network.graph(), state_arrays(module), path, batch, network, precision, calibration)
+    spelled = network if isinstance(network, Network) else None
+    artifact = write_onnx(network.graph(), state_arrays(module), path, batch, spelled, precision, calibration)
     return artifact, check_onnx(artifact, module, x)
 
 
 def export_tflite(
-    network: Network,
+    network: AnyNetwork,
     path: Path,
     weights: Path | None = None,
     batch: int = 1,
@@ -53,12 +56,13 @@ def export_tflite(
     calibration, x = _images(network, batch, precision, images)
     module = _module(network, weights)
     as_stored = [np.ascontiguousarray(np.moveaxis(images, 1, -1)) for images in calibration]
-    artifact = write_tflite(network.graph(), state_arrays(module), path, batch, network, precision, as_stored)
+    spelled = network if isinstance(network, Network) else None
+    artifact = write_tflite(network.graph(), state_arrays(module), path, batch, spelled, precision, as_stored)
     return artifact, check_tflite(path, module, x, precision)
 
 
 def _images(
-    network: Network, batch: int, precision: str, given: Sequence[Array]
+    network: AnyNetwork, batch: int, precision: str, given: Sequence[Array]
 ) -> tuple[list[Array], Array]:
     """Batches to calibrate on, none for Gaussian ones, and the images of the check."""
     shape = network.graph().input_shape
@@ -69,13 +73,18 @@ def _images(
     return list(given[:-kept]), np.concatenate(given[-kept:])
 
 
-def _module(network: Network, weights: Path | None) -> Any:
+def _module(network: AnyNetwork, weights: Path | None) -> Any:
+    from torch import from_numpy
+
     from ...zen.module import build_module, initialise, load_state
 
     module = build_module(network.graph())
-    if weights is None:
-        initialise(module, _WEIGHT_SEED)
+    if weights is not None:
+        load_state(module, read_weights(weights)[0], weights)
+    elif isinstance(network, GraphNetwork):
+        network.require_read()
+        own = {name: from_numpy(array) for name, array in network.read.state().items()}
+        load_state(module, own, network.name)
     else:
-        tensors, _ = read_weights(weights)
-        load_state(module, tensors, weights)
+        initialise(module, _WEIGHT_SEED)
     return module

@@ -31,11 +31,12 @@ def onnx_runner(path: Path) -> Runner:
     """
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
+    from ...devices.host.onnxruntime import session_options
+
     with _told("onnxruntime", path):
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(path), session_options(1), providers=["CPUExecutionProvider"]
+        )
     given, result = _ends(path, session.get_inputs(), session.get_outputs())
     scales = json.loads(session.get_modelmeta().custom_metadata_map.get(SCALES_KEY, "{}"))
     if given.type not in _NUMBERS or (given.type == "tensor(int8)" and given.name not in scales):

@@ -23,6 +23,8 @@ _VERSION = 3  # of the schema
 _ALIGNMENT = 16
 _MOST_BYTES = 2**31 - 2**20  # offsets are 32 bits, and the tables need room beside the weights
 _LAST_BYTE_CODE = 127  # operators from here on are told by a later field of 32 bits alone
+MALFORMED = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
+"""What the accessors of the schema raise where a file is cut, or points elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -208,14 +210,14 @@ def read_contents(data: bytes) -> Contents:
         raise NetworkError("not a TFLite file")
     try:
         return _contents(names, data)
-    except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise NetworkError(f"a damaged TFLite file ({type(error).__name__})") from None
 
 
 def _contents(names: Any, data: bytes) -> Contents:
     model = names.Model.GetRootAs(data)
-    kinds = _names_of(names.BuiltinOperator)
-    types = _names_of(names.TensorType)
+    kinds = names_of(names.BuiltinOperator)
+    types = names_of(names.TensorType)
     graph = model.Subgraphs(0)
     metadata = {}
     for number in range(model.MetadataLength()):
@@ -243,5 +245,5 @@ def _contents(names: Any, data: bytes) -> Contents:
 
 
 @cache
-def _names_of(enumeration: Any) -> dict[int, str]:
+def names_of(enumeration: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...zen.graph import Conv, Pool
@@ -52,10 +54,14 @@ def pool(out: Emitter, op: Pool, positive: bool) -> None:
         return
     # The operator leaves out the padding that it adds itself, but counts the zeros of a PAD.
     counted = out.emit(kind, (x,), f"{op.name}.counted", "Pool2DOptions", op.shape, window)
-    extents = out.shapes[op.inputs[0]][1:]
+    factors = out.constant(f"{op.name}.correction", correction(op, out.shapes[op.inputs[0]][1:]))
+    out.emit("MUL", (counted, factors), op.name, "MulOptions")
+
+
+def correction(op: Pool, extents: Sequence[int]) -> Array:
+    """What makes an average that counts its padding one that does not: a factor a place, (1, H, W, 1)."""
     rows, columns = (op.kernel / _taps_inside(op, axis, extent) for axis, extent in enumerate(extents))
-    correction = out.constant(f"{op.name}.correction", np.outer(rows, columns)[None, :, :, None])
-    out.emit("MUL", (counted, correction), op.name, "MulOptions")
+    return np.outer(rows, columns)[None, :, :, None].astype(np.float32)
 
 
 def _padded(out: Emitter, op: Conv | Pool, fill: float = 0.0) -> tuple[str, int]:

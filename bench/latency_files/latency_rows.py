@@ -13,7 +13,7 @@ from ...atomic import write_text
 from ...devices.base import Setting
 from ...errors import TableError
 from ...quantities import LONGEST_MS
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ..csv_file import CsvFile, Record, read_csv
 
 
@@ -49,7 +49,7 @@ class LatencyRow:
     error: str | None = None
 
     @staticmethod
-    def of(network: Network, setting: Setting, latency_ms: float, **values: Any) -> LatencyRow:
+    def of(network: AnyNetwork, setting: Setting, latency_ms: float, **values: Any) -> LatencyRow:
         """The row of a network whose latency is known."""
         return LatencyRow(
             network=str(network),

@@ -12,11 +12,12 @@ from typing import Protocol
 
 from ...devices.base import Artifact, Setting
 from ...zen.graph import Graph
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ...zen.workload import Workload
 from ..export.timing_weights import timing_weights
 from ..export.weights import Array, state_arrays
 from ..networks.model_file import FileSubject
+from ..networks.reading import NetworkLike
 from .contexts import Ends, context_graph, is_ends_key
 
 _SUFFIXES = {"torch-export": "pt2"}
@@ -115,7 +116,7 @@ class EndsSubject(_GraphSubject):
 class NetworkSubject(_GraphSubject):
     """A whole network with weights that are only for timing."""
 
-    network: Network
+    network: AnyNetwork
 
     @property
     def key(self) -> str:
@@ -133,7 +134,7 @@ class TrainedSubject(NetworkSubject):
     state: Mapping[str, Array]
 
     @staticmethod
-    def of(network: Network, weights: Path) -> TrainedSubject:
+    def of(network: AnyNetwork, weights: Path) -> TrainedSubject:
         """Raises UserError where the weights are not this network's."""
         from ...zen.module import build_module, load_state
         from ..export.weights_file import read_weights, weights_digest
@@ -176,8 +177,8 @@ def written(
     return write_onnx(graph, weights, path, batch, precision=precision)
 
 
-def subject_of(item: Workload | Network | FileSubject) -> Subject:
+def subject_of(item: Workload | NetworkLike) -> Subject:
     """What is timed of an item: a file is its own subject."""
     if isinstance(item, Workload):
         return WorkloadSubject(item)
-    return NetworkSubject(item) if isinstance(item, Network) else item
+    return item if isinstance(item, FileSubject) else NetworkSubject(item)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...devices.base import Device, Setting
 from ...zen.network import Network
 from ..latency_files.latency_rows import LatencyRow
+from ..networks.model_file import FileSubject
 from ..networks.reading import NetworkLike
 from .aggregation import TimedRound, rounds_by_subject, row_of, usual_clock_ms
 from .journal import History, Journal, new_session
@@ -97,10 +98,10 @@ def _row(
     halves_of: Callable[[list[TimedRound]], _Halves] = _every_other,
 ) -> LatencyRow:
     """`halves_of` parts the rounds in two, to tell how well the measurement repeats itself."""
-    network = item if isinstance(item, Network) else item.network
+    network = item.network if isinstance(item, FileSubject) else item
     row = LatencyRow(
         network=str(item),
-        digest=network.digest if network else subject_of(item).key,
+        digest=item.digest,
         resolution=network.resolution if network else None,
         classes=network.classes if network else None,
         device=setting.device,

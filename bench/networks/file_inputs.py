@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ...devices.base import TensorSpec
 from ...errors import NetworkError, UserError
 
@@ -18,13 +20,15 @@ Extents = tuple[int | str, ...]
 class FileInput:
     """An input of a file. `extents`: a number per axis that is fixed, else its name, empty without one.
 
-    `batch_axis`: 1 of what a recurrent layer reads, whose first axis is its steps or its layers.
+    `batch_axis`: 1 of what a recurrent layer reads, whose first axis is its steps or its layers. `value`:
+    what fills it, where that is not random.
     """
 
     name: str
     extents: Extents
     dtype: str
     batch_axis: int = 0
+    value: float | None = None
 
     @property
     def batch(self) -> int | str:
@@ -94,6 +98,26 @@ def shaped(inputs: Sequence[FileInput], shapes: Mapping[str, tuple[int, ...]]) -
     )
 
 
+def valued(inputs: Sequence[FileInput], values: Mapping[str, float]) -> tuple[FileInput, ...]:
+    """With inputs filled by one number each, given by name; UserError where the dtype does not hold it."""
+    return tuple(
+        replace(one, value=_held(one, values[one.name])) if one.name in values else one for one in inputs
+    )
+
+
+def _held(one: FileInput, value: float) -> float:
+    dtype = np.dtype(one.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            held = dtype.type(value)
+        except OverflowError:
+            held = None
+    fits = held is not None and bool(np.isfinite(held) if dtype.kind == "f" else held == value)
+    if not fits:
+        raise UserError(f"takes its input '{one.name}' as {one.dtype}, which does not hold {value:.15g}")
+    return value
+
+
 def specs(inputs: Sequence[FileInput], batch: int) -> tuple[TensorSpec, ...]:
     """The inputs at a batch, which free first axes and axes of the same name take.
 
@@ -114,6 +138,7 @@ def specs(inputs: Sequence[FileInput], batch: int) -> tuple[TensorSpec, ...]:
                 for axis, extent in enumerate(one.extents)
             ),
             one.dtype,
+            one.value,
         )
         for one in inputs
     )
@@ -123,7 +148,7 @@ def _free(one: FileInput, axis: int, extent: str, batch_name: int | str, batch: 
     # First: some exporters give every free axis the same name.
     if one.size_axes and axis in one.size_axes:
         raise NetworkError(
-            f"has a free height and width at its input '{one.name}'; give --resolution, as in 224"
+            f"has a free height and width at its input '{one.name}'; give --resolution, as in 224, or --shape"
         )
     if axis == one.batch_axis or (extent and extent == batch_name):
         return batch

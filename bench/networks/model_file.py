@@ -15,10 +15,11 @@ from typing import Any
 
 from ...devices.base import Artifact, Setting, TensorSpec
 from ...errors import NetworkError, UserError
-from ...zen.graph import Graph
+from ...zen.graph_network import AnyNetwork, GraphNetwork
+from ...zen.importing.read_graph import ReadGraph
 from ...zen.network import Network, from_json
 from ..export import NETWORK_KEY, PRECISION_KEY
-from .file_inputs import FileInput, leading, shaped, sized, specs
+from .file_inputs import FileInput, leading, shaped, sized, specs, valued
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class FileSubject:
         """With whole shapes of inputs by name; UserError where the file does not take one."""
         return self._with(shaped, shapes)
 
+    def valued(self, values: Mapping[str, float]) -> FileSubject:
+        """With inputs filled by one number each, by name; UserError where one does not hold its number."""
+        return self._with(valued, values)
+
     def _with(
         self, change: Callable[[tuple[FileInput, ...], Any], tuple[FileInput, ...]], value: Any
     ) -> FileSubject:
@@ -68,23 +73,23 @@ class FileSubject:
 
     @property
     def digest(self) -> str:
-        return self.network.digest if self.network else self.sha256[:16]
+        return self.network.digest if self.network else self.key
 
-    def graph(self) -> Graph:
-        """What the file computes; raises NetworkError, naming the operation, where it cannot be read."""
-        if self.network:
-            return self.network.graph()
-        if self.format == "tflite":
-            raise NetworkError(
-                f"{self.path} was not written by zenbench, so it can be measured but not read as a network; "
-                "give it as an ONNX file instead"
-            )
-        from .onnx_graph import graph_of_onnx
+    def as_network(self) -> AnyNetwork:
+        """The network that zenbench wrote, else what the file computes; raises NetworkError, naming the
+        operation, where it cannot be read."""
+        return self.network or GraphNetwork(str(self), self.read_graph(), self.digest)
 
+    def read_graph(self) -> ReadGraph:
+        """What the file computes, with its weights; raises NetworkError as `as_network` does."""
+        from .onnx_graph import read_onnx
+        from .tflite_graph import read_tflite
+
+        read = read_tflite if self.format == "tflite" else read_onnx
         with _named(self.path):
             images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
         try:
-            return graph_of_onnx(self.path, images[0].shape[1:] if images else None)
+            return read(self.path, images[0].shape[1:] if images else None)
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 
@@ -165,7 +170,10 @@ def _read_onnx(data: bytes, path: Path) -> _FileText:
                 )
             found.append(FileInput(value.name, extents, dtype, int(value.name in recurrent)))
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    return tuple(found), properties.get(NETWORK_KEY), properties.get(PRECISION_KEY) or _precision(model)
+    precision = _precision(model)
+    if precision != "int8":  # what others quantise keeps the metadata that we wrote
+        precision = properties.get(PRECISION_KEY) or precision
+    return tuple(found), properties.get(NETWORK_KEY), precision
 
 
 _RECURRENT = ("RNN", "GRU", "LSTM")
@@ -218,7 +226,15 @@ def _read_tflite(data: bytes, path: Path) -> _FileText:
         contents = read_contents(data)
     except NetworkError as error:
         raise NetworkError(f"{path} is {error}") from None
-    found = [FileInput(name, tensor.shape, tensor.dtype) for name, tensor in contents.inputs]
+    for name, tensor in contents.inputs:
+        if min(tensor.shape[1:], default=1) < 1:
+            raise NetworkError(f"input '{name}' of {path} has a free size; convert it with fixed extents")
+    # LiteRT runs a file whose batch is free on one image unless told otherwise.
+    found = [FileInput(name, _one_image(tensor.shape), tensor.dtype) for name, tensor in contents.inputs]
     narrow = {"int8": "int8", "float16": "fp16"}
     precisions = [name for dtype, name in narrow.items() if dtype in contents.dtypes]
     return tuple(found), contents.metadata.get(NETWORK_KEY), precisions[0] if precisions else "fp32"
+
+
+def _one_image(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(extent, 1) for extent in shape)

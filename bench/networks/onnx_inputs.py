@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +15,9 @@ from onnx import numpy_helper
 from ...errors import NetworkError
 from ...zen.graph import INPUT, Shape
 from ...zen.importing.assembler import Assembler
+from ...zen.importing.read_graph import WeightSource
 from ...zen.importing.window import Window
+from .onnx_constants import OnnxConstant
 
 
 class HalfRead(NamedTuple):
@@ -25,14 +29,22 @@ class HalfRead(NamedTuple):
     x: str
     epsilon: float = 0.0
     groups: int = 0
+    constant: str = ""
 
 
 class OnnxInputs:
     """A file of which one `node` after the other is read, with the tensors that are known so far."""
 
-    def __init__(self, graph: onnx.GraphProto, shape: tuple[int, ...] | None, prices: bool = False) -> None:
-        self.source = graph
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+    def __init__(
+        self,
+        graph: onnx.GraphProto,
+        shape: tuple[int, ...] | None,
+        folder: Path | None,
+        prices: bool = False,
+    ) -> None:
+        """`folder`: where the file lies; constants may lie in others there."""
+        self.source, self.folder = graph, folder
+        self.constants = {tensor.name: OnnxConstant.stored(tensor, folder) for tensor in graph.initializer}
         images = [value for value in graph.input if value.name not in self.constants]
         if (len(images) != 1 or len(graph.output) != 1) and not prices:
             raise NetworkError(
@@ -54,9 +66,11 @@ class OnnxInputs:
     def where(self) -> str:
         return f"'{self.node.name or ', '.join(self.node.output)}', a {self.node.op_type},"
 
-    def _constant_tensor(self) -> onnx.TensorProto:
+    def _node_constant(self) -> OnnxConstant:
+        """What a Constant node holds."""
         ((name, value),) = self.attributes.items()
-        return value if name == "value" else numpy_helper.from_array(np.asarray(value))
+        tensor = value if name == "value" else numpy_helper.from_array(np.asarray(value))
+        return OnnxConstant.stored(tensor, self.folder)
 
     def _tensor(self, name: str) -> str:
         if name in self.halves:
@@ -78,30 +92,52 @@ class OnnxInputs:
         name = self.node.input[position]
         if name not in self.constants:
             raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
-        return tuple(self.constants[name].dims)
+        return self.constants[name].dims
+
+    def _reads(self, position: int) -> bool:
+        """Whether it has an input there."""
+        return position < len(self.node.input) and bool(self.node.input[position])
+
+    def _weighed(self, made: str, **positions: int) -> str:
+        """The tensor made last, with the constant inputs that are its weights."""
+        read = {part: self.node.input[place] for part, place in positions.items() if self._reads(place)}
+        return self.assembler.weighed(made, **{part: self._source(name) for part, name in read.items()})
+
+    def _source(
+        self, name: str, change: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    ) -> WeightSource | None:
+        """Where the values of a constant come from, changed where told; None where it is none."""
+        if name not in self.constants:
+            return None
+        where = self.where  # of this node: the values are asked for when all have been read
+
+        def values() -> NDArray[Any]:
+            found = self._values(name, "weights", where)
+            return found if change is None else change(found)
+
+        return values
 
     def _numbers(self, position: int, attribute: str) -> NDArray[Any] | None:
         """The values of a constant input, which older opsets hold as an attribute; None where left out."""
         if attribute in self.attributes:
             return np.asarray(self.attributes[attribute])
-        if position >= len(self.node.input) or not self.node.input[position]:
+        if not self._reads(position):
             return None
         name = self.node.input[position]
         if name not in self.constants:
             raise NetworkError(f"{self.where} computes its {attribute}; export the file with fixed shapes")
-        return self._values(name, attribute)
+        return self._values(name, attribute, self.where)
 
-    def _values(self, name: str, what: str) -> NDArray[Any]:
-        constant = self.constants[name]
-        if constant.data_location == onnx.TensorProto.EXTERNAL:
-            # Read from wherever the command runs, it might be another file of that name.
-            raise NetworkError(f"{self.where} has its {what} in another file; save the model as one file")
-        return numpy_helper.to_array(constant)
+    def _values(self, name: str, what: str, where: str) -> NDArray[Any]:
+        try:
+            return self.constants[name].read()
+        except NetworkError as error:
+            raise NetworkError(f"{where} cannot have its {what}: {error}") from None
 
     def _number(self, name: str) -> float | None:
         """A constant of one value."""
         is_one = name in self.constants and prod(self.constants[name].dims) == 1
-        return float(self._values(name, "number").item()) if is_one else None
+        return float(self._values(name, "number", self.where).item()) if is_one else None
 
     def _axis(self, axis: int, rank: int) -> int:
         """An axis that does not count the batch, of so many axes with it."""

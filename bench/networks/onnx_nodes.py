@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf, isclose, prod, sqrt
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import NetworkError
 from ...zen.graph import (
+    EPSILON,
     Affine,
     ChannelScale,
     Conv,
@@ -35,10 +37,12 @@ class OnnxNodes(OnnxInputs):
                 f"{self.where} has weights for {of_group * groups} channels and reads {given}; "
                 "export it again"
             )
-        return self.assembler.conv(x, out_channels, window, groups, len(self.node.input) > 2, self.where)
+        made = self.assembler.conv(x, out_channels, window, groups, self._reads(2), self.where)
+        return self._weighed(made, weight=1, bias=2)
 
     def batch_norm(self) -> str:
-        return self.assembler.batch_norm(self._first, self.where, self.attributes.get("epsilon", 1e-5))
+        made = self.assembler.batch_norm(self._first, self.where, self.attributes.get("epsilon", 1e-5))
+        return self._weighed(made, weight=1, bias=2, running_mean=3, running_var=4)
 
     def layer_norm(self) -> str:
         if len(self.node.input) < 3:
@@ -46,14 +50,16 @@ class OnnxNodes(OnnxInputs):
         x = self._first
         axis = self._axis(self.attributes.get("axis", -1), len(self.assembler.shape(x)) + 1)
         epsilon = self.attributes.get("epsilon", 1e-5)
-        return self.assembler.layer_norm(x, len(self.assembler.shape(x)) - axis, self.where, epsilon)
+        made = self.assembler.layer_norm(x, len(self.assembler.shape(x)) - axis, self.where, epsilon)
+        return self._weighed(made, weight=1, bias=2)
 
     def group_norm(self) -> str:
         epsilon = self.attributes.get("epsilon", 1e-5)
         x = self._first
         if self._weight(1) != self.assembler.shape(x)[:1]:  # opset 18 had them by group
             raise NetworkError(f"{self.where} has a scale a group; export it with opset 21 or later")
-        return self.assembler.group_norm(x, self.attributes["num_groups"], self.where, epsilon)
+        made = self.assembler.group_norm(x, self.attributes["num_groups"], self.where, epsilon)
+        return self._weighed(made, weight=1, bias=2)
 
     def instance_norm(self) -> HalfRead:
         """Of groups of channels: a group norm, where its scale and shift follow."""
@@ -130,28 +136,35 @@ class OnnxNodes(OnnxInputs):
         if half is not None and half.kind == "erf" and number == 1:
             return half._replace(kind="1 + erf")
         if half is not None and half.kind == "scaled":
-            return self.assembler.group_norm(half.x, half.groups, self.where, half.epsilon)
+            made = self.assembler.group_norm(half.x, half.groups, self.where, half.epsilon)
+            sources = self._source(half.constant), self._source(constant)
+            return self.assembler.weighed(made, weight=sources[0], bias=sources[1])
         x = self._tensor(name)
-        return self._with_bias(x, tuple(self.constants[constant].dims)) or self._plus(x, constant, number)
+        return self._with_bias(x, constant) or self._plus(x, constant, number)
 
     def _plus(self, x: str, constant: str, number: float | None) -> str:
         if number is not None:
             return self.assembler.affine(x, self.where, offset=number)
-        return self.assembler.channel_shift(x, tuple(self.constants[constant].dims), self.where)
+        made = self.assembler.channel_shift(x, self.constants[constant].dims, self.where)
+        return self.assembler.weighed(made, bias=self._source(constant))
 
-    def _with_bias(self, x: str, shape: tuple[int, ...]) -> str | None:
+    def _with_bias(self, x: str, constant: str) -> str | None:
         """A convolution, linear layer or scale whose bias or shift comes as an Add of its own."""
-        made = self.assembler.maker(x)
+        made, shape = self.assembler.maker(x), self.constants[constant].dims
         if made is None or prod(shape) != made.shape[0] or x != made.name:
             return None
         if len(made.shape) == 3 and shape[-3:] != (made.shape[0], 1, 1):
             return None
-        if isinstance(made, Linear) and not made.bias:
-            return self.assembler.again(made, bias=True)
-        if isinstance(made, Conv) and not made.bias:
-            return self.assembler.again(made, bias=True)
+        weight, bias = self.assembler.source(made, "weight"), self._source(constant)
+        if isinstance(made, Conv | Linear) and not made.bias:
+            return self.assembler.weighed(self.assembler.again(made, bias=True), weight=weight, bias=bias)
         if isinstance(made, ChannelScale) and not made.is_single and len(made.shape) == 3:
-            return self.assembler.batch_norm(made.inputs[0], self.where)
+            norm = self.assembler.batch_norm(made.inputs[0], self.where)
+            count = made.shape[0]
+            statistics = partial(np.zeros, count), partial(np.full, count, 1 - EPSILON)
+            return self.assembler.weighed(
+                norm, weight=weight, bias=bias, running_mean=statistics[0], running_var=statistics[1]
+            )
         return None
 
     def subtract(self) -> str:
@@ -161,7 +174,8 @@ class OnnxNodes(OnnxInputs):
         if (number := self._number(x)) is not None:
             return self.assembler.affine(self._tensor(y), self.where, -1, number)
         if y in self.constants:
-            return self.assembler.channel_shift(self._tensor(x), self._weight(1), self.where)
+            made = self.assembler.channel_shift(self._tensor(x), self._weight(1), self.where)
+            return self.assembler.weighed(made, bias=self._source(y, np.negative))
         return self.assembler.add(
             [self._tensor(x), self.assembler.affine(self._tensor(y), self.where, -1)], self.where
         )
@@ -170,7 +184,8 @@ class OnnxNodes(OnnxInputs):
         x, y = self.node.input
         if (number := self._number(y)) is not None:
             return self.assembler.affine(self._tensor(x), self.where, 1 / number)
-        return self.assembler.channel_scale(self._tensor(x), self._weight(1), self.where)
+        made = self.assembler.channel_scale(self._tensor(x), self._weight(1), self.where)
+        return self.assembler.weighed(made, weight=self._source(y, np.reciprocal))
 
     def multiply(self) -> str | HalfRead:
         names = list(self.node.input)
@@ -181,15 +196,16 @@ class OnnxNodes(OnnxInputs):
             if number is not None:
                 return self.assembler.affine(self._tensor(name), self.where, number)
             if constant in self.constants:
-                shape = tuple(self.constants[constant].dims)
-                return self.assembler.channel_scale(self._tensor(name), shape, self.where)
+                shape = self.constants[constant].dims
+                made = self.assembler.channel_scale(self._tensor(name), shape, self.where)
+                return self.assembler.weighed(made, weight=self._source(constant))
         x, y = map(self._tensor, names)
         return self.assembler.multiply(x, y, self.where)
 
     def _completed(self, half: HalfRead, other: str, number: float | None) -> str | HalfRead | None:
         """A function that files spell out, or as far as it has come, where `other` is its next factor."""
         if half.kind == "normed" and number is None and other in self.constants:
-            return half._replace(kind="scaled")
+            return half._replace(kind="scaled", constant=other)
         if half.kind == "x (1 + erf)" and number == 0.5:
             return self.assembler.activation(half.x, "gelu", self.where)
         if number is not None or other not in self.tensors:
@@ -328,10 +344,21 @@ class OnnxNodes(OnnxInputs):
 
     def gemm(self) -> str:
         rows, columns = self._weight(1)
-        if self.attributes.get("transB", 0):
+        is_turned = bool(self.attributes.get("transB", 0))
+        if is_turned:
             rows, columns = columns, rows
-        return self.assembler.linear(self._first, rows, columns, len(self.node.input) > 2, self.where)
+        factors = [self.attributes.get(name, 1.0) for name in ("alpha", "beta")]
+        if factors != [1.0, 1.0] or self.attributes.get("transA", 0):
+            raise NetworkError(
+                f"{self.where} multiplies by {factors} or turns its input; export it as a linear layer"
+            )
+        made = self.assembler.linear(self._first, rows, columns, self._reads(2), self.where)
+        weight = self._source(self.node.input[1], None if is_turned else np.transpose)
+        return self.assembler.weighed(
+            made, weight=weight, bias=self._source(self.node.input[2]) if self._reads(2) else None
+        )
 
     def matrix_product(self) -> str:
         rows, columns = self._weight(1)
-        return self.assembler.linear(self._first, rows, columns, False, self.where)
+        made = self.assembler.linear(self._first, rows, columns, False, self.where)
+        return self.assembler.weighed(made, weight=self._source(self.node.input[1], np.transpose))

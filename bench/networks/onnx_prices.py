@@ -9,14 +9,8 @@ import onnx
 
 from ...errors import NetworkError
 from ...zen.graph import Shape
+from .onnx_constants import OnnxConstant
 from .onnx_shapes import tensor_shapes
-
-_FLOATS = (
-    onnx.TensorProto.FLOAT,
-    onnx.TensorProto.FLOAT16,
-    onnx.TensorProto.BFLOAT16,
-    onnx.TensorProto.DOUBLE,
-)
 
 _WEIGHTED = frozenset(
     (
@@ -115,13 +109,13 @@ def weights_read(node: onnx.NodeProto) -> Iterable[str]:
     return (name for place, name in enumerate(node.input) if name and place not in left_out)
 
 
-def count_of_weights(constant: onnx.TensorProto) -> int:
+def count_of_weights(constant: OnnxConstant) -> int:
     """Its values, where it can be weights."""
     count = prod(constant.dims)
-    return count if constant.data_type in _FLOATS and count > 1 else 0
+    return count if constant.is_float and count > 1 else 0
 
 
-def is_vector(constant: onnx.TensorProto) -> bool:
+def is_vector(constant: OnnxConstant) -> bool:
     return len([extent for extent in constant.dims if extent > 1]) < 2
 
 

@@ -14,14 +14,16 @@ from ...errors import NetworkError, UserError
 from ...zen.families import PREFIX, zoo, zoo_names
 from ...zen.families.aliases import known_as
 from ...zen.families.nas_bench_201 import CELL_PREFIX, cell_network
+from ...zen.graph_network import AnyNetwork, GraphNetwork
 from ...zen.network import Network, from_json, parse_text
 from ..csv_file import read_csv
 from .model_file import FileSubject
+from .module_names import names_module
 from .net_config import is_net_config, net_config_network
 from .once_for_all import is_sub_network, sub_network_of
 from .tinynas import is_structure, structure_network
 
-NetworkLike = Network | FileSubject
+NetworkLike = AnyNetwork | FileSubject
 
 ALL = f"{PREFIX}all"
 """Stands for every known network."""
@@ -52,25 +54,35 @@ def read(text: str, resolution: int | None = None, classes: int | None = None) -
     alias = known_as(text)
     if alias is not None and not Path(text).is_file():
         text = PREFIX + alias
+    if names_module(text):
+        from .modules import module_network
+
+        return module_network(text, resolution, classes)
     path = None if text.startswith((PREFIX, CELL_PREFIX)) else _path(text)
-    found = spelled(text) if path is None else _read_file(path)
+    found = spelled(text) if path is None else _read_file(path, resolution)
     if isinstance(found, FileSubject):
         return found.sized(resolution) if resolution else found
+    if isinstance(found, GraphNetwork):
+        return found
     sizes = (resolution or found.resolution, classes or found.classes)
     if sizes == (found.resolution, found.classes):
         return found
     return replace(found, resolution=sizes[0], classes=sizes[1])
 
 
+def as_networks(given: Iterable[NetworkLike]) -> list[AnyNetwork]:
+    """The networks, files among them as what they compute; raises NetworkError where one cannot be read."""
+    return [item.as_network() if isinstance(item, FileSubject) else item for item in given]
+
+
 def networks_only(given: Iterable[NetworkLike], purpose: str) -> list[Network]:
-    """The networks, where a foreign file will not do."""
+    """The networks, where only what a structure spells will do."""
     networks = []
     for item in given:
         network = item.network if isinstance(item, FileSubject) else item
-        if network is None:
+        if not isinstance(network, Network):
             raise UserError(
-                f"{item} was not written by zenbench, so it can be measured but not {purpose}; "
-                "give its structure string instead"
+                f"{item} cannot be {purpose}: only what a structure string spells can; give one instead"
             )
         networks.append(network)
     return networks
@@ -100,9 +112,13 @@ def _path(text: str) -> Path | None:
     return None
 
 
-def _read_file(path: Path) -> NetworkLike:
+def _read_file(path: Path, resolution: int | None) -> NetworkLike:
     if path.suffix in (".onnx", ".tflite"):
         return FileSubject.read(path)
+    if path.suffix == ".pt2":
+        from .pt2.program import read_exported_program
+
+        return GraphNetwork(str(path), read_exported_program(path, resolution))
     try:
         text = path.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -8,6 +8,8 @@ of these networks gain; the rest is still drawn, so that no mistake of the predi
 from it. One item in NETWORK_EVERY is a whole network for calibration, spread over the session so that both
 see the same machine: a random one and a searched one in turn, as soon as the table can predict.
 
+Networks that are wanted come first, all their workloads, in the order of what the predictions of these gain.
+
 What a journal holds is planned first, workloads and networks, so an interrupted profile goes on with what it
 has begun, and one with another seed or space adds networks only as it adds workloads.
 """
@@ -23,6 +25,7 @@ from ...latency_tables.measured.fill_in import FillIn
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.next_workloads import most_informative
 from ...zen.graph import Conv
+from ...zen.graph_network import AnyNetwork
 from ...zen.network import Network
 from ...zen.random_networks import NetworkSource, SpaceSource, random_relative, usual_classes
 from ...zen.space import Space, spaces
@@ -59,21 +62,32 @@ def searches(sources: Sequence[NetworkSource], resolutions: Sequence[int], seed:
 
 
 def plan(
-    sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
+    sources: Sequence[NetworkSource],
+    resolutions: Sequence[int],
+    seed: int,
+    history: History,
+    wanted: Sequence[AnyNetwork] = (),
 ) -> Iterator[Workload | Network]:
     """Workloads, each once, and every NETWORK_EVERY-th item a network; ends when the space has no more.
 
-    `history` is looked at again as it grows; a lap is chosen when its first item is asked for.
+    The workloads of the `wanted` networks come before all others that are not begun. `history` is looked at
+    again as it grows; a lap is chosen when its first item is asked for.
     """
-    return _Plan(sources, resolutions, seed, history).items()
+    return _Plan(sources, resolutions, seed, history, wanted).items()
 
 
 class _Plan:
     def __init__(
-        self, sources: Sequence[NetworkSource], resolutions: Sequence[int], seed: int, history: History
+        self,
+        sources: Sequence[NetworkSource],
+        resolutions: Sequence[int],
+        seed: int,
+        history: History,
+        wanted: Sequence[AnyNetwork],
     ) -> None:
         self._sources, self._resolutions, self._seed = sources, resolutions, seed
         self._history = history
+        self._wanted = [network.workloads() for network in wanted]
         self._fill_in: FillIn | None = None
         """Of the lap."""
         self._seen = set(history.networks.values())
@@ -122,7 +136,9 @@ class _Plan:
 
     def _workloads(self) -> Iterator[Workload]:
         sources, resolutions, seed = self._sources, self._resolutions, self._seed
-        drawn = stratified_workloads(sources, resolutions, seed)
+        wanted = list(dict.fromkeys(chain.from_iterable(self._wanted)))
+        random.Random(seed).shuffle(wanted)
+        drawn = chain(iter(wanted), stratified_workloads(sources, resolutions, seed))
         gaining = random_networks(sources, resolutions, seed + 3)
         planned = dict.fromkeys(known_workloads(self._history))
         yield from planned
@@ -137,6 +153,10 @@ class _Plan:
             known = {unit: row.latency_ms for unit, row in rows.items()}
             if len(known) < LEAST_KNOWN:
                 lap = next_drawn(LEAST_KNOWN)
+            elif left := [unit for unit in wanted if unit not in planned]:
+                fill_in = self._fill_in = FillIn(list(known), list(known.values()))
+                lap = most_informative(fill_in, list(known), left, self._wanted, ceil(GROWTH * len(known)))
+                planned.update(dict.fromkeys(lap))
             else:
                 fill_in = self._fill_in = FillIn(list(known), list(known.values()))
                 wholes = [network.workloads() for network in islice(gaining, _GAINING_NETWORKS)]

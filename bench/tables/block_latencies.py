@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...latency_tables.predictor import Predictor
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ...zen.workload import Workload
 
 
@@ -25,7 +25,7 @@ class BlockLatency:
     source: str
 
 
-def block_latencies(model: Predictor, network: Network) -> list[BlockLatency]:
+def block_latencies(model: Predictor, network: AnyNetwork) -> list[BlockLatency]:
     """One entry a different workload, in the network's order."""
     card = model.table.card
     unmeasured = "learned" if card.model is None else card.provenance

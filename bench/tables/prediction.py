@@ -12,7 +12,7 @@ from ...errors import TableError, UserError
 from ...latency_tables.predictor import Predictor, predictor
 from ...latency_tables.store import find
 from ...latency_tables.table import LatencyTable
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ..latency_files.latency_rows import LatencyRow
 from ..searching.task_record import table_digest
 
@@ -57,7 +57,7 @@ def open_model(device: str | None, request: SettingRequest, path: Path | None = 
     return predictor(open_table(device, request, path))
 
 
-def predict(model: Predictor, networks: Iterable[Network]) -> list[LatencyRow]:
+def predict(model: Predictor, networks: Iterable[AnyNetwork]) -> list[LatencyRow]:
     """One row a network."""
     setting, digest = model.table.card.setting, table_digest(model.table)
     rows = []

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement
 
 from ...errors import TableError
 from ...zen.families.nas_bench_201 import CELLS_A_STAGE, STAGES, cell_ops
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ...zen.units.cell import CELL_EDGES, CellReductionUnit, CellStemUnit, CellUnit
 from ...zen.units.dense import NormUnit
 from ...zen.units.plain import HeadUnit
@@ -53,7 +53,7 @@ class CellFeatures:
             *(f"{one} x {other}" for one, other in self._pairs),
         )
 
-    def check(self, network: Network) -> None:
+    def check(self, network: AnyNetwork) -> None:
         for block in network.blocks:
             if not isinstance(block, CellUnit | CellStemUnit | CellReductionUnit | NormUnit):
                 raise TableError(f"the block {block} is none of the space {self.space}")
@@ -68,7 +68,7 @@ class CellFeatures:
             )
         return (_fixed_macs(workload) / _FIXED_MACS, *(0.0,) * (len(self.names) - 1))
 
-    def beside(self, network: Network) -> Sequence[float] | None:
+    def beside(self, network: AnyNetwork) -> Sequence[float] | None:
         """The cells that a network lists and leaves out, since they only hand their input on."""
         if self.reading == CONVERTED or any(isinstance(block, CellUnit) for block in network.blocks):
             return None

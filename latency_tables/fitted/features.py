@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ...errors import TableError
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
 from ...zen.space import spaces
 from ...zen.workload import Workload
 from .cell_features import CELL_READINGS, CellFeatures
@@ -38,7 +38,7 @@ class WholeFeatures(Protocol):
     @property
     def carriers(self) -> int: ...
 
-    def check(self, network: Network) -> None:
+    def check(self, network: AnyNetwork) -> None:
         """Raises TableError where a network is none of this space."""
         ...
 
@@ -46,7 +46,7 @@ class WholeFeatures(Protocol):
         """One value a name; raises TableError where a unit is none of this space."""
         ...
 
-    def beside(self, network: Network) -> Sequence[float] | None:
+    def beside(self, network: AnyNetwork) -> Sequence[float] | None:
         """What a network runs beside its units, one value a name; None for nothing."""
         ...
 

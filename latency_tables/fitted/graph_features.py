@@ -7,7 +7,8 @@ from math import log2
 
 from ...errors import TableError
 from ...zen.blocks import Block, BlockKind
-from ...zen.network import Network
+from ...zen.graph_network import AnyNetwork
+from ...zen.units.piece import PieceUnit
 from ...zen.units.plain import HeadUnit
 from ...zen.workload import Workload
 from ..op_features import TimedOp, timed_ops
@@ -51,16 +52,17 @@ class GraphFeatures:
     def __init__(self, space: str, kinds: Sequence[BlockKind] | None) -> None:
         self.space, self._kinds = space, kinds
 
-    def check(self, network: Network) -> None:
+    def check(self, network: AnyNetwork) -> None:
         if self._kinds is None:
             return
         for block in network.blocks:
             if not isinstance(block, Block) or block.kind not in ("conv", *self._kinds):
-                raise TableError(f"the block {block} is none of the space {self.space}")
+                what = block if isinstance(block, Block) else block.label
+                raise TableError(f"the block {what} is none of the space {self.space}")
 
     def unit(self, workload: Workload) -> Sequence[float]:
         found = [0.0] * len(_NAMES)
-        if isinstance(workload.unit, HeadUnit):
+        if isinstance(workload.unit, HeadUnit | PieceUnit) and len(workload.graph().output_shape) == 1:
             found[_PLACE["networks"]] = 1.0
         for op in timed_ops(workload):
             if op.form in _FUSED:
@@ -70,7 +72,7 @@ class GraphFeatures:
                     found[_PLACE[name]] += amount
         return found
 
-    def beside(self, network: Network) -> None:
+    def beside(self, network: AnyNetwork) -> None:
         """Nothing runs beside the units."""
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...errors import TableError
+from ...zen.graph_network import AnyNetwork
 from ...zen.latency import Estimate, Part
-from ...zen.network import Network
 from ...zen.workload import Workload
 from ..additive import AdditiveTable, spread
 from ..table import LatencyTable
@@ -30,7 +30,7 @@ class FittedTable(AdditiveTable):
     def _unit(self, workload: Workload) -> Part:
         return self._part(self.record.features.unit(workload), workload.label)
 
-    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
+    def total(self, whole: Part, network: Callable[[], AnyNetwork] | None = None) -> Estimate:
         # The fit bounds the corrections of a network, not those of a unit, so a part hands on what carries
         # it, and its features where a residual of the whole network reads them.
         directions = self.record.directions.shape[1]
@@ -54,7 +54,7 @@ class FittedTable(AdditiveTable):
         extras = (*uncertain, carried, *(values if record.residual is not None else ()))
         return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, extras)
 
-    def estimate(self, network: Network) -> Estimate:
+    def estimate(self, network: AnyNetwork) -> Estimate:
         try:
             self.record.features.check(network)
         except TableError as error:

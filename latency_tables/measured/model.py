@@ -7,8 +7,8 @@ from math import hypot, sqrt
 
 from ...devices.base import profile_command
 from ...errors import TableError
+from ...zen.graph_network import AnyNetwork
 from ...zen.latency import Estimate, Part
-from ...zen.network import Network
 from ...zen.workload import Workload
 from ..table import LatencyTable
 from .calibrated_region import CalibratedRegion, Place, place
@@ -66,7 +66,7 @@ class TableModel:
         ms, variance = self.fill_in.predict(workload)
         return Part(ms, variance, 0.0, (self.excess.predict(workload), *cut_terms(workload), sqrt(variance)))
 
-    def total(self, whole: Part, network: Callable[[], Network] | None = None) -> Estimate:
+    def total(self, whole: Part, network: Callable[[], AnyNetwork] | None = None) -> Estimate:
         *terms, std_sum = whole.extras
         sums = (whole.ms, *terms)
         ms, std_ms = self.calibration.apply(sums, whole.variance, std_sum)
@@ -78,7 +78,7 @@ class TableModel:
             _in_place_ms(whole, self._cold_share(whole)),
         )
 
-    def units_ms(self, network: Network) -> dict[Workload, float]:
+    def units_ms(self, network: AnyNetwork) -> dict[Workload, float]:
         """What each unit adds to the network, in place; with repetitions they make up its plain sum."""
         parts = [(workload, self.block(workload)) for workload in network.workloads()]
         share = self._cold_share(Part.sum([part for _, part in parts]))
@@ -87,7 +87,7 @@ class TableModel:
     def _cold_share(self, whole: Part) -> float:
         return self.calibration.cold_share((whole.ms, *whole.extras[:-1]))
 
-    def estimate(self, network: Network) -> Estimate:
+    def estimate(self, network: AnyNetwork) -> Estimate:
         return self.total(Part.sum([self.block(workload) for workload in network.workloads()]))
 
     @property

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from ...devices.base import profile_command
 from ...zen.families import zoo
+from ...zen.graph_network import AnyNetwork
 from ...zen.latency import Estimate, Part
-from ...zen.network import Network
 from ...zen.workload import Workload
 from ..additive import AdditiveTable, spread
 from ..table import LatencyTable
@@ -32,7 +32,7 @@ class ModelledTable(AdditiveTable):
         ms, uncertain = self._roofline.workload(workload, self._batch)
         return Part(ms, spread(uncertain, ms, self._noise) ** 2, 0.0, tuple(uncertain))
 
-    def estimate(self, network: Network) -> Estimate:
+    def estimate(self, network: AnyNetwork) -> Estimate:
         """Where published figures of this very network contradict each other, the deviation covers them."""
         found = super().estimate(network)
         distances = [abs(found.ms - figure) for figure in self._contradicted.get(network.digest, ())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf, isclose, prod
 
 from ...errors import NetworkError
@@ -22,6 +22,7 @@ from ..graph import (
     Shape,
 )
 from ..windows import Padding, fitted, reach_of
+from .read_graph import ReadGraph, WeightSource
 from .views import Padded, Turned, Views
 from .window import Window
 
@@ -39,6 +40,19 @@ class Assembler(Views):
     Tensors are ours or views of ours; `where` names an operation as its library does, for the one sentence of
     the NetworkError that every method raises for what cannot be expressed.
     """
+
+    _sources: dict[str, WeightSource] = field(default_factory=dict)
+
+    def weighed(self, made: str, **parts: WeightSource | None) -> str:
+        """The tensor that was made last, with where its operation's weights come from: `weight`, `bias` ...;
+        None where it has no such part."""
+        op = self.ops()[-1]
+        self._sources.update((f"{op.name}.{part}", source) for part, source in parts.items() if source)
+        return made
+
+    def source(self, op: Operation, part: str) -> WeightSource | None:
+        """Where a part of an operation's weights comes from."""
+        return self._sources.get(f"{op.name}.{part}")
 
     def conv(self, x: str, out_channels: int, window: Window, groups: int, bias: bool, where: str) -> str:
         kernel, stride, dilation = window.square(where)
@@ -307,7 +321,7 @@ class Assembler(Views):
         sources = (x if view is None else view.source for x, view in zip(tensors, views, strict=True))
         return self._builder.priced(kind, tuple(dict.fromkeys(sources)), shape, macs, params, is_view)
 
-    def graph(self, output: str) -> Graph:
+    def read(self, output: str) -> ReadGraph:
         """The graph up to `output`, without what does not reach it."""
         view = self._views.get(output)
         if isinstance(view, Turned) and view.form in ("flat", "channels last"):
@@ -320,20 +334,21 @@ class Assembler(Views):
                 kept.append(op)
         if not kept:
             raise NetworkError("the network hands its input on as it is; there is nothing to read")
-        return Graph(self.input_shape, tuple(reversed(kept)))
+        sources = {name: x for name, x in self._sources.items() if name.rpartition(".")[0] in needed}
+        return ReadGraph(Graph(self.input_shape, tuple(reversed(kept))), sources)
 
-    def whole(self, outputs: Sequence[str], work: Sequence[str] = ()) -> Graph:
+    def whole(self, outputs: Sequence[str], work: Sequence[str] = ()) -> ReadGraph:
         """The graph up to several outputs, or to one that is a view that no graph ends in; `work`: operations
         that it holds too though no output needs them."""
         if len(outputs) == 1:
             try:
-                found = self.graph(outputs[0])
+                found = self.read(outputs[0])
             except NetworkError:
                 found = None
-            if found is not None and {op.name for op in found.ops}.issuperset(work):
+            if found is not None and {op.name for op in found.graph.ops}.issuperset(work):
                 return found
         joined = self.priced("outputs", [*outputs, *work], self.shape(outputs[0]), is_view=True)
-        return self.graph(joined)
+        return self.read(joined)
 
     def maker(self, x: str) -> Operation | None:
         """The operation that made a tensor or what it is a view of; None for the input."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from copy import deepcopy
 from inspect import signature
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from ..cost import op_cost
 from ..graph import INPUT, Graph, Shape
 from .assembler import Assembler
 from .made_call import MadeCall, held_tensors
+from .read_graph import WeightSource
 from .torch_calls import TorchCalls
 
 _BATCH = 97
@@ -85,7 +86,7 @@ class _Calls(TorchFunctionMode):
     def __init__(self, input_shape: Shape, image: Tensor, counter: FlopCounterMode) -> None:
         super().__init__()
         self.assembler = Assembler(input_shape, prices=True)
-        self.reader = TorchCalls(self.assembler)
+        self.reader = TorchCalls(self.assembler, _without_values)
         self.counter = counter
         self.seen_flops = 0
         self.tensors: MutableMapping[Tensor, str] = WeakTensorKeyDictionary()
@@ -180,7 +181,16 @@ class _Calls(TorchFunctionMode):
         names = [self.tensors[x] for x in held_tensors(outputs) if x in self.tensors]
         if not names:
             raise NetworkError("the module gives nothing that comes from its image")
-        return self.assembler.whole(names, self.costly)
+        return self.assembler.whole(names, self.costly).graph
+
+
+def _without_values(weight: Tensor) -> WeightSource:
+    """Of a network whose operations are not all known, weights are of no use."""
+
+    def values() -> NoReturn:
+        raise NetworkError("the network is not read but priced, which leaves its weights behind")
+
+    return values
 
 
 def _shape(x: Tensor) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ...errors import NetworkError
 from ..graph import Function
 from .assembler import Assembler
+from .read_graph import WeightSource
 from .window import Window
 
 Found = str | tuple[str, ...]
@@ -20,11 +21,13 @@ class TorchCalls:
     """Makes operations of calls. Methods named after torch's functions take their arguments, with the names
     of tensors in the place of those that come from the image.
 
-    `where` names the call that is read, `value` is what it gave on the meta device.
+    `where` names the call that is read, `value` is what it gave on the meta device; `source_of` tells where
+    the values of a weight come from, which is on the meta device too.
     """
 
-    def __init__(self, assembler: Assembler) -> None:
+    def __init__(self, assembler: Assembler, source_of: Callable[[Tensor], WeightSource]) -> None:
         self.assembler = assembler
+        self.source_of = source_of
         self.weights: set[int] = set()
         self.where = ""
         self.value: Any = None
@@ -37,6 +40,10 @@ class TorchCalls:
         if id(weight) in self.weights:
             raise NetworkError(f"{self.where} uses its weights a second time; give each use its own layer")
         self.weights.add(id(weight))
+
+    def _weighed(self, made: str, **parts: Tensor | None) -> str:
+        sources = {part: None if x is None else self.source_of(x) for part, x in parts.items()}
+        return self.assembler.weighed(made, **sources)
 
     def _axis(self, x: str, dim: int) -> int:
         """An axis that does not count the batch."""
@@ -67,7 +74,8 @@ class TorchCalls:
         if isinstance(padding, str):
             padding = "upper" if padding == "same" else 0
         window = Window(tuple(weight.shape[2:]), stride, padding, dilation)
-        return self.assembler.conv(x, weight.shape[0], window, groups, bias is not None, self.where)
+        made = self.assembler.conv(x, weight.shape[0], window, groups, bias is not None, self.where)
+        return self._weighed(made, weight=weight, bias=bias)
 
     def batch_norm(
         self,
@@ -80,10 +88,12 @@ class TorchCalls:
         momentum: float = 0.1,
         eps: float = 1e-5,
     ) -> str:
-        if weight is None or running_mean is None:
+        if weight is None or bias is None or running_mean is None:
             raise NetworkError(f"{self.where} learns no scale or keeps no statistics; let it do both")
         self._own(weight)
-        return self.assembler.batch_norm(x, self.where, eps)
+        made = self.assembler.batch_norm(x, self.where, eps)
+        statistics = {"running_mean": running_mean, "running_var": running_var}
+        return self._weighed(made, weight=weight, bias=bias, **statistics)
 
     def layer_norm(
         self,
@@ -94,7 +104,8 @@ class TorchCalls:
         eps: float = 1e-5,
     ) -> str:
         self._own_both(weight, bias)
-        return self.assembler.layer_norm(x, len(normalized_shape), self.where, eps)
+        made = self.assembler.layer_norm(x, len(normalized_shape), self.where, eps)
+        return self._weighed(made, weight=weight, bias=bias)
 
     def group_norm(
         self,
@@ -105,7 +116,8 @@ class TorchCalls:
         eps: float = 1e-5,
     ) -> str:
         self._own_both(weight, bias)
-        return self.assembler.group_norm(x, num_groups, self.where, eps)
+        made = self.assembler.group_norm(x, num_groups, self.where, eps)
+        return self._weighed(made, weight=weight, bias=bias)
 
     def _own_both(self, weight: Tensor | None, bias: Tensor | None) -> None:
         if weight is None or bias is None:
@@ -115,7 +127,8 @@ class TorchCalls:
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         self._own(weight)
         out_features, in_features = weight.shape
-        return self.assembler.linear(x, in_features, out_features, bias is not None, self.where)
+        made = self.assembler.linear(x, in_features, out_features, bias is not None, self.where)
+        return self._weighed(made, weight=weight, bias=bias)
 
     def add(self, x: Any, other: Any, alpha: float = 1) -> str:
         if not isinstance(x, str):
@@ -128,7 +141,7 @@ class TorchCalls:
             return self.assembler.add([x, self.assembler.affine(other, self.where, alpha)], self.where)
         if isinstance(other, Tensor):
             self._own_constant(other, alpha)
-            return self.assembler.channel_shift(x, tuple(other.shape), self.where)
+            return self._weighed(self.assembler.channel_shift(x, tuple(other.shape), self.where), bias=other)
         return self.assembler.affine(x, self.where, offset=alpha * other)
 
     def subtract(self, x: Any, other: Any, alpha: float = 1) -> str:
@@ -145,7 +158,9 @@ class TorchCalls:
             return self.assembler.multiply(x, other, self.where)
         if isinstance(other, Tensor):
             self._own_constant(other, 1)
-            return self.assembler.channel_scale(x, tuple(other.shape), self.where)
+            return self._weighed(
+                self.assembler.channel_scale(x, tuple(other.shape), self.where), weight=other
+            )
         return self.assembler.affine(x, self.where, other)
 
     def divide(self, x: Any, other: Any) -> str:

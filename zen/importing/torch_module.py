@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -11,36 +12,72 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from ...errors import NetworkError
+from ...errors import NetworkError, first_line
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
 from .priced_module import priced_graph
+from .read_graph import ReadGraph
 from .torch_calls import Found, TorchCalls
 from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
+from .torch_values import TracedValues
 
 _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 
 
-@few_threads()
 def graph_of_module(module: nn.Module, input_shape: Shape, prices: bool = False) -> Graph:
+    """The graph alone of what `read_module` reads; with `prices` what `priced_graph` gives."""
+    return priced_graph(module, input_shape) if prices else read_module(module, input_shape).graph
+
+
+@few_threads()
+def read_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     """The graph that a module computes in eval mode on images of `input_shape` (channels, height, width).
 
-    Arguments beside the image keep their defaults. The module stays as it is, no number is computed, weights
-    are left behind. Raises NetworkError where torch.fx cannot trace it or an operation has no counterpart;
-    with `prices` as `priced_graph` does.
+    Arguments beside the image keep their defaults. The module stays as it is, and no number is computed
+    before somebody asks for weights. Raises NetworkError where torch.fx cannot trace it or an operation has
+    no counterpart.
     """
-    if prices:
-        return priced_graph(module, input_shape)
-    assembler = Assembler(tuple(input_shape))
+    shapes_only = deepcopy(module).to("meta").eval()
+    image = torch.empty(_BATCH, *input_shape, device="meta")
     try:
-        traced = fx.symbolic_trace(_OfImages(deepcopy(module).to("meta").eval()))
-        _Shapes(traced).run(torch.empty(_BATCH, *input_shape, device="meta"))
+        traced = fx.symbolic_trace(_OfImages(shapes_only))
     except Exception as error:  # a user's forward raises what it likes
-        reason = str(error).strip().split("\n", 1)[0]
-        shape = " x ".join(map(str, input_shape))
-        raise NetworkError(f"the module cannot be traced on an image of {shape}: {reason}") from error
-    return _Reader(traced, assembler).graph()
+        raise _untraceable(image, error) from error
+    pairs = zip(_weights(shapes_only), _weights(module), strict=True)
+    return read_traced(traced.graph, traced, image, {id(copy): partial(_itself, x) for copy, x in pairs})
+
+
+@few_threads()
+def read_traced(
+    graph: fx.Graph, root: nn.Module, image: Tensor, held: Mapping[int, Callable[[], Tensor]]
+) -> ReadGraph:
+    """The graph that calls of torch's layers, functions and methods on a batch of images compute.
+
+    `root` has the layers and weights that the calls name, on the meta device as the image is; `held` gives
+    the values of those weights by their identity. Raises NetworkError as `read_module` does.
+    """
+    assembler = Assembler(tuple(image.shape[1:]))
+    try:
+        _Shapes(root, graph=graph).run(image)
+    except Exception as error:  # as above
+        raise _untraceable(image, error) from error
+    return _Reader(graph, root, assembler, TracedValues(graph, held), image.shape[0]).read()
+
+
+def _untraceable(image: Tensor, error: Exception) -> NetworkError:
+    shape = " x ".join(map(str, image.shape[1:]))
+    return NetworkError(f"the module cannot be traced on an image of {shape}: {first_line(error)}")
+
+
+def _weights(module: nn.Module) -> list[Tensor]:
+    """Parameters and buffers, those that are shared at each of their places."""
+    parameters = module.named_parameters(remove_duplicate=False)
+    return [x for _, x in (*parameters, *module.named_buffers(remove_duplicate=False))]
+
+
+def _itself(x: Tensor) -> Tensor:
+    return x
 
 
 class _OfImages(nn.Module):
@@ -55,7 +92,7 @@ class _OfImages(nn.Module):
 
 
 class _Shapes(fx.Interpreter):
-    """Runs a traced module and keeps every node's value: meta tensors, and sizes as numbers."""
+    """Runs traced calls and keeps every node's value: meta tensors, and sizes as numbers."""
 
     def run_node(self, n: fx.Node) -> Any:
         n.meta["value"] = value = super().run_node(n)
@@ -63,16 +100,18 @@ class _Shapes(fx.Interpreter):
 
 
 class _Reader:
-    """Reads a traced module node by node."""
+    """Reads traced calls node by node."""
 
-    def __init__(self, traced: fx.GraphModule, assembler: Assembler) -> None:
-        self.traced, self.assembler = traced, assembler
-        self.calls = TorchCalls(assembler)
+    def __init__(
+        self, traced: fx.Graph, root: nn.Module, assembler: Assembler, values: TracedValues, batch: int
+    ) -> None:
+        self.traced, self.root, self.assembler, self.batch = traced, root, assembler, batch
+        self.calls = TorchCalls(assembler, values.source_of)
         self.tensors: dict[fx.Node, Found] = {}
 
-    def graph(self) -> Graph:
+    def read(self) -> ReadGraph:
         self._check_weights()
-        for node in self.traced.graph.nodes:
+        for node in self.traced.nodes:
             if node.op == "placeholder":
                 self.tensors[node] = INPUT
             elif node.op == "output":
@@ -80,7 +119,7 @@ class _Reader:
                 found = self.tensors.get(result) if isinstance(result, fx.Node) else None
                 if not isinstance(found, str):
                     raise NetworkError("the module gives no single tensor; let it give its last one only")
-                return self.assembler.graph(found)
+                return self.assembler.read(found)
             elif _tensors(node.meta["value"]) and any(x in self.tensors for x in node.all_input_nodes):
                 self.tensors[node] = self._read(node)
         raise NetworkError("the module gives nothing")
@@ -91,7 +130,7 @@ class _Reader:
         of_image: set[fx.Node] = set()
         made_of: dict[fx.Node, dict[int, int]] = {}
         """Of what does not come from the image, the sizes of the parameters behind it."""
-        for node in self.traced.graph.nodes:
+        for node in self.traced.nodes:
             read = [x for x in node.all_input_nodes if x in of_image]
             made_of[node] = {key: size for x in node.all_input_nodes for key, size in made_of[x].items()}
             value = node.meta.get("value")
@@ -119,7 +158,7 @@ class _Reader:
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.tensors.get(n, n.meta["value"]))
         calls, calls.value = self.calls, node.meta["value"]
         if node.op == "call_module":
-            layer = self.traced.get_submodule(str(node.target))
+            layer = self.root.get_submodule(str(node.target))
             name = str(node.target).removeprefix("module.")
             calls.where = f"'{name}', a {type(layer).__name__},"
             read, args = LAYERS.get(type(layer)), (layer, *args)
@@ -151,7 +190,7 @@ class _Reader:
         names = found if isinstance(found, tuple) else (found,)
         for name, value in zip(names, _tensors(self.calls.value), strict=True):
             shape, ours = tuple(value.shape[1:]), self.assembler.shape(name)
-            if value.shape[0] != _BATCH or shape != ours:
+            if value.shape[0] != self.batch or shape != ours:
                 raise NetworkError(
                     f"{self.calls.where} gives the shape {shape} where {ours} can be read; express it by "
                     "what docs/reading.md lists"

@@ -35,7 +35,7 @@ def _conv_layer(calls: TorchCalls, layer: nn.Conv2d, x: str) -> str:
 LAYERS: dict[type[nn.Module], Read] = {
     nn.Conv2d: _conv_layer,
     nn.BatchNorm2d: lambda calls, layer, x: calls.batch_norm(
-        x, layer.running_mean, layer.running_var, layer.weight, eps=layer.eps
+        x, layer.running_mean, layer.running_var, layer.weight, layer.bias, eps=layer.eps
     ),
     nn.LayerNorm: lambda calls, layer, x: calls.layer_norm(
         x, layer.normalized_shape, layer.weight, layer.bias, layer.eps

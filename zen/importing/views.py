@@ -132,6 +132,11 @@ class Views:
         channels, height, width = self._builder.shape(x)
         return self._turned(x, (height, width, channels), "channels last")
 
+    def channels_first(self, x: str) -> str | None:
+        """The map behind a view (H, W, C); None of any other tensor."""
+        view = self._views.get(x)
+        return view.source if isinstance(view, Turned) and view.form == "channels last" else None
+
     def _turned(self, source: str, shape: Shape, form: Form) -> str:
         return self._viewed(Turned(source, shape, form))
 

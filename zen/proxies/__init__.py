@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NetworkError, UserError
 from ..graph import Graph, Shape
+from ..graph_network import AnyNetwork, GraphNetwork
 from ..importing.batch_norms import require_batch_norm
 from ..network import Network
 from .base import READINGS, Reading, Score
@@ -68,7 +69,7 @@ ZEN = ("zen", "zen-closed")
 
 
 def score(
-    target: Network | Graph,
+    target: AnyNetwork | Graph,
     proxy: str = "zen",
     reading: Reading = "paper",
     batch: int | None = None,
@@ -83,13 +84,18 @@ def score(
         raise UserError(f"there is no proxy '{proxy}'; known are {', '.join(PROXIES)}")
     if reading not in READINGS:
         raise UserError(f"there is no reading '{reading}' of the Zen-Score; known are {', '.join(READINGS)}")
-    if isinstance(target, Graph) and target.priced and PROXIES[proxy].module != "counts":
-        raise target.priced[0].refusal()
+    if isinstance(target, GraphNetwork):
+        if PROXIES[proxy].module != "counts":
+            target.require_read()
+        if proxy in ZEN:
+            require_batch_norm(target.graph(), target.name)
+    graph = target if isinstance(target, Graph) else target.graph()
+    if graph.priced and PROXIES[proxy].module != "counts":
+        raise graph.priced[0].refusal()
     if proxy == "zen-closed":
         start = perf_counter()
-        value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(target, reading)
+        value = zen_closed(target, reading) if isinstance(target, Network) else graph_score(graph, reading)
         return _finite(Score(proxy, value, 0.0, 1, perf_counter() - start))
-    graph = target.graph() if isinstance(target, Network) else target
     function = PROXIES[proxy].load()
     if proxy == "zen":
         function = partial(function, reading=reading)

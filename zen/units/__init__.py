@@ -9,6 +9,7 @@ from .base import Unit, parse_unit
 from .cell import CellReductionUnit, CellStemUnit, CellUnit
 from .dense import DenseTransitionUnit, DenseUnit, NormUnit
 from .mobile import InvertedUnit
+from .piece import PieceUnit
 from .plain import ConvUnit, HeadUnit, ResidualUnit
 from .pools import MaxPoolUnit, PooledConvUnit
 from .resnet import ResNetUnit
@@ -33,13 +34,14 @@ UNIT_KINDS: dict[str, type[Unit]] = {
         CellStemUnit,
         CellUnit,
         CellReductionUnit,
+        PieceUnit,
     )
 }
 
 
 def unit_from_text(text: str) -> Unit:
     """The unit that `kind(field=value,...)` names; raises NetworkError on any other text."""
-    match = re.fullmatch(r"(\w+)\(([\w=,.-]*)\)", text, re.ASCII)
+    match = re.fullmatch(r"(\w+)\(([\w=,.:;/+-]*)\)", text, re.ASCII)
     unit_type = UNIT_KINDS.get(match[1]) if match else None
     if match is None or unit_type is None:
         raise NetworkError(f"'{text}' is no unit; known are {', '.join(UNIT_KINDS)}")

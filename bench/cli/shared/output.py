@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from ....zen.network import Network
 from ...latency_files.latency_rows import LatencyRow
+from ...networks.model_file import FileSubject
 from ...networks.reading import NetworkLike
 
 OutputRecord = Mapping[str, Any]
@@ -38,7 +38,7 @@ NETWORK_COLUMN = Column("label", "network", right=False)
 
 def label(network: NetworkLike | str) -> str:
     """A network's name where it has one, else its structure, shortened."""
-    name = network.name if isinstance(network, Network) else None
+    name = None if isinstance(network, str | FileSubject) else network.name
     # A file may hold what a terminal obeys.
     text = "".join(one if one.isprintable() else "?" for one in name or str(network))
     return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 22]} ... {text[-17:]}"
@@ -47,7 +47,7 @@ def label(network: NetworkLike | str) -> str:
 def row_record(row: LatencyRow, item: NetworkLike) -> OutputRecord:
     """A latency row as a record: what it holds, and a label for text tables."""
     values = {key: value for key, value in asdict(row).items() if value is not None}
-    return {"label": label(item if isinstance(item, Network) else str(item)), **values}
+    return {"label": label(item), **values}
 
 
 def answer(records: Sequence[OutputRecord], columns: Sequence[Column], style: str) -> None:

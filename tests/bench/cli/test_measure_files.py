@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from places import DATA
 
 
@@ -34,6 +36,45 @@ def test_files_are_measured_at_the_shapes_that_fit(
     assert done.code == 0, done.err
     (record,) = done.json()
     assert record["setting"].startswith(setting) and record["latency_ms"] > 0
+
+
+@pytest.fixture
+def indexed(run: Any, tmp_path: Path) -> Any:
+    """The command, in a folder with a file whose scalar input says which of four values it reads."""
+    values = helper.make_tensor_value_info("values", TensorProto.FLOAT, [1, 4])
+    place = helper.make_tensor_value_info("place", TensorProto.INT64, [])
+    found = helper.make_tensor_value_info("found", TensorProto.FLOAT, None)
+    node = helper.make_node("Gather", ["values", "place"], ["found"], axis=1)
+    graph = helper.make_graph([node], "indexed", [values, place], [found])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "indexed.onnx")
+    return run
+
+
+def test_a_number_fills_an_input(indexed: Any) -> None:
+    done = indexed("measure", "indexed.onnx", "--input", "place=3", "--format", "json")
+    assert done.code == 0 and done.json()[0]["latency_ms"] > 0, done.err
+    beyond = indexed("measure", "indexed.onnx", "--input", "place=4", "--format", "json")
+    assert beyond.code == 3 and "out of data bounds" in beyond.json()[0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (("place=2.5",), "takes its input 'place' as int64, which does not hold 2.5"),
+        (("place=1e30",), "does not hold 1e+30"),
+        (("place=three",), "write one as NAME=16000"),
+        (("place=nan",), "write one as NAME=16000"),
+        (("places=1",), "no file has an input 'places' for --input; they have place, values"),
+        (("place=1", "place=2"), "--input names an input twice"),
+    ],
+)
+def test_a_number_that_does_not_fit_is_one_sentence(
+    indexed: Any, values: tuple[str, ...], fault: str
+) -> None:
+    options = [part for value in values for part in ("--input", value)]
+    refused = indexed("measure", "indexed.onnx", *options)
+    assert refused.code == 2 and fault in refused.err
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from zenbench.bench.networks.file_inputs import FileInput, shaped, sized, specs
+from zenbench.bench.networks.file_inputs import FileInput, shaped, sized, specs, valued
 from zenbench.bench.networks.model_file import FileSubject
 from zenbench.devices.base import Setting, TensorSpec
+from zenbench.devices.inputs import random_inputs
 from zenbench.errors import NetworkError, UserError
 
 IMAGE = FileInput("x", ("batch", 3, "height", "width"), "float32")
@@ -197,3 +198,16 @@ def test_a_file_that_quantises_in_a_branch_is_int8(tmp_path: Path) -> None:
     )
     onnx.save(helper.make_model(graph), tmp_path / "f.onnx")
     assert FileSubject.read(tmp_path / "f.onnx").precision == "int8"
+
+
+def test_a_value_fills_an_input_in_its_dtype() -> None:
+    (rate,) = valued([FileInput("sr", (), "int64")], {"sr": 16000})
+    (filled,) = random_inputs(specs([rate], 1))
+    assert filled.shape == () and filled.dtype == np.int64 and filled == 16000
+    flag, image = valued(
+        [FileInput("on", (1,), "bool"), FileInput("x", (1, 4), "float32")], {"on": 1, "x": 0.5}
+    )
+    assert random_inputs(specs([flag, image], 1))[1].tolist() == [[0.5] * 4]
+    for dtype, value in (("bool", 2), ("uint8", 256), ("float16", 1e6)):
+        with pytest.raises(UserError, match=f"as {dtype}, which does not hold"):
+            valued([FileInput("x", (), dtype)], {"x": value})

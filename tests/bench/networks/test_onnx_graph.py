@@ -17,14 +17,14 @@ from places import DATA
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.weights import state_arrays
-from zenbench.bench.networks.onnx_graph import graph_of_onnx
+from zenbench.bench.networks.onnx_graph import graph_of_onnx, read_onnx
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.graph import Activation, Add, BatchNorm, Conv, Graph, Multiply, Op
 from zenbench.zen.importing.batch_norms import convolutions_without_norm, require_batch_norm
-from zenbench.zen.module import build_module
+from zenbench.zen.module import build_module, load_state
 from zenbench.zen.network import Network, parse_text
 
 NETWORKS = {
@@ -107,44 +107,12 @@ def result(model: onnx.ModelProto, x: NDArray[np.float32]) -> NDArray[np.float32
     return found
 
 
-def weights_of(model: onnx.ModelProto) -> list[tuple[str, NDArray[Any]]]:
-    """The kind of each node and its constants of numbers that are learned, in the order of the file."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    found = []
-    for node in model.graph.node:
-        if node.op_type == "Identity" and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]]
-            continue
-        for array in (constants[name] for name in node.input if name in constants):
-            is_number = node.op_type in ("Add", "Mul", "Sub", "Div", "Clip") and array.size == 1
-            if array.dtype == np.float32 and not is_number:
-                turned = node.op_type == "MatMul" or (
-                    node.op_type == "Gemm"
-                    and not any(one.name == "transB" and one.i for one in node.attribute)
-                )
-                found.append((node.op_type, array.T if turned and array.ndim == 2 else array))
-    return found
-
-
 @torch.no_grad()
 def same_result(model: onnx.ModelProto, graph: Graph) -> None:
-    """The graph's module, given the weights in order, computes what onnxruntime computes."""
-    module, weights = build_module(graph), iter(weights_of(model))
-    for op in graph.ops:
-        layer = module.get_submodule(op.name)
-        names = [name for name, _ in layer.named_parameters()]
-        for name in names:
-            kind, array = next(weights)
-            target = getattr(layer, name)
-            target.copy_(torch.from_numpy(array.copy()).reshape(target.shape))
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            for statistic, usual in ((layer.running_mean, 0.0), (layer.running_var, 1 - layer.eps)):
-                assert statistic is not None
-                from_file = kind == "BatchNormalization"
-                statistic.copy_(torch.from_numpy(next(weights)[1].copy())) if from_file else statistic.fill_(
-                    usual
-                )
-    assert next(weights, None) is None
+    """The graph's module, given the weights that were read, computes what onnxruntime computes."""
+    read, module = read_onnx(model), build_module(graph)
+    assert read.graph == graph
+    load_state(module, {name: torch.from_numpy(x) for name, x in read.state().items()}, "the file")
     x = RNG.standard_normal((1, *graph.input_shape), dtype=np.float32)
     is_last = model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value == graph.input_shape[0]
     found = module(torch.from_numpy(x)).numpy()
@@ -283,6 +251,9 @@ BAD: dict[str, Callable[[Made], Any]] = {
         "Clip", "image", m.numbers(0.0, kind=np.float32), m.numbers(1.0, kind=np.float32)
     ),
     "has constants of the shape .1, 4, 8, 8.": lambda m: m.node("Add", "image", m.weight(1, 4, 8, 8)),
+    "multiplies by .0.5, 1.0. or turns": lambda m: m.node(
+        "Gemm", m.node("Flatten"), m.weight(256, 5), alpha=0.5
+    ),
     "read as a part of GELU only": lambda m: m.node("Erf"),
     "part of a function that cannot be read": lambda m: m.node("Relu", m.node("Softplus")),
     "read as a part of a group norm only": lambda m: m.node(
@@ -320,17 +291,6 @@ def test_a_weight_without_extents_is_one_sentence() -> None:
     tensor.CopyFrom(numpy_helper.from_array(np.float32(1), weight))
     with pytest.raises(NetworkError, match=r"a Conv, is not valid .*; export it again"):
         graph_of_onnx(model)
-
-
-def test_a_constant_in_another_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Made()
-    made.node("Reshape", "image", made.numbers(1, 256))
-    model = made.model()
-    onnx.external_data_helper.convert_model_to_external_data(model, location="s.bin", size_threshold=0)
-    onnx.save(model, tmp_path / "m.onnx")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(NetworkError, match="in another file; save the model as one file"):
-        graph_of_onnx(Path("m.onnx"))
 
 
 def test_several_inputs_are_refused() -> None:

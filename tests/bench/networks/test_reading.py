@@ -8,9 +8,11 @@ import pytest
 from toys import PLAIN
 from zenbench.bench.export.checked import export_onnx
 from zenbench.bench.networks.model_file import FileSubject
-from zenbench.bench.networks.reading import networks_only, read, read_all
+from zenbench.bench.networks.reading import as_networks, networks_only, read, read_all
 from zenbench.errors import NetworkError, UserError
+from zenbench.zen.cost import cost
 from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.graph_network import GraphNetwork
 from zenbench.zen.network import Network, parse_text
 
 
@@ -88,8 +90,12 @@ def test_an_exported_file_knows_its_network_and_a_foreign_one_does_not(tmp_path:
     model = onnx.load(str(tmp_path / "ours.onnx"))
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "foreign.onnx"))
-    with pytest.raises(UserError, match="can be measured but not predicted"):
-        networks_only([read(str(tmp_path / "foreign.onnx"))], "predicted")
+    foreign = read(str(tmp_path / "foreign.onnx"))
+    with pytest.raises(UserError, match="cannot be trained: only what a structure string spells"):
+        networks_only([foreign], "trained")
+    (read_as,) = as_networks([foreign])
+    assert isinstance(read_as, GraphNetwork) and read_as.digest == foreign.digest
+    assert cost(read_as).macs == cost(network).macs and read_as.layers == 4
 
 
 @pytest.mark.parametrize(

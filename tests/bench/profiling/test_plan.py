@@ -18,12 +18,17 @@ from zenbench.bench.profiling.plan import (
 )
 from zenbench.bench.profiling.profile import profile
 from zenbench.bench.profiling.progress import Limits
+from zenbench.bench.tables.from_journal import build_table
 from zenbench.devices.base import SettingRequest
 from zenbench.devices.card import cards
 from zenbench.devices.simulated import SimulatedDevice
 from zenbench.latency_tables.measured.fill_in import FillIn
+from zenbench.latency_tables.measured.model import TableModel
 from zenbench.latency_tables.measured.next_workloads import most_informative
 from zenbench.zen.cost import workload_counts
+from zenbench.zen.families import zoo
+from zenbench.zen.graph_network import GraphNetwork
+from zenbench.zen.importing.read_graph import ReadGraph
 from zenbench.zen.network import Network
 from zenbench.zen.space import parse_space, spaces
 from zenbench.zen.workload import Workload
@@ -109,3 +114,16 @@ def test_without_a_space_relatives_of_known_networks_are_drawn_too() -> None:
         for workload in network.workloads()
     }
     assert one == {"conv", "residual", "head"}
+
+
+def test_the_workloads_of_wanted_networks_come_first(tmp_path: Path) -> None:
+    wanted = [GraphNetwork(name, ReadGraph(zoo(name).graph(), {})) for name in ("resnet-18", "densenet-121")]
+    units = set(chain.from_iterable(network.workloads() for network in wanted))
+    first = [one for one in islice(plan(SPACE, [32], 0, History(), wanted), 26) if isinstance(one, Workload)]
+    assert set(first[: len(units)]) == units
+    device = SimulatedDevice(cards()["simulated"])
+    with Journal(tmp_path / "j.jsonl") as journal:
+        items = plan(SPACE, [32], 0, journal.history, wanted)
+        profile(device, device.setting(SettingRequest()), items, journal, RECIPE, Limits(workloads=30))
+        model = TableModel(build_table(journal.history))
+    assert model.estimate(wanted[0]).coverage == 1

@@ -17,8 +17,8 @@ from zenbench.zen.families import zoo
 from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.graph import Activation, Add, Conv, Graph, Multiply
 from zenbench.zen.importing.batch_norms import convolutions_without_norm, require_batch_norm
-from zenbench.zen.importing.torch_module import graph_of_module
-from zenbench.zen.module import build_module, initialise
+from zenbench.zen.importing.torch_module import graph_of_module, read_module
+from zenbench.zen.module import build_module, initialise, load_state
 from zenbench.zen.network import parse_text
 
 NETWORKS = [
@@ -77,17 +77,15 @@ class Everything(nn.Module):
 
 @torch.no_grad()
 def same_result(module: nn.Module, graph: Graph) -> None:
-    """The graph's module, given the weights in order, computes what the module computes."""
+    """The graph's module, given the weights that were read, computes what the module computes."""
     generator = torch.Generator().manual_seed(3)
     for layer in module.eval().modules():
         if isinstance(layer, nn.BatchNorm2d):
             assert layer.running_mean is not None
             layer.running_mean.normal_(generator=generator)
-    copy = build_module(graph)
-    given = list(module.state_dict().items())
-    for (ours, target), (theirs, value) in zip(copy.state_dict().items(), given, strict=True):
-        assert ours.rpartition(".")[2].startswith(("weight", "bias", "running", "num")), theirs
-        target.copy_(value.reshape(target.shape))
+    read, copy = read_module(module, graph.input_shape), build_module(graph)
+    assert read.graph == graph
+    load_state(copy, {name: torch.from_numpy(x) for name, x in read.state().items()}, "the module")
     x = torch.randn(2, *graph.input_shape, generator=generator)
     found, expected = copy(x), module(x)
     assert (found - expected).norm() <= 1e-5 * expected.norm()

@@ -1,0 +1,104 @@
+"""Reading an ONNX file node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from onnx import helper
+
+from ...errors import NetworkError, first_line
+from ...zen.importing.read_graph import ReadGraph
+from .onnx_inputs import HalfRead
+from .onnx_nodes import OnnxNodes
+from .onnx_quantised import QuantisedNodes
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class OnnxReader(QuantisedNodes):
+    """Reads a file node by node, in the topological order that the format prescribes."""
+
+    def read(self) -> ReadGraph:
+        for stored in self.source.node:
+            self.attributes = {a.name: helper.get_attribute_value(a) for a in stored.attribute}
+            node = self.node = self._checked(self.in_floats, stored)
+            if node.op_type == "Constant":
+                self.constants[node.output[0]] = self._node_constant()
+            else:
+                self.take()
+        return self.whole()
+
+    def take(self) -> None:
+        """Reads the node."""
+        node = self.node
+        if node.op_type == "Shape":
+            raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
+        read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if read is None:
+            raise NetworkError(f"{self.where} cannot be read; express it by what docs/reading.md lists")
+        found = self._checked(read, self)
+        if isinstance(found, HalfRead):
+            self.halves[node.output[0]] = found
+        elif found is not None:
+            self.tensors[node.output[0]] = self.clipped(found)
+
+    def whole(self) -> ReadGraph:
+        """The graph up to the file's output."""
+        return self.assembler.read(self._tensor(self.source.output[0].name))
+
+    def _checked(self, read: Callable[[T], R], of: T) -> R:
+        try:
+            return read(of)
+        except (ValueError, IndexError, TypeError) as error:
+            # What the format's checker lets pass: weights without extents, attributes of another type.
+            raise NetworkError(f"{self.where} is not valid ({first_line(error)}); export it again") from None
+
+
+_READERS: dict[str, Callable[[QuantisedNodes], str | HalfRead | None]] = {
+    "Conv": OnnxNodes.conv,
+    "BatchNormalization": OnnxNodes.batch_norm,
+    "LayerNormalization": OnnxNodes.layer_norm,
+    "GroupNormalization": OnnxNodes.group_norm,
+    "InstanceNormalization": OnnxNodes.instance_norm,
+    "Relu": lambda nodes: nodes.activation("relu"),
+    "Sigmoid": lambda nodes: nodes.activation("sigmoid"),
+    "HardSwish": lambda nodes: nodes.activation("hard-swish"),
+    "Mish": lambda nodes: nodes.activation("mish"),
+    "LeakyRelu": OnnxNodes.leaky_relu,
+    "Elu": OnnxNodes.elu,
+    "Gelu": OnnxNodes.gelu,
+    "Erf": OnnxNodes.erf,
+    "Softplus": OnnxNodes.softplus,
+    "Tanh": OnnxNodes.tanh,
+    "HardSigmoid": OnnxNodes.hard_sigmoid,
+    "Clip": OnnxNodes.clip,
+    "Softmax": OnnxNodes.softmax,
+    "Add": OnnxNodes.add,
+    "Sum": OnnxNodes.add,
+    "Sub": OnnxNodes.subtract,
+    "Mul": OnnxNodes.multiply,
+    "Div": OnnxNodes.divide,
+    "Neg": lambda nodes: nodes.assembler.affine(nodes._first, nodes.where, -1),
+    "Concat": OnnxNodes.concat,
+    "Split": OnnxNodes.split,
+    "Slice": OnnxNodes.slice,
+    "MaxPool": lambda nodes: nodes.pool("max"),
+    "AveragePool": lambda nodes: nodes.pool("average"),
+    "GlobalMaxPool": OnnxNodes.global_max_pool,
+    "Pad": OnnxNodes.pad,
+    "GlobalAveragePool": OnnxNodes.global_average_pool,
+    "ReduceMean": OnnxNodes.mean,
+    "Flatten": OnnxNodes.flatten,
+    "Reshape": OnnxNodes.reshape,
+    "Squeeze": OnnxNodes.squeeze,
+    "Unsqueeze": OnnxNodes.unsqueeze,
+    "Transpose": OnnxNodes.transpose,
+    "Gemm": OnnxNodes.gemm,
+    "MatMul": OnnxNodes.matrix_product,
+    "Identity": OnnxNodes.passed,
+    "Dropout": OnnxNodes.passed,
+    "QuantizeLinear": QuantisedNodes.quantised,
+    "DequantizeLinear": QuantisedNodes.dequantised,
+}

@@ -1,0 +1,230 @@
+"""A piece of a network from elsewhere: its operations spelled out, so that a table can hold its latency."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+from typing_extensions import assert_never
+
+from ...errors import NetworkError
+from ..graph import (
+    Activation,
+    Add,
+    Affine,
+    BatchNorm,
+    ChannelScale,
+    ChannelShift,
+    ChannelShuffle,
+    Concat,
+    Conv,
+    Function,
+    GlobalAveragePool,
+    GroupNorm,
+    GroupSoftmax,
+    LayerNorm,
+    Linear,
+    Multiply,
+    Operation,
+    Pool,
+    PoolMode,
+    Priced,
+    Slice,
+    Unflatten,
+)
+from ..graph_builder import GraphBuilder
+from .base import Unit
+
+_MOST_OPS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PieceUnit(Unit):
+    """Operations from one tensor to one tensor, spelled out in `ops`.
+
+    One `word:inputs:values` an operation, with `;` between. Inputs are numbers with `+` between, 0 for the
+    piece's own input and n for its n-th operation; without any it reads the operation before. Values have `/`
+    between. `layers`: convolutions and linear layers. Epsilons are left out: no latency depends on them.
+    """
+
+    kind: ClassVar[str] = "piece"
+    in_channels: int
+    out_channels: int
+    ops: str
+
+    @staticmethod
+    def of(ops: Sequence[Operation], tensor: str, in_channels: int) -> PieceUnit:
+        """The piece of these operations, which read `tensor` and one another."""
+        places = {tensor: 0}
+        words = []
+        for place, op in enumerate(ops, 1):
+            inputs = [places[name] for name in op.inputs]
+            read = "" if inputs == [place - 1] else "+".join(map(str, inputs))
+            word, values = _spelled(op)
+            words.append(f"{word}:{read}:{'/'.join(map(_written, values))}")
+            places[op.name] = place
+        return PieceUnit(in_channels, ops[-1].shape[0], ";".join(words))
+
+    def output_size(self, size: int) -> int:
+        builder = GraphBuilder((self.in_channels, size, size))
+        shape = builder.shape(self.lower(builder, "input"))
+        return shape[-1] if len(shape) == 3 else 1
+
+    @property
+    def layers(self) -> int:
+        return sum(word in ("conv", "linear") for word, _, _ in self._parsed())
+
+    @property
+    def label(self) -> str:
+        words = [word for word, _, _ in self._parsed()]
+        named = list(dict.fromkeys(word for word in words if word in _TELLING)) or words[:1]
+        told = " ".join(f"{words.count(word)} {word}" if words.count(word) > 1 else word for word in named)
+        return f"{told}, {self.in_channels}>{self.out_channels}"
+
+    def lower(self, builder: GraphBuilder, x: str) -> str:
+        tensors = [x]
+        for word, inputs, values in self._parsed():
+            made = _make(builder, word, [tensors[place] for place in inputs], values)
+            if min(builder.shape(made), default=1) < 1:
+                raise NetworkError(f"{self.label}: its windows do not fit a map of {builder.shape(x)[-1]}")
+            tensors.append(made)
+        return tensors[-1]
+
+    def check(self) -> None:
+        super(PieceUnit, self).check()  # slots make a second class of it, which a bare super() misses
+        builder = GraphBuilder((self.in_channels, _ANY_SIZE, _ANY_SIZE))
+        try:
+            self.lower(builder, "input")
+        except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
+            raise NetworkError(f"'{self.ops[:60]}' spells no operations") from None
+
+    def _parsed(self) -> list[tuple[str, list[int], list[str]]]:
+        found = []
+        for place, text in enumerate(self.ops.split(";")[:_MOST_OPS]):
+            word, read, values = text.split(":")
+            inputs = [int(one) for one in read.split("+")] if read else [place]
+            found.append((word, inputs, values.split("/") if values else []))
+        return found
+
+
+_ANY_SIZE = 64
+"""Of a map on which a text is checked."""
+_TELLING = ("conv", "pool", "linear")
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ".".join(map(str, value))
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _spelled(op: Operation) -> tuple[str, tuple[Any, ...]]:
+    """The word for an operation and what it takes beside its inputs."""
+    match op:
+        case Conv():
+            window = op.kernel, op.stride, op.groups
+            return "conv", (op.out_channels, *window, op.bias, op.padding, op.dilation)
+        case BatchNorm():
+            return "bn", ()
+        case LayerNorm():
+            return "ln", ()
+        case GroupNorm():
+            return "gn", (op.groups,)
+        case Activation():
+            return "act", (op.function, op.slope)
+        case Add():
+            return "add" if op.residual else "sum", ()
+        case Multiply():
+            return "mul", ()
+        case ChannelScale():
+            return "scale", (op.is_single,)
+        case ChannelShift():
+            return "shift", (op.is_single,)
+        case Affine():
+            return "affine", (op.factor, op.offset)
+        case Concat():
+            return "concat", ()
+        case Slice():
+            return "slice", (op.start, op.shape[0])
+        case ChannelShuffle():
+            return "shuffle", (op.groups,)
+        case GroupSoftmax():
+            return "softmax", (op.groups,)
+        case Pool():
+            return "pool", (op.mode, op.kernel, op.stride, op.padding, op.counts_padding)
+        case GlobalAveragePool():
+            return "gap", ()
+        case Linear():
+            return "linear", (op.out_features, op.bias)
+        case Unflatten():
+            return "unflat", ()
+        case Priced():
+            return "priced", (re.sub(r"\W", "_", op.kind), op.macs, op.params, op.shape, op.is_view)
+        case _:
+            assert_never(op)
+
+
+def _make(builder: GraphBuilder, word: str, inputs: list[str], values: list[str]) -> str:
+    """The operation of a word. A wrong text raises whatever it does, which `check` makes a sentence of."""
+    x = inputs[0]
+    match word, values:
+        case "conv", [out, kernel, stride, groups, bias, padding, dilation]:
+            window = int(kernel), int(stride), int(groups), _flag(bias), _padding(padding), int(dilation)
+            return builder.conv(x, int(out), *window)
+        case "bn", []:
+            return builder.batch_norm(x)
+        case "ln", []:
+            return builder.layer_norm(x)
+        case "gn", [groups]:
+            return builder.group_norm(x, int(groups))
+        case "act", [function, slope]:
+            return builder.activation(x, _FUNCTIONS[function], float(slope))
+        case "add", []:
+            trunk, shortcut = inputs
+            return builder.add(trunk, shortcut)
+        case "sum", []:
+            return builder.sum(inputs)
+        case "mul", []:
+            trunk, gate = inputs
+            return builder.multiply(trunk, gate)
+        case "scale", [is_single]:
+            return builder.channel_scale(x, _flag(is_single))
+        case "shift", [is_single]:
+            return builder.channel_shift(x, _flag(is_single))
+        case "affine", [factor, offset]:
+            return builder.affine(x, float(factor), float(offset))
+        case "concat", []:
+            return builder.concat(inputs)
+        case "slice", [start, channels]:
+            return builder.slice(x, int(start), int(channels))
+        case "shuffle", [groups]:
+            return builder.channel_shuffle(x, int(groups))
+        case "softmax", [groups]:
+            return builder.group_softmax(x, int(groups))
+        case "pool", [mode, kernel, stride, padding, counts]:
+            return builder.pool(x, _MODES[mode], int(kernel), int(stride), _padding(padding), _flag(counts))
+        case "gap", []:
+            return builder.global_average_pool(x)
+        case "linear", [out, bias]:
+            return builder.linear(x, int(out), _flag(bias))
+        case "unflat", []:
+            return builder.unflatten(x)
+        case "priced", [kind, macs, params, shape, is_view]:
+            extents = tuple(map(int, shape.split("."))) if shape else ()
+            return builder.priced(kind, inputs, extents, int(macs), int(params), _flag(is_view))
+    raise ValueError(word)
+
+
+def _flag(text: str) -> bool:
+    return {"0": False, "1": True}[text]
+
+
+def _padding(text: str) -> tuple[int, int, int, int]:
+    top, left, bottom, right = map(int, text.split("."))
+    return top, left, bottom, right
+
+
+_FUNCTIONS: dict[str, Function] = {name: name for name in get_args(Function)}
+_MODES: dict[str, PoolMode] = {name: name for name in get_args(PoolMode)}
