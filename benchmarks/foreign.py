@@ -1,16 +1,17 @@
 """How much of others' networks zenbench reads: `python benchmarks/foreign.py [--only NAME ...] [--out FILE]`.
 
-Builds each network of foreign_networks.csv with random weights, and reads it as a module and as the ONNX
-files that both exporters of torch write with their defaults. One row a network goes to FILE, which is
-foreign.csv beside the list unless said otherwise: modules first, as exporting takes longest. What FILE has is
-left out, so that a run goes on.
+Builds each network of foreign_networks.csv with random weights, and reads it as a module, with prices for
+what cannot be read, and as the ONNX files that both exporters of torch write with their defaults. One row a
+network goes to FILE, which is foreign.csv beside the list unless said otherwise: modules first, as exporting
+takes longest. What FILE has is left out, so that a run goes on.
 Needs `pip install --no-deps timm==1.0.31 torchvision==0.28.0 onnxscript onnx_ir` beside zenbench.
 
 Networks are as created: of their own resolution, in their training form, with auxiliary heads where the
 library makes some. MACs are half of the FLOPs that FlopCounterMode counts on the meta device: convolutions
 and matrix products, attention included; no sums, norms, activations, pools, resizing or FFTs. Parameters are
-all of the module. A file has fewer, as exporters fold batch norms and leave zero biases out. Outputs are
-compared in double precision, so that a difference is one of meaning.
+all of the module, auxiliary heads that only a training runs among them. A file has fewer, as exporters fold
+batch norms and leave zero biases out. Outputs are compared in double precision, so that a difference is one
+of meaning.
 
 How foreign_networks.csv resolves the names of its list:
 
@@ -42,6 +43,7 @@ from zenbench.errors import first_line
 
 FOLDER = Path(__file__).parent
 DEADLINE_S = 240
+MACS_TOLERANCE = 0.005
 MEMORY_BYTES = 10 * 2**30
 
 
@@ -85,6 +87,7 @@ def _failed(stage: str, reason: str) -> Row:
 COLUMNS = (
     *("name", "library", "constructor", "resolution", "macs", "params", "counted", "counted_reason"),
     *("module", "module_macs", "module_params", "module_reason"),
+    *("priced", "priced_macs", "priced_params", "priced_kinds", "priced_reason"),
     *("outputs", "outputs_difference", "outputs_reason"),
     *("torchscript", "torchscript_macs", "torchscript_params", "torchscript_reason"),
     *("dynamo", "dynamo_macs", "dynamo_params", "dynamo_reason"),
@@ -101,6 +104,7 @@ def summary(rows: list[Row], networks: list[Row]) -> str:
         params = sum(row[f"{form}_params"] == row["params"] for row in of_form)
         states = ", ".join(f"{count} {state}" for state, count in Counter(row[form] for row in rows).items())
         lines.append(f"{form}: {states}; equal MACs {macs}, equal parameters {params}")
+    lines.append(_priced_summary(rows))
     states = ", ".join(f"{count} {state}" for state, count in Counter(row["outputs"] for row in read).items())
     lines.append(f"outputs of modules read: {states}")
     for title, was in (("read now and not before", False), ("read before and not now", True)):
@@ -111,6 +115,22 @@ def summary(rows: list[Row], networks: list[Row]) -> str:
         lines += [f"\n{form}, causes"] * bool(causes)
         lines += [f"{count:4d}  {cause}" for cause, count in causes.most_common()]
     return "\n".join(lines)
+
+
+def _priced_summary(rows: list[Row]) -> str:
+    """How many priced readings have torch's counts, and which have not."""
+    of_form = [row for row in rows if row["priced"] in ("read", "priced")]
+    wrong = [
+        row["name"]
+        for row in of_form
+        if row["priced_params"] != row["params"]
+        or abs(int(row["priced_macs"]) - int(row["macs"])) > MACS_TOLERANCE * int(row["macs"])
+    ]
+    states = ", ".join(f"{count} {state}" for state, count in Counter(row["priced"] for row in rows).items())
+    return (
+        f"with prices: {states}; equal parameters and MACs within {MACS_TOLERANCE:.1%}: "
+        f"{len(of_form) - len(wrong)}, but not {' '.join(wrong) or 'any'}"
+    )
 
 
 def _cause(reason: str) -> str:

@@ -43,7 +43,7 @@ def image_shape(network: Row) -> tuple[int, int, int]:
 
 def counted(network: Row) -> Row:
     """What torch counts."""
-    module = built(network).to("meta").requires_grad_(False)  # the counter follows gradients, and fails
+    module = _on_meta(network).to("meta").requires_grad_(False)  # the counter follows gradients, and fails
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.empty(1, *image_shape(network), device="meta"))
     params = sum(parameter.numel() for parameter in module.parameters())
@@ -52,6 +52,24 @@ def counted(network: Row) -> Row:
 
 def as_module(network: Row) -> Row:
     return _read("module", lambda: graph_of_module(built(network), image_shape(network)))
+
+
+def priced(network: Row) -> Row:
+    """The counts where what cannot be read has a price, and how many operations that are."""
+    graph = graph_of_module(_on_meta(network), image_shape(network), prices=True)
+    cost = graph_cost(graph)
+    state = "priced" if graph.priced else "read"
+    kinds = " ".join(sorted({op.kind for op in graph.priced}))
+    return {"priced": state, "priced_macs": cost.macs, "priced_params": cost.params, "priced_kinds": kinds}
+
+
+def _on_meta(network: Row) -> nn.Module:
+    """The network without its weights, where its constructor computes nothing from them."""
+    try:
+        with torch.device("meta"):
+            return built(network)
+    except NotImplementedError:
+        return built(network)
 
 
 def outputs(network: Row) -> Row:
@@ -164,6 +182,7 @@ def _difference(module: nn.Module, graph: Graph) -> float:
 STAGES: dict[str, Callable[[Row], Row]] = {
     "counted": counted,
     "module": as_module,
+    "priced": priced,
     "outputs": outputs,
     "torchscript": by_torchscript,
     "dynamo": by_dynamo,

@@ -35,23 +35,29 @@ def tensor_shapes(model: onnx.ModelProto, inputs: dict[str, Shape]) -> dict[str,
     onnx infers shapes from shapes. What files compute from shapes, such as the target of a Reshape, is
     computed here, and onnx is asked again, until nothing new comes out.
     """
-    graph = _without_weights(model, inputs)
-    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    part = _without_weights(model, inputs)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in part.graph.initializer}
     while True:
-        found = _inferred(graph)
+        found = _inferred(part)
+        shapes |= {value.name: shape for value in found if (shape := _fixed_shape(value)) is not None}
         kept, new = [], []
-        for node in graph.graph.node:
-            made = _value(node, values, found, graph)
-            if made is None:
-                kept.append(node)
-            else:
-                values[node.output[0]] = made
+        for node in part.graph.node:
+            made = _value(node, values, shapes, part)
+            if made is not None:
+                shapes[node.output[0]], values[node.output[0]] = made.shape, made
                 new.append(numpy_helper.from_array(made, node.output[0]))
+            elif any(_is_open(node, shapes.get(name)) for name in node.output if name):
+                kept.append(node)
         if not new:
-            return {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer} | found
-        del graph.graph.node[:]
-        graph.graph.node.extend(kept)
-        graph.graph.initializer.extend(new)
+            return shapes
+        made_before = {value.name: value for value in found} | {one.name: one for one in part.graph.input}
+        read = {name for node in kept for name in node.input} - values.keys()
+        made_later = {name for node in kept for name in node.output}
+        del part.graph.node[:], part.graph.input[:], part.graph.output[:]
+        part.graph.node.extend(kept)
+        part.graph.input.extend(made_before[x] for x in sorted(read - made_later) if x in made_before)
+        part.graph.initializer.extend(new)
 
 
 def _without_weights(model: onnx.ModelProto, inputs: dict[str, Shape]) -> onnx.ModelProto:
@@ -82,20 +88,29 @@ def _value_info(name: str, kind: int, shape: Any) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, tuple(shape))
 
 
-def _inferred(model: onnx.ModelProto) -> dict[str, Shape]:
+def _inferred(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     try:
         graph = shape_inference.infer_shapes(model, data_prop=True).graph
     except Exception as error:  # noqa: BLE001 - it raises classes of its own
         raise NetworkError(
             f"the shapes of the ONNX file cannot be told ({first_line(error)}); export it again"
         ) from None
-    found: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        extents = list(value.type.tensor_type.shape.dim)
-        is_known = value.type.tensor_type.HasField("shape")
-        if is_known and all(one.HasField("dim_value") and one.dim_value >= 0 for one in extents):
-            found[value.name] = tuple(one.dim_value for one in extents)
-    return found
+    return [*graph.input, *graph.value_info, *graph.output]
+
+
+def _fixed_shape(value: onnx.ValueInfoProto) -> Shape | None:
+    extents = list(value.type.tensor_type.shape.dim)
+    is_known = value.type.tensor_type.HasField("shape")
+    if not is_known or not all(one.HasField("dim_value") and one.dim_value >= 0 for one in extents):
+        return None
+    return tuple(one.dim_value for one in extents)
+
+
+def _is_open(node: onnx.NodeProto, shape: Shape | None) -> bool:
+    """Whether the shape of an output is to be found yet, or its value, where it may be a shape itself."""
+    if shape is None:
+        return True
+    return prod(shape) <= _SMALL and node.op_type in _OF_SHAPES | _FILLING | {"Shape"}
 
 
 def _value(
@@ -107,6 +122,8 @@ def _value(
     """What a node gives, where it is small and follows from values and shapes that are known."""
     if len(node.output) != 1 or node.domain not in ("", "ai.onnx"):
         return None
+    if node.op_type == "Constant" and node.attribute[0].name == "value":
+        return numpy_helper.to_array(node.attribute[0].t)
     if node.op_type == "Shape" and node.input[0] in shapes:
         start, end = ({one.name: one.i for one in node.attribute}.get(name) for name in ("start", "end"))
         return np.array(shapes[node.input[0]], np.int64)[start:end]

@@ -40,7 +40,7 @@ def _branches(op: Add, ops: dict[str, Operation]) -> Iterator[str]:
 
 
 def _is_parallel(branches: list[str], ops: dict[str, Operation]) -> bool:
-    found = [_origins(name, ops) for name in branches]
+    found = [_origins(name, ops) for name in dict.fromkeys(branches)]
     common = set(found[0]).intersection(*found)
     kinds = [[origins[x] for origins in found] for x in common]
     return any("conv" in of_x and len(of_x) - of_x.count("itself") > 1 for of_x in kinds)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from zenbench.zen.families import zoo, zoo_names
+from zenbench.zen.families.nas_bench_201 import cell_network
 from zenbench.zen.importing.torch_module import graph_of_module
 from zenbench.zen.importing.training_form import training_form
 
@@ -64,3 +65,10 @@ def test_other_sums_are_none(name: str) -> None:
 @pytest.mark.parametrize("name", zoo_names())
 def test_known_networks_are_none(name: str) -> None:
     assert training_form(zoo(name).graph()) is None
+
+
+@pytest.mark.parametrize("second", ["nor_conv_3x3", "skip_connect", "avg_pool_3x3"])
+@pytest.mark.parametrize("first", ["nor_conv_1x1", "skip_connect", "none"])
+def test_shared_cells_are_none(first: str, second: str) -> None:
+    cell = f"|{first}~0|+|{second}~0|skip_connect~1|+|skip_connect~0|{second}~1|skip_connect~2|"
+    assert training_form(cell_network(cell, 8, 10).graph()) is None
