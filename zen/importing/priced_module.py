@@ -8,12 +8,14 @@ that are read.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from copy import deepcopy
 from inspect import signature
-from typing import Any, NoReturn
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
@@ -22,45 +24,46 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ...errors import NetworkError, first_line
 from ..cost import op_cost
-from ..graph import INPUT, Graph, Shape
+from ..graph import INPUT, Shape
 from .assembler import Assembler
 from .made_call import MadeCall, held_tensors
-from .read_graph import WeightSource
+from .read_graph import ReadGraph, WeightSource
 from .torch_calls import TorchCalls
 
 _BATCH = 97
 """A prime that no extent of a network is a multiple of, so that shapes tell which axis counts images."""
 
 
-def priced_graph(module: nn.Module, input_shape: Shape) -> Graph:
+def price_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     """The graph of a module in eval mode on images of any shape, with a Priced operation in the place of each
-    call that cannot be read.
+    call that cannot be read, and the weights of all others.
 
     MACs are half of what FlopCounterMode counts for a call. Parameters are those that a call reads, each at
     the first call. What is computed from parameters alone is paid, with its MACs, by the first call that
     reads it with the image. Raises NetworkError where the module does not run on the meta device.
     """
-    copy = _on_meta(module)
+    copy, originals = _on_meta(module)
     image = torch.empty(_BATCH, *input_shape, device="meta")
     counter = FlopCounterMode(display=False)
-    calls = _Calls(tuple(input_shape), image, counter)
+    calls = _Calls(tuple(input_shape), image, counter, originals)
     try:
         with torch.no_grad(), counter, calls:
             outputs = copy(image)
     except Exception as error:  # a user's forward raises what it likes
         shape = " x ".join(map(str, input_shape))
         raise NetworkError(f"the module cannot run on an image of {shape}: {first_line(error)}") from error
-    return calls.graph(outputs)
+    return calls.read(outputs)
 
 
-def _on_meta(module: nn.Module) -> nn.Module:
-    """A copy in eval mode whose tensors have no values, and never had."""
+def _on_meta(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
+    """A copy in eval mode whose tensors have no values, and never had; and what each of them is a copy of."""
     copies: dict[int, Tensor] = {}
     for held in module.parameters():
         copies[id(held)] = nn.Parameter(torch.empty_like(held, device="meta"), requires_grad=False)
     for buffer in module.buffers():
         copies[id(buffer)] = torch.empty_like(buffer, device="meta")
-    return deepcopy(module, copies).eval()
+    originals = {id(copies[id(held)]): held for held in (*module.parameters(), *module.buffers())}
+    return deepcopy(module, copies).eval(), originals
 
 
 class _Price:
@@ -83,10 +86,13 @@ class _Price:
 class _Calls(TorchFunctionMode):
     """Reads or prices each call as it is made."""
 
-    def __init__(self, input_shape: Shape, image: Tensor, counter: FlopCounterMode) -> None:
+    def __init__(
+        self, input_shape: Shape, image: Tensor, counter: FlopCounterMode, originals: Mapping[int, Tensor]
+    ) -> None:
         super().__init__()
         self.assembler = Assembler(input_shape, prices=True)
-        self.reader = TorchCalls(self.assembler, _without_values)
+        self.reader = TorchCalls(self.assembler, self._source_of)
+        self.originals = originals
         self.counter = counter
         self.seen_flops = 0
         self.tensors: MutableMapping[Tensor, str] = WeakTensorKeyDictionary()
@@ -170,7 +176,18 @@ class _Calls(TorchFunctionMode):
             self.costly.append(first)
         return [first, *(self.assembler.priced(call.kind, [first], one) for one in others)]
 
-    def graph(self, outputs: Any) -> Graph:
+    def _source_of(self, weight: Tensor) -> WeightSource:
+        def values() -> NDArray[np.generic]:
+            if id(weight) not in self.originals:
+                raise NetworkError(
+                    f"a weight of {tuple(weight.shape)} is computed from others; keep it as an nn.Parameter"
+                )
+            found: NDArray[np.generic] = self.originals[id(weight)].detach().float().cpu().numpy()
+            return found
+
+        return values
+
+    def read(self, outputs: Any) -> ReadGraph:
         """The graph of all outputs, with what was computed for none of them."""
         unseen = self.counter.get_total_flops() - self.seen_flops
         if unseen:
@@ -181,16 +198,7 @@ class _Calls(TorchFunctionMode):
         names = [self.tensors[x] for x in held_tensors(outputs) if x in self.tensors]
         if not names:
             raise NetworkError("the module gives nothing that comes from its image")
-        return self.assembler.whole(names, self.costly).graph
-
-
-def _without_values(weight: Tensor) -> WeightSource:
-    """Of a network whose operations are not all known, weights are of no use."""
-
-    def values() -> NoReturn:
-        raise NetworkError("the network is not read but priced, which leaves its weights behind")
-
-    return values
+        return self.assembler.whole(names, self.costly)
 
 
 def _shape(x: Tensor) -> Shape:

@@ -16,7 +16,7 @@ from ...errors import NetworkError, first_line
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
-from .priced_module import priced_graph
+from .priced_module import price_module
 from .read_graph import ReadGraph
 from .torch_calls import Found, TorchCalls
 from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
@@ -26,8 +26,8 @@ _BATCH = 3  # any number that is no usual extent: shapes are propagated with it
 
 
 def graph_of_module(module: nn.Module, input_shape: Shape, prices: bool = False) -> Graph:
-    """The graph alone of what `read_module` reads; with `prices` what `priced_graph` gives."""
-    return priced_graph(module, input_shape) if prices else read_module(module, input_shape).graph
+    """The graph alone of what `read_module` reads; with `prices` what `price_module` gives."""
+    return (price_module if prices else read_module)(module, input_shape).graph
 
 
 @few_threads()

@@ -13,8 +13,7 @@ from torch import nn
 
 from ....errors import NetworkError, UserError, first_line
 from ....zen.graph_network import GraphNetwork
-from ....zen.importing.priced_module import priced_graph
-from ....zen.importing.read_graph import ReadGraph
+from ....zen.importing.priced_module import price_module
 from ....zen.importing.torch_module import read_module
 from .names import TIMM, TORCHVISION
 from .own_code import made_by_factory
@@ -53,10 +52,12 @@ def module_network(text: str, resolution: int | None, classes: int | None) -> Mo
     except NetworkError as error:
         reason = str(error)
     try:
-        priced = ReadGraph(priced_graph(found.module, shape), {})
+        priced = price_module(found.module, shape)
     except NetworkError as error:
         raise NetworkError(f"{text}: {error}") from None
-    return ModuleNetwork(text, priced, unread=reason, module=found.module)
+    # What torch.fx cannot trace may still be read whole, call by call.
+    unread = reason if priced.graph.priced else None
+    return ModuleNetwork(text, priced, unread=unread, module=found.module)
 
 
 def module_of(text: str, classes: int | None = None) -> NamedModule:

@@ -10,8 +10,9 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.graph import Graph, Priced
-from zenbench.zen.importing.torch_module import graph_of_module
-from zenbench.zen.module import build_module
+from zenbench.zen.importing.priced_module import price_module
+from zenbench.zen.importing.torch_module import graph_of_module, read_module
+from zenbench.zen.module import initialise
 
 
 def priced(module: nn.Module, *shape: int) -> Graph:
@@ -32,11 +33,11 @@ def kinds(graph: Graph) -> list[str]:
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if not name.startswith("average pool")])
 def test_what_can_be_read_is_read(name: str) -> None:
-    graph = build(GRAPHS[name]).graph()
-    module = build_module(graph)
-    assert graph_of_module(module, graph.input_shape, prices=True) == graph_of_module(
-        module, graph.input_shape
-    )
+    module = initialise(build(GRAPHS[name]).graph(), seed=7)
+    found, traced = (read(module, module.graph.input_shape) for read in (price_module, read_module))
+    assert found.graph == traced.graph
+    state, wanted = found.state(), traced.state()
+    assert state.keys() == wanted.keys() and all((state[name] == wanted[name]).all() for name in wanted)
 
 
 class Attention(nn.Module):
