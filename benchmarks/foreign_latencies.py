@@ -1,7 +1,7 @@
-"""How true predictions of others' networks are: `python benchmarks/foreign_latencies.py names|judge FOLDER`.
+"""How true predictions of others' networks are: `python benchmarks/foreign_latencies.py names FOLDER`.
 
-Of foreign_networks.csv in alphabetical order, the first 40 of every third name are kept from the profile, without
-those that timm and torchvision both have:
+Of foreign_networks.csv in alphabetical order, the first 40 of every third name are kept from the profile,
+without those that timm and torchvision both have:
 
     python benchmarks/foreign_latencies.py names F          # F/unseen.txt and F/others.txt
     zenbench profile --for F/others.txt --time 8m --table F/table.csv
@@ -9,7 +9,7 @@ those that timm and torchvision both have:
     zenbench predict --networks F/unseen.txt --table F/table.csv --format json > F/predicted.json
     python benchmarks/foreign_latencies.py judge F          # F/foreign_latencies.csv and its summary
 
-Needs timm and torchvision as foreign.py does. A network that is priced has operations that no table learned from.
+Needs timm and torchvision as foreign.py does. What is priced has operations that no table learned from.
 """
 
 import csv
