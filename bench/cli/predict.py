@@ -11,11 +11,12 @@ import click
 from ...latency_tables.card import basis_text
 from ...latency_tables.predictor import Predictor
 from ...quantities import format_ms
-from ...zen.graph_network import AnyNetwork, GraphNetwork
+from ...zen.graph_network import AnyNetwork
 from ..latency_files.latency_rows import write_rows
 from ..networks.reading import as_networks
 from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
+from ..tables.unread import unread_share
 from .shared.opening import opened_model
 from .shared.options import (
     FILE,
@@ -83,7 +84,7 @@ def command(
             else [c for c in COLUMNS if c.heading != "per image"]
         )
         records = [
-            {**row_record(row, network), **reading_record(network), **_unread_share(model, network)}
+            {**row_record(row, network), **reading_record(network), **_unread(model, network)}
             for row, network in zip(rows, networks, strict=True)
         ]
         answer(records, shown, style)
@@ -91,12 +92,9 @@ def command(
     _say_setting(model, style)
 
 
-def _unread_share(model: Predictor, network: AnyNetwork) -> dict[str, float]:
-    """Of the predicted blocks, the share of those that have operations which could not be read."""
-    if not isinstance(network, GraphNetwork) or network.unread is None:
-        return {}
-    blocks = block_latencies(model, network)
-    return {"unread_share": sum(block.share for block in blocks if block.workload.graph().priced)}
+def _unread(model: Predictor, network: AnyNetwork) -> dict[str, float]:
+    share = unread_share(model, network)
+    return {"unread_share": share} if share else {}
 
 
 def _by_block(model: Predictor, networks: Sequence[AnyNetwork]) -> list[OutputRecord]:

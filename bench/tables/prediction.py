@@ -15,6 +15,7 @@ from ...latency_tables.table import LatencyTable
 from ...zen.graph_network import AnyNetwork
 from ..latency_files.latency_rows import LatencyRow
 from ..searching.task_record import table_digest
+from .unread import estimate_of
 
 
 def open_table(device: str | None, request: SettingRequest, path: Path | None = None) -> LatencyTable:
@@ -62,7 +63,7 @@ def predict(model: Predictor, networks: Iterable[AnyNetwork]) -> list[LatencyRow
     setting, digest = model.table.card.setting, table_digest(model.table)
     rows = []
     for network in networks:
-        estimate = model.estimate(network)
+        estimate, _ = estimate_of(model, network)
         rows.append(
             LatencyRow.of(
                 network,

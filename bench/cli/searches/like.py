@@ -19,6 +19,7 @@ from ...networks.reading import as_networks, read
 from ...searching.latency_limits import WrittenLimit
 from ...searching.result_record import GivenRecord, read_given
 from ...searching.task_record import table_models
+from ...tables.unread import estimate_of
 from ..shared.opening import opened_model
 from ..shared.options import setting_request
 from ..shared.output import say
@@ -87,11 +88,11 @@ class GivenNetwork:
         latency_ms, std_ms = {}, {}
         for limit, model in zip(task.budget.latencies, table_models(task.budget), strict=True):
             try:
-                estimate = model.estimate(self.network)
+                found, _ = estimate_of(model, self.network)
             except UserError as error:
                 unknown.append(f"{limit.name} not known: {error}")
             else:
-                latency_ms[limit.name], std_ms[limit.name] = estimate.ms, estimate.std_ms
+                latency_ms[limit.name], std_ms[limit.name] = found.ms, found.std_ms
         return {
             "network": self.text,
             "digest": self.network.digest,
