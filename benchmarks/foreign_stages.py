@@ -8,15 +8,15 @@ from typing import Any
 import onnxscript  # noqa: F401 - loaded once here, and not in every process
 import torch
 from torch import nn
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from zenbench.bench.networks.onnx_graph import graph_of_onnx
 from zenbench.errors import NetworkError, first_line
 from zenbench.zen.cost import graph_cost
 from zenbench.zen.graph import Graph
-from zenbench.zen.importing.torch_module import graph_of_module
-from zenbench.zen.module import build_module
+from zenbench.zen.importing.priced_module import price_module
+from zenbench.zen.importing.read_graph import ReadGraph
+from zenbench.zen.importing.torch_module import graph_of_module, read_module
+from zenbench.zen.module import build_module, load_state
 
 # torchvision does not import beside a CPU build of torch unless its operators are known.
 _OPERATORS = torch.library.Library("torchvision", "DEF")
@@ -51,7 +51,7 @@ def counted(network: Row) -> Row:
 
 
 def as_module(network: Row) -> Row:
-    return _read("module", lambda: graph_of_module(built(network), image_shape(network)))
+    return _read("module", lambda: _whole(built(network), image_shape(network)).graph)
 
 
 def priced(network: Row) -> Row:
@@ -74,8 +74,7 @@ def _on_meta(network: Row) -> nn.Module:
 
 def outputs(network: Row) -> Row:
     """Whether the graph computes what the module computes, by the largest difference of an output."""
-    module = built(network)
-    difference = _difference(module, graph_of_module(module, image_shape(network)))
+    difference = _difference(built(network), image_shape(network))
     return {"outputs": "equal" if difference <= TOLERANCE else "differ", "outputs_difference": difference}
 
 
@@ -110,72 +109,32 @@ def _read(form: str, read: Callable[[], Graph]) -> Row:
     return {form: "read", f"{form}_macs": cost.macs, f"{form}_params": cost.params}
 
 
-class _Weights(TorchFunctionMode):
-    """The weights of every convolution, norm, linear layer and learned scale or shift of a run, in their
-    order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[Any, ...]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        given = dict(enumerate(args)) | kwargs
-        weight, bias = given.get("weight", given.get(1)), given.get("bias", given.get(2))
-        if func in (torch.conv2d, functional.linear):
-            self.calls.append((weight, bias))
-        elif func is functional.batch_norm:
-            names = ("running_mean", "running_var", "weight", "bias")
-            mean, variance, weight, bias = (given.get(n, given.get(i + 1)) for i, n in enumerate(names))
-            self.calls.append((weight, bias, mean, variance, given.get("eps", given.get(7, 1e-5))))
-        elif func in (functional.layer_norm, functional.group_norm):
-            eps = given.get("eps", given.get(4, 1e-5))
-            self.calls.append((given.get("weight", given.get(2)), given.get("bias", given.get(3)), eps))
-        elif func.__name__ in _ELEMENTWISE and any(constants := [_is_learned(x) for x in args[:2]]):
-            constant = args[constants.index(True)]
-            self.calls.append((constant, None) if "mul" in func.__name__ else (None, constant))
-        return func(*args, **kwargs)
-
-
-_ELEMENTWISE = ("mul", "mul_", "__mul__", "__rmul__", "add", "add_", "__add__", "__radd__")
-
-
-def _is_learned(x: Any) -> bool:
-    """A parameter, also a reshaped one."""
-    return isinstance(x, nn.Parameter) or isinstance(getattr(x, "_base", None), nn.Parameter)
-
-
-def _has_weights(layer: nn.Module) -> bool:
-    """A layer with parameters of its own."""
-    return any(True for _ in layer.parameters(recurse=False))
+def _whole(module: nn.Module, shape: tuple[int, int, int]) -> ReadGraph:
+    """What is read of a module, traced or, where that fails, call by call."""
+    try:
+        return read_module(module, shape)
+    except NetworkError:
+        called = price_module(module, shape)
+        if called.graph.priced:
+            raise
+        return called
 
 
 @torch.no_grad()
-def _difference(module: nn.Module, graph: Graph) -> float:
+def _difference(module: nn.Module, shape: tuple[int, int, int]) -> float:
     """The largest difference of the graph's outputs from the module's, as a share of the largest output."""
     generator = torch.Generator().manual_seed(1)
-    module = module.double()
     for name, tensor in module.state_dict().items():
         # Fresh norms, biases and scales are zeros and ones, which hide mistakes.
         if tensor.dim() == 1 and tensor.is_floating_point():
             least = -0.5 if name.endswith(("bias", "running_mean")) else 0.5
-            tensor.copy_(torch.rand(tensor.shape, generator=generator, dtype=torch.double) + least)
-    image = torch.randn(2, *graph.input_shape, generator=generator, dtype=torch.double)
-    with _Weights() as weights:
-        wanted = module(image)
-    copy = build_module(graph).double().eval()
-    layers = [x for x in copy.modules() if _has_weights(x)]
-    if len(layers) != len(weights.calls):
-        raise ValueError(f"{len(layers)} layers have weights where the module calls {len(weights.calls)}")
-    for layer, (weight, bias, *statistics) in zip(layers, weights.calls, strict=True):
-        for own, given in ((getattr(layer, "weight", None), weight), (getattr(layer, "bias", None), bias)):
-            if given is not None:
-                own.copy_(given.reshape(own.shape))
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean.copy_(statistics[0])
-            layer.running_var.copy_(statistics[1])
-            layer.eps = statistics[2]
-    found = copy(image).reshape(wanted.shape)  # a flattening behind the last convolution is not in the graph
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + least)
+    read = _whole(module, shape)
+    copy = build_module(read.graph)
+    load_state(copy, {name: torch.from_numpy(x) for name, x in read.state().items()}, "the module")
+    image = torch.randn(2, *shape, generator=generator, dtype=torch.double)
+    wanted = module.double()(image)
+    found = copy.double()(image).reshape(wanted.shape)  # a last flattening is not in the graph
     return float((found - wanted).abs().max() / wanted.abs().max())
 
 
