@@ -37,6 +37,10 @@ class OnnxConstant:
         is_float = tensor.data_type in _FLOATS
         return OnnxConstant(tuple(tensor.dims), lambda: _stored_values(tensor, folder), is_float)
 
+    @staticmethod
+    def of_values(values: Values) -> OnnxConstant:
+        return OnnxConstant(values.shape, lambda: values, values.dtype.kind == "f")
+
     def of(self, change: Callable[[Values], Values], is_float: bool = True) -> OnnxConstant:
         """One of the same shape whose values are made of these."""
         return OnnxConstant(self.dims, lambda: change(self.read()), is_float)

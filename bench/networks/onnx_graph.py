@@ -48,7 +48,7 @@ def read_onnx(
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
     if prices:
         return PricedOnnxReader(model.graph, folder, OnnxPrices(model, shape)).read()
-    return OnnxReader(model.graph, shape, folder).read()
+    return OnnxReader(model.graph, shape, folder, lambda: OnnxPrices(model, shape).values).read()
 
 
 def _copied(model: onnx.ModelProto) -> onnx.ModelProto:

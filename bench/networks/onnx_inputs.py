@@ -24,7 +24,15 @@ class HalfRead(NamedTuple):
     """What files spell out node by node, as far as it has come: `kind` of what, made of our tensor `x`."""
 
     kind: Literal[
-        "erf", "1 + erf", "x (1 + erf)", "softplus", "tanh softplus", "normed parts", "normed", "scaled"
+        "erf",
+        "1 + erf",
+        "x (1 + erf)",
+        "softplus",
+        "tanh softplus",
+        "normed parts",
+        "normed",
+        "scaled",
+        "all in a row",
     ]
     x: str
     epsilon: float = 0.0

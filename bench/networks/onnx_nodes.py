@@ -297,6 +297,8 @@ class OnnxNodes(OnnxInputs):
             return half
         x = self._first
         shape = self.assembler.shape(x)
+        if wanted is not None and wanted.tolist() in ([-1], [prod(shape)]) and self.batch in (0, 1):
+            return HalfRead("all in a row", x)
         if wanted is None or len(wanted) < 2:
             raise NetworkError(f"{self.where} reshapes to {wanted}; it must keep the images apart")
         images, *rest = map(int, wanted)
@@ -312,6 +314,19 @@ class OnnxNodes(OnnxInputs):
     def _is_shape(self, wanted: NDArray[Any], shape: Shape) -> bool:
         pairs = zip(wanted[1:].tolist(), shape, strict=False)
         return len(wanted) == len(shape) + 1 and all(found in (0, -1, extent) for found, extent in pairs)
+
+    def gather(self) -> str:
+        """All values of one image in a row, taken in their order: what strides are exported as."""
+        half, taken = self.halves.get(self.node.input[0]), self._numbers(1, "indices")
+        if (
+            half is None
+            or half.kind != "all in a row"
+            or taken is None
+            or taken.ravel().tolist() != list(range(prod(self.assembler.shape(half.x))))
+            or taken.shape[:1] != (1,)
+        ):
+            raise NetworkError(f"{self.where} takes places one by one; only runs of channels can be read")
+        return self.assembler.reshape(half.x, taken.shape[1:], self.where)
 
     def squeeze(self) -> str:
         x, axes = self._first, self._numbers(1, "axes")

@@ -17,7 +17,8 @@ class PricedOnnxReader(OnnxReader):
     """Gives a price to what cannot be read."""
 
     def __init__(self, source: onnx.GraphProto, folder: Path | None, prices: OnnxPrices) -> None:
-        super().__init__(source, prices.of_image(prices.inputs[0], "the input"), folder, prices=True)
+        shape = prices.of_image(prices.inputs[0], "the input")
+        super().__init__(source, shape, folder, lambda: prices.values, prices=True)
         self.prices = prices
         self.batch = prices.batch
         for name in prices.inputs[1:]:
@@ -38,6 +39,8 @@ class PricedOnnxReader(OnnxReader):
                 self.made_of[name] = {constant for x in given for constant in self._behind(x)}
             if node.op_type in ("Identity", "Dropout") and given[0] in self.constants:
                 self.constants[node.output[0]] = self.constants[given[0]]
+            else:
+                self.takes_value()
             return
         weights = self._weights(node)
         try:

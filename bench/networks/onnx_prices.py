@@ -10,7 +10,7 @@ import onnx
 from ...errors import NetworkError
 from ...zen.graph import Shape
 from .onnx_constants import OnnxConstant
-from .onnx_shapes import tensor_shapes
+from .onnx_shapes import shapes_and_values
 
 _WEIGHTED = frozenset(
     (
@@ -46,7 +46,7 @@ class OnnxPrices:
             raise NetworkError("the file has no input; it must have one")
         self.inputs = [value.name for value in values]
         fixed = {one.name: _input_shape(one, None if place else given) for place, one in enumerate(values)}
-        self.shapes = tensor_shapes(model, fixed)
+        self.shapes, self.values = shapes_and_values(model, fixed)
         self.batch = (*fixed[self.inputs[0]], 1)[0]
 
     def shape(self, name: str, where: str) -> Shape:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
 
+import onnx
+from numpy.typing import NDArray
 from onnx import helper
 
 from ...errors import NetworkError, first_line
 from ...zen.importing.read_graph import ReadGraph
+from .onnx_constants import OnnxConstant
 from .onnx_inputs import HalfRead
 from .onnx_nodes import OnnxNodes
 from .onnx_quantised import QuantisedNodes
@@ -19,6 +24,18 @@ R = TypeVar("R")
 
 class OnnxReader(QuantisedNodes):
     """Reads a file node by node, in the topological order that the format prescribes."""
+
+    def __init__(
+        self,
+        graph: onnx.GraphProto,
+        shape: tuple[int, ...] | None,
+        folder: Path | None,
+        computed: Callable[[], Mapping[str, NDArray[Any]]],
+        prices: bool = False,
+    ) -> None:
+        """`computed`: what the file computes from shapes, asked for where it does."""
+        super().__init__(graph, shape, folder, prices)
+        self._computed = cache(computed)
 
     def read(self) -> ReadGraph:
         for stored in self.source.node:
@@ -33,6 +50,8 @@ class OnnxReader(QuantisedNodes):
     def take(self) -> None:
         """Reads the node."""
         node = self.node
+        if self._is_of_shapes() and self.takes_value():
+            return
         if node.op_type == "Shape":
             raise NetworkError(f"{self.where} makes shapes depend on the input; export with fixed shapes")
         read = _READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
@@ -43,6 +62,20 @@ class OnnxReader(QuantisedNodes):
             self.halves[node.output[0]] = found
         elif found is not None:
             self.tensors[node.output[0]] = self.clipped(found)
+
+    def takes_value(self) -> bool:
+        """Whether the node gives a value that follows from shapes, which is a constant from now on."""
+        name = self.node.output[0]
+        value = self._computed().get(name)
+        if value is not None:
+            self.constants[name] = OnnxConstant.of_values(value)
+        return value is not None
+
+    def _is_of_shapes(self) -> bool:
+        """Whether it reads a shape, or nothing but constants, which exporters compute shapes with."""
+        node, given = self.node, [name for name in self.node.input if name]
+        is_constant = bool(given) and all(name in self.constants for name in given)
+        return node.op_type == "Shape" or (is_constant and node.op_type not in _PASSED)
 
     def whole(self) -> ReadGraph:
         """The graph up to the file's output."""
@@ -55,6 +88,8 @@ class OnnxReader(QuantisedNodes):
             # What the format's checker lets pass: weights without extents, attributes of another type.
             raise NetworkError(f"{self.where} is not valid ({first_line(error)}); export it again") from None
 
+
+_PASSED = ("Identity", "Dropout")
 
 _READERS: dict[str, Callable[[QuantisedNodes], str | HalfRead | None]] = {
     "Conv": OnnxNodes.conv,
@@ -92,6 +127,7 @@ _READERS: dict[str, Callable[[QuantisedNodes], str | HalfRead | None]] = {
     "ReduceMean": OnnxNodes.mean,
     "Flatten": OnnxNodes.flatten,
     "Reshape": OnnxNodes.reshape,
+    "Gather": OnnxNodes.gather,
     "Squeeze": OnnxNodes.squeeze,
     "Unsqueeze": OnnxNodes.unsqueeze,
     "Transpose": OnnxNodes.transpose,

@@ -20,7 +20,22 @@ _SMALL = 1024
 _OF_SHAPES = frozenset(
     (
         *("Slice", "Concat", "Gather", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Identity"),
-        *("Add", "Sub", "Mul", "Div", "Neg", "Floor", "Ceil", "Sqrt", "Mod", "Min", "Max", "ReduceProd"),
+        *(
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Neg",
+            "Floor",
+            "Ceil",
+            "Sqrt",
+            "Mod",
+            "Min",
+            "Max",
+            "Clip",
+            "Abs",
+            "ReduceProd",
+        ),
         *("Equal", "Less", "Greater", "Not", "And", "Or", "Where"),
     )
 )
@@ -29,8 +44,11 @@ _FILLING = frozenset(("ConstantOfShape", "Expand", "Tile", "Range"))
 """What does so too, and could give any number of values."""
 
 
-def tensor_shapes(model: onnx.ModelProto, inputs: dict[str, Shape]) -> dict[str, Shape]:
-    """The shapes that are known, by name, batch and all; `inputs`: of those that are no constants.
+def shapes_and_values(
+    model: onnx.ModelProto, inputs: dict[str, Shape]
+) -> tuple[dict[str, Shape], dict[str, NDArray[Any]]]:
+    """The shapes of tensors that are known, batch and all, and the values of those that are small and follow
+    from shapes, by name; `inputs`: the shapes of those that are no constants.
 
     onnx infers shapes from shapes. What files compute from shapes, such as the target of a Reshape, is
     computed here, and onnx is asked again, until nothing new comes out.
@@ -50,7 +68,7 @@ def tensor_shapes(model: onnx.ModelProto, inputs: dict[str, Shape]) -> dict[str,
             elif any(_is_open(node, shapes.get(name)) for name in node.output if name):
                 kept.append(node)
         if not new:
-            return shapes
+            return shapes, values
         made_before = {value.name: value for value in found} | {one.name: one for one in part.graph.input}
         read = {name for node in kept for name in node.input} - values.keys()
         made_later = {name for node in kept for name in node.output}

@@ -227,7 +227,7 @@ def test_batch_may_be_free_but_extents_may_not(tmp_path: Path) -> None:
 BAD: dict[str, Callable[[Made], Any]] = {
     "a Softsign, cannot be read": lambda m: m.node("Softsign"),
     "softmax over axis 2 of .*; only over channels": lambda m: m.node("Softmax"),
-    "a Shape, makes shapes depend on the input": lambda m: m.node("Shape"),
+    "takes places one by one": lambda m: m.node("Gather", "image", m.numbers(0, 1), axis=1),
     "has weights for 5 channels and reads 4": lambda m: m.conv("image", 5, 4, 3),
     "has weights for 0 channels and reads 4": lambda m: m.node(
         "Conv", "image", m.weight(4, 0, 3, 3), group=0, pads=[1] * 4
@@ -282,6 +282,35 @@ def test_what_cannot_be_read_is_named_with_what_would_help(fault: str) -> None:
     with pytest.raises(NetworkError, match=fault) as caught:
         graph_of_onnx(made.model())
     assert "\n" not in str(caught.value)
+
+
+def test_what_follows_from_shapes_is_a_constant() -> None:
+    made = Made()
+    x = made.conv("image", 4, 6, 3)
+    half = made.node("Ceil", made.numbers(0.5, kind=np.float32))
+    border, zero = (
+        made.node("Cast", made.node("Unsqueeze", half, made.numbers(0)), to=TensorProto.INT64),
+        made.numbers(0),
+    )
+    pads = made.node("Concat", zero, zero, border, border, zero, zero, border, border, axis=0)
+    x = made.node("GlobalAveragePool", made.conv(made.node("Pad", x, pads), 6, 5, 3, pads=[0] * 4))
+    batch = made.node("Slice", made.node("Shape", x), made.numbers(0), made.numbers(1))
+    flat = made.node("Reshape", x, made.node("Concat", batch, made.numbers(-1), axis=0))
+    made.node("Gemm", flat, made.weight(5, 2), made.weight(2))
+    graph = graph_of_onnx(made.model())
+    assert [op.shape for op in graph.ops] == [(6, 8, 8), (5, 8, 8), (5, 1, 1), (2,)]
+    same_result(made.model(), graph)
+
+
+def test_values_taken_in_their_order_are_a_reshape() -> None:
+    made = Made()
+    row = made.node("Reshape", made.node("GlobalAveragePool", made.conv("image", 4, 3, 3)), made.numbers(-1))
+    made.weights["order"] = np.arange(3).reshape(1, 3, 1, 1)
+    made.node("Relu", made.node("Gather", row, "order", axis=0))
+    same_result(made.model(), graph_of_onnx(made.model()))
+    made.weights["order"] = np.array([2, 1, 0]).reshape(1, 3, 1, 1)
+    with pytest.raises(NetworkError, match="takes places one by one"):
+        graph_of_onnx(made.model())
 
 
 def test_a_weight_without_extents_is_one_sentence() -> None:
