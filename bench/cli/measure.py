@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from math import isfinite, nan
 from pathlib import Path
@@ -23,9 +23,9 @@ from ..measuring.subjects import Subject, TrainedSubject, subject_of
 from ..measuring.whole_networks import RECIPE, measure
 from ..networks.model_file import FileSubject
 from ..networks.reading import NetworkLike
+from .shared.file_inputs import with_inputs
 from .shared.options import (
     FILE,
-    SHAPE,
     chosen_device,
     chosen_networks,
     format_option,
@@ -90,13 +90,6 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
     help="Also what each layer takes, and the transfers, which no latency contains (TensorRT).",
 )
 @click.option(
-    "--shape",
-    "shapes",
-    type=SHAPE,
-    multiple=True,
-    help="The shape of an input that an ONNX file leaves free, as in ids=1x128; once for each input.",
-)
-@click.option(
     "--input",
     "values",
     type=_Value(),
@@ -111,7 +104,6 @@ def command(
     device: str,
     per_image: bool,
     layers: bool,
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
     values: tuple[tuple[str, float], ...],
     weights: Path | None,
     out: Path,
@@ -126,9 +118,7 @@ def command(
     if weights is not None:
         for name, size in zip(("resolution", "classes"), trained_sizes(weights), strict=True):
             options[name] = options[name] or size
-    given = chosen_networks(options)
-    given = _changed(given, "--shape", shapes, FileSubject.shaped)
-    given = _changed(given, "--input", values, FileSubject.valued)
+    given = with_inputs(chosen_networks(options), "--input", values, FileSubject.valued)
     files = [item for item in given if isinstance(item, FileSubject)]
     held = {item.precision for item in files}
     if options["precision"] is None and len(files) == len(given) and len(held) == 1:
@@ -161,24 +151,6 @@ def _subjects(items: Sequence[NetworkLike], weights: Path | None) -> Callable[[N
         raise UserError("--weights belong to one network; name that alone, by its structure or name")
     subject = TrainedSubject.of(items[0], weights)
     return lambda item: subject
-
-
-def _changed(
-    given: list[NetworkLike],
-    option: str,
-    pairs: Sequence[tuple[str, T]],
-    change: Callable[[FileSubject, Mapping[str, T]], FileSubject],
-) -> list[NetworkLike]:
-    """The networks, the files among them with what an option says of their inputs by name."""
-    asked = dict(pairs)
-    if len(asked) < len(pairs):
-        raise UserError(f"{option} names an input twice; give each once")
-    names = {one.name for item in given if isinstance(item, FileSubject) for one in item.inputs}
-    for name in asked:
-        if name not in names:
-            known = f"they have {', '.join(sorted(names))}" if names else "none is given"
-            raise UserError(f"no file has an input '{name}' for {option}; {known}")
-    return [change(item, asked) if isinstance(item, FileSubject) else item for item in given]
 
 
 def _with_inspection(record: OutputRecord, found: Inspection | DeviceError) -> OutputRecord:

@@ -95,7 +95,8 @@ class FileSubject:
         """What the file computes, with its weights; NetworkError where it cannot be read. With `prices`, as
         `read_onnx` has it."""
         with _named(self.path):
-            images = [spec for spec in specs(self.inputs, self._own_batch) if len(spec.shape) == 4]
+            given = specs(self.inputs, self._own_batch)
+        images = [spec for spec in given if len(spec.shape) == 4]
         shape = images[0].shape[1:] if images else None
         try:
             if self.format == "tflite":
@@ -104,7 +105,7 @@ class FileSubject:
                 return read_tflite(self.path, shape)
             from .onnx_graph import read_onnx
 
-            return read_onnx(self.path, shape, prices)
+            return read_onnx(self.path, shape, prices, {spec.name: spec.shape for spec in given})
         except NetworkError as error:
             raise NetworkError(f"{self.path}: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -24,11 +25,15 @@ def graph_of_onnx(
 
 
 def read_onnx(
-    source: Path | onnx.ModelProto, shape: tuple[int, ...] | None = None, prices: bool = False
+    source: Path | onnx.ModelProto,
+    shape: tuple[int, ...] | None = None,
+    prices: bool = False,
+    inputs: Mapping[str, tuple[int, ...]] | None = None,
 ) -> ReadGraph:
     """The graph that a file or model computes, for one image.
 
-    `shape`: channels, height and width where the file leaves some of them free. Batch norm that was folded
+    `shape`: channels, height and width where the file leaves some of them free; `inputs`: whole shapes by
+    name. Batch norm that was folded
     into a convolution stays folded. Raises NetworkError where an operation has no counterpart or a shape is
     not fixed. With `prices`, each operation without a counterpart has its price instead, whatever the
     inputs, and the parameters are the weights that `weights_read` names.
@@ -47,8 +52,8 @@ def read_onnx(
     except onnx.checker.ValidationError as error:
         raise NetworkError(f"the ONNX file is not valid ({first_line(error)}); export it again") from None
     if prices:
-        return PricedOnnxReader(model.graph, folder, OnnxPrices(model, shape)).read()
-    return OnnxReader(model.graph, shape, folder, lambda: OnnxPrices(model, shape).values).read()
+        return PricedOnnxReader(model.graph, folder, OnnxPrices(model, shape, inputs)).read()
+    return OnnxReader(model.graph, shape, folder, lambda: OnnxPrices(model, shape, inputs).values).read()
 
 
 def _copied(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from math import inf, isclose, prod, sqrt
+from math import isclose, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -87,21 +87,17 @@ class OnnxNodes(OnnxInputs):
 
     def hard_sigmoid(self) -> str:
         slope = self.attributes.get("alpha", 0.2), self.attributes.get("beta", 0.5)
-        if not np.allclose(slope, _HARD_SIGMOID):
-            raise NetworkError(
-                f"{self.where} has alpha {slope[0]:g} and beta {slope[1]:g}; only 1/6 and 1/2 can be read"
-            )
-        return self.activation("hard-sigmoid")
+        if np.allclose(slope, _HARD_SIGMOID):
+            return self.activation("hard-sigmoid")
+        return self.assembler.clip_from_zero(
+            self.assembler.affine(self._first, self.where, *slope), 1, self.where
+        )
 
     def clip(self) -> str:
         least, most = self._numbers(1, "min"), self._numbers(2, "max")
-        functions: dict[float | None, Function] = {None: "relu", 6.0: "relu6", inf: "relu"}
-        function = functions.get(None if most is None else most.item())
-        if least is None or least.item() != 0 or function is None:
-            raise NetworkError(
-                f"{self.where} clips to {least} and {most}; only 0 and 6, or 0 alone, can be read"
-            )
-        return self.activation(function)
+        if least is None or least.item() != 0:
+            raise NetworkError(f"{self.where} clips to {least} and {most}; only from 0 on can be read")
+        return self.assembler.clip_from_zero(self._first, None if most is None else most.item(), self.where)
 
     def softmax(self) -> str:
         x = self._first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod
 
 import onnx
@@ -29,23 +29,31 @@ VIEWS = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dr
 class OnnxPrices:
     """Shapes, MACs and weights of a file whose inputs have fixed shapes.
 
-    `given`: of the first input, without its first axis, where the file leaves it free. A free first axis is
+    `given`: of the first input, without its first axis, where the file leaves it free; `whole`: of inputs by
+    their names. A free first axis is
     the batch, and 1. Raises NetworkError where another axis is free or the file branches.
     """
 
-    def __init__(self, model: onnx.ModelProto, given: Shape | None) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, given: Shape | None, whole: Mapping[str, Shape] | None = None
+    ) -> None:
         for node in model.graph.node:
             if node.op_type in ("If", "Loop", "Scan"):
+                article = "an" if node.op_type == "If" else "a"
                 raise NetworkError(
-                    f"'{node.name or ', '.join(node.output)}', a {node.op_type}, branches: what the file "
-                    "costs depends on values; give one branch as a file of its own"
+                    f"'{node.name or ', '.join(node.output)}', {article} {node.op_type}, branches: what the "
+                    "file costs depends on values; give one branch as a file of its own"
                 )
         constants = {tensor.name for tensor in model.graph.initializer}
         values = [value for value in model.graph.input if value.name not in constants]
         if not values:
             raise NetworkError("the file has no input; it must have one")
         self.inputs = [value.name for value in values]
-        fixed = {one.name: _input_shape(one, None if place else given) for place, one in enumerate(values)}
+        whole = whole or {}
+        fixed = {
+            one.name: whole.get(one.name) or _input_shape(one, None if place else given)
+            for place, one in enumerate(values)
+        }
         self.shapes, self.values = shapes_and_values(model, fixed)
         self.batch = (*fixed[self.inputs[0]], 1)[0]
 

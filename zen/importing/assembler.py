@@ -97,6 +97,15 @@ class Assembler(Views):
     def activation(self, x: str, function: Function, where: str, slope: float = 0.0) -> str:
         return self._through([x], where, lambda ours: self._builder.activation(ours[0], function, slope))
 
+    def clip_from_zero(self, x: str, most: float | None, where: str) -> str:
+        """max(x, 0), at most `most` where there is one."""
+        if most is None or most == inf:
+            return self.activation(x, "relu", where)
+        if most <= 0:
+            raise NetworkError(f"{where} clips to 0 and {most:g}; nothing is left")
+        scaled = self.activation(self.affine(x, where, 6 / most), "relu6", where)
+        return self.affine(scaled, where, most / 6)
+
     def softmax(self, x: str, axis: int, where: str) -> str:
         """Over the channels, or over their groups; `axis` does not count the batch."""
         view, shape = self._views.get(x), self.shape(x)

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import NetworkError
-from ..graph import Function
 from .assembler import Assembler
 from .read_graph import WeightSource
 from .window import Window
@@ -271,12 +270,9 @@ class TorchCalls:
         return self.assembler.mean(x, [self._axis(x, axis) for axis in axes], keepdim, self.where)
 
     def clamp(self, x: str, min: float | None = None, max: float | None = None) -> str:  # noqa: A002
-        limits: dict[Any, Function] = {(0, None): "relu", (0, 6): "relu6"}
-        if (min, max) not in limits:
-            raise NetworkError(
-                f"{self.where} clips to {min} and {max}; only 0 and 6, or 0 alone, can be read"
-            )
-        return self.assembler.activation(x, limits[min, max], self.where)
+        if min != 0 or not isinstance(max, int | float | None):
+            raise NetworkError(f"{self.where} clips to {min} and {max}; only from 0 on can be read")
+        return self.assembler.clip_from_zero(x, max, self.where)
 
     def hardtanh(self, x: str, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> str:
         return self.clamp(x, min_val, max_val)

@@ -65,7 +65,7 @@ class PieceUnit(Unit):
             word, values = _spelled(op)
             words.append(f"{word}:{read}:{'/'.join(map(_written, values))}")
             places[op.name] = place
-        return PieceUnit(in_channels, ops[-1].shape[0], ";".join(words))
+        return PieceUnit(in_channels, (*ops[-1].shape, 1)[0], ";".join(words))
 
     def output_size(self, size: int) -> int:
         builder = GraphBuilder((self.in_channels, size, size))

@@ -18,9 +18,11 @@ from ....quantities import parse_count, parse_duration_ms, parse_share
 from ....zen.proxies import PROXIES
 from ....zen.proxies.base import READINGS
 from ...latency_files.columns import parse_columns
+from ...networks.model_file import FileSubject
 from ...networks.reading import NetworkLike, read_all
 from ...searching.finalists import parse_rescore
 from ...searching.latency_limits import parse_limit
+from .file_inputs import with_inputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,13 +110,18 @@ class _Shape(click.ParamType[tuple[str, tuple[int, ...]]]):
         return name, tuple(map(int, extents))
 
 
-SHAPE = _Shape()
-
 network_options = _stack(
     click.argument("networks", nargs=-1, metavar="NETWORK..."),
     click.option("--networks", "networks_file", type=FILE, help="A file with one network a line."),
     click.option("--resolution", type=click.IntRange(1, 4096), help="Input height and width."),
     click.option("--classes", type=click.IntRange(1), help="Outputs of the classifier."),
+    click.option(
+        "--shape",
+        "shapes",
+        type=_Shape(),
+        multiple=True,
+        help="The shape of an input that an ONNX file leaves free, as in ids=1x128; once for each input.",
+    ),
 )
 
 _setting = (
@@ -194,5 +201,7 @@ def chosen_device(name: str, options: dict[str, Any]) -> tuple[Device, Setting]:
 
 
 def chosen_networks(options: dict[str, Any]) -> list[NetworkLike]:
-    """The networks that a command's options name."""
-    return read_all(options["networks"], options["networks_file"], options["resolution"], options["classes"])
+    """The networks that a command's options name, files with the shapes of their inputs."""
+    sizes = options["resolution"], options["classes"]
+    given = read_all(options["networks"], options["networks_file"], *sizes)
+    return with_inputs(given, "--shape", options["shapes"], FileSubject.shaped)

@@ -246,9 +246,11 @@ BAD: dict[str, Callable[[Made], Any]] = {
     "pads by 'edge'": lambda m: m.node("Pad", "image", m.numbers(*[1] * 8), mode="edge"),
     "kernel 1 x 3; make it the same": lambda m: m.node("Conv", "image", m.weight(4, 4, 1, 3)),
     "computes its weights": lambda m: m.node("Conv", "image", m.node("Relu")),
-    "alpha 0.2 and beta 0.5": lambda m: m.node("HardSigmoid"),
-    "clips to 0.0 and 1.0": lambda m: m.node(
-        "Clip", "image", m.numbers(0.0, kind=np.float32), m.numbers(1.0, kind=np.float32)
+    "clips to -1.0 and 1.0; only from 0": lambda m: m.node(
+        "Clip", "image", m.numbers(-1.0, kind=np.float32), m.numbers(1.0, kind=np.float32)
+    ),
+    "clips to 0 and 0; nothing": lambda m: m.node(
+        "Clip", "image", m.numbers(0.0, kind=np.float32), m.numbers(0.0, kind=np.float32)
     ),
     "has constants of the shape .1, 4, 8, 8.": lambda m: m.node("Add", "image", m.weight(1, 4, 8, 8)),
     "multiplies by .0.5, 1.0. or turns": lambda m: m.node(
@@ -300,6 +302,14 @@ def test_what_follows_from_shapes_is_a_constant() -> None:
     graph = graph_of_onnx(made.model())
     assert [op.shape for op in graph.ops] == [(6, 8, 8), (5, 8, 8), (5, 1, 1), (2,)]
     same_result(made.model(), graph)
+
+
+def test_any_clip_from_zero_is_read() -> None:
+    made = Made()
+    least, most = made.numbers(0.0, kind=np.float32), made.numbers(2.5, kind=np.float32)
+    x = made.node("Clip", made.conv("image", 4, 6, 3), least, most)
+    made.node("Mul", x, made.node("HardSigmoid", made.conv(x, 6, 6, 1), alpha=0.2))
+    same_result(made.model(), graph_of_onnx(made.model()))
 
 
 def test_values_taken_in_their_order_are_a_reshape() -> None:

@@ -169,7 +169,7 @@ def test_a_file_that_branches_says_so(place: str) -> None:
     )
     node = helper.make_node("If", ["c"], ["y"], name=place, then_branch=branch, else_branch=branch)
     of = model([node], [numpy_helper.from_array(np.array(True), "c")])
-    with pytest.raises(NetworkError, match=f"'{place or 'y'}', a If, branches"):
+    with pytest.raises(NetworkError, match=f"'{place or 'y'}', an If, branches"):
         priced(of)
 
 

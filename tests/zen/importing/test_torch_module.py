@@ -380,7 +380,7 @@ FORWARDS: dict[str, Callable[[Tensor], Any]] = {
     "only a run of channels": lambda x: x[:, ::2],
     r"only a run of channels.*": lambda x: x[:, :, 2:],
     "works along axis 2; only the channels": lambda x: x.chunk(3, 2)[0],
-    "clips to 0 and 1; only": lambda x: x.clamp(0, 1),
+    "clips to -1 and 1; only": lambda x: x.clamp(-1, 1),
     r"softmax over axis 1 of \(3, 9, 9\); only over channels": lambda x: x.softmax(2),
     r"normalises over \(9,\) of \(3, 9, 9\)": lambda x: functional.layer_norm(
         x, (9,), torch.ones(9, device="meta"), torch.ones(9, device="meta")
