@@ -9,7 +9,7 @@ import onnx
 from ...errors import NetworkError
 from ...zen.graph import INPUT
 from ...zen.importing.read_graph import ReadGraph
-from .onnx_prices import VIEWS, OnnxPrices, count_of_weights, is_vector, weights_read
+from .onnx_prices import VIEWS, OnnxPrices, count_of_weights, weights_read
 from .onnx_reader import OnnxReader
 
 
@@ -48,7 +48,7 @@ class PricedOnnxReader(OnnxReader):
             self._price(node)
         if node.output[0] in self.halves:
             self.half_read[node.output[0]] = node
-        self.paid |= {name for name in weights if not is_vector(self.constants[name])}
+        self.paid |= {name for name in weights if not self.constants[name].is_vector}
 
     def _check_read(self, given: list[str], weights: set[str]) -> None:
         """What is read must be of images, and weights of this node alone."""

@@ -19,8 +19,8 @@ _WEIGHTED = frozenset(
         *("RMSNormalization", "Add", "Sub", "Mul", "Div", "Concat", "Gather"),
     )
 )
-_STATISTICS = {"BatchNormalization": (3, 4)}
-"""Inputs that are no parameters."""
+_NO_WEIGHTS = {"BatchNormalization": (3, 4), **dict.fromkeys(("LSTM", "GRU", "RNN"), (5, 6))}
+"""Inputs that are no parameters: statistics, and the states before the first step."""
 
 VIEWS = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Expand"))
 """Nodes that hand their input on in another shape."""
@@ -99,13 +99,13 @@ _KERNEL_AT = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 def weights_read(node: onnx.NodeProto) -> Iterable[str]:
     """The inputs of a node that are weights, where they are constants of more than one float.
 
-    Those are all that convolutions, matrix products, recurrent layers, norms (but no statistics), sums and
+    Those are all that convolutions, matrix products, recurrent layers, norms, sums and
     products, joins and look-ups read. What says how to resize, pad or clip is none. One that several nodes
     read counts once, unless it is a vector: exporters keep equal biases, as a fresh network has, as one.
     """
     if node.op_type not in _WEIGHTED:
         return ()
-    left_out = _STATISTICS.get(node.op_type, ())
+    left_out = _NO_WEIGHTS.get(node.op_type, ())
     return (name for place, name in enumerate(node.input) if name and place not in left_out)
 
 
@@ -113,10 +113,6 @@ def count_of_weights(constant: OnnxConstant) -> int:
     """Its values, where it can be weights."""
     count = prod(constant.dims)
     return count if constant.is_float and count > 1 else 0
-
-
-def is_vector(constant: OnnxConstant) -> bool:
-    return len([extent for extent in constant.dims if extent > 1]) < 2
 
 
 def _input_shape(value: onnx.ValueInfoProto, given: Shape | None) -> Shape:

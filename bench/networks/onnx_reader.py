@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import onnx
 from onnx import helper
 
 from ...errors import NetworkError, first_line
@@ -22,10 +23,11 @@ class OnnxReader(QuantisedNodes):
 
     def read(self) -> ReadGraph:
         for stored in self.source.node:
-            self.attributes = {a.name: helper.get_attribute_value(a) for a in stored.attribute}
+            self.node = stored
+            self.attributes = self._checked(_attributes, stored)
             node = self.node = self._checked(self.in_floats, stored)
             if node.op_type == "Constant":
-                self.constants[node.output[0]] = self._node_constant()
+                self.constants[node.output[0]] = self._checked(OnnxReader._node_constant, self)
             else:
                 self.take()
         return self.whole()
@@ -51,9 +53,13 @@ class OnnxReader(QuantisedNodes):
     def _checked(self, read: Callable[[T], R], of: T) -> R:
         try:
             return read(of)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
             # What the format's checker lets pass: weights without extents, attributes of another type.
             raise NetworkError(f"{self.where} is not valid ({first_line(error)}); export it again") from None
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 
 
 _READERS: dict[str, Callable[[QuantisedNodes], str | HalfRead | None]] = {
