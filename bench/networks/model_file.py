@@ -134,7 +134,7 @@ class FileSubject:
 def _network(text: str, path: Path) -> Network:
     try:
         return from_json(json.loads(text))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, NetworkError) as error:
         raise NetworkError(f"{path} holds a damaged network: {error}") from None
 
 

@@ -25,25 +25,31 @@ _FLOATS = (
 
 @dataclass(frozen=True, slots=True)
 class OnnxConstant:
-    """Its shape, and what makes its values when they are wanted; whether they are floating point."""
+    """Its shape, and what makes its values when they are wanted; whether they are floating point, and the
+    stored tensor that they are made of."""
 
     dims: tuple[int, ...]
     read: Callable[[], Values]
     is_float: bool
+    stored_as: str
 
     @staticmethod
     def stored(tensor: onnx.TensorProto, folder: Path | None) -> OnnxConstant:
         """A tensor of a file in that folder; of a model without one, values in other files are refused."""
         is_float = tensor.data_type in _FLOATS
-        return OnnxConstant(tuple(tensor.dims), lambda: _stored_values(tensor, folder), is_float)
+        return OnnxConstant(tuple(tensor.dims), lambda: _stored_values(tensor, folder), is_float, tensor.name)
+
+    @property
+    def is_vector(self) -> bool:
+        return len([extent for extent in self.dims if extent > 1]) < 2
 
     @staticmethod
-    def of_values(values: Values) -> OnnxConstant:
-        return OnnxConstant(values.shape, lambda: values, values.dtype.kind == "f")
+    def of_values(values: Values, name: str) -> OnnxConstant:
+        return OnnxConstant(values.shape, lambda: values, values.dtype.kind == "f", name)
 
     def of(self, change: Callable[[Values], Values], is_float: bool = True) -> OnnxConstant:
         """One of the same shape whose values are made of these."""
-        return OnnxConstant(self.dims, lambda: change(self.read()), is_float)
+        return OnnxConstant(self.dims, lambda: change(self.read()), is_float, self.stored_as)
 
     def quantised(self, scale: Values, zero_point: Values, axis: int) -> OnnxConstant:
         """What QuantizeLinear makes of it; one scale for all, or one for each place of an axis."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 from onnx import helper
+from onnx.inliner import inline_local_functions
 
 from ...errors import NetworkError, UserError, first_line
 from ...zen.graph import Graph
@@ -39,6 +40,8 @@ def read_onnx(
     inputs, and the parameters are the weights that `weights_read` names.
     """
     model, folder = (source, None) if isinstance(source, onnx.ModelProto) else (_load(source), source.parent)
+    if model.functions:  # as exporters keep a module's layers
+        model = inline_local_functions(model)
     nodes = list(model.graph.node)
     try:
         if is_in_order(nodes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -65,8 +66,10 @@ class OnnxInputs:
         is_last = bool(readers) and all(_puts_channels_first(node) for node in readers)
         self.assembler = Assembler((given[2], *given[:2]) if is_last else given, prices)
         self.tensors = {image.name: self.assembler.channels_last(INPUT) if is_last else INPUT}
-        self.batch = image.type.tensor_type.shape.dim[0].dim_value
+        self.batch = next((one.dim_value for one in image.type.tensor_type.shape.dim), 1)
         self.halves: dict[str, HalfRead] = {}
+        self.read_by: dict[str, str] = {}
+        """Of weights, the node that reads them."""
         self.node = onnx.NodeProto()
         self.attributes: dict[str, Any] = {}
 
@@ -78,7 +81,7 @@ class OnnxInputs:
         """What a Constant node holds."""
         ((name, value),) = self.attributes.items()
         tensor = value if name == "value" else numpy_helper.from_array(np.asarray(value))
-        return OnnxConstant.stored(tensor, self.folder)
+        return replace(OnnxConstant.stored(tensor, self.folder), stored_as=self.node.output[0])
 
     def _tensor(self, name: str) -> str:
         if name in self.halves:
@@ -113,11 +116,18 @@ class OnnxInputs:
 
     def _source(
         self, name: str, change: Callable[[NDArray[Any]], NDArray[Any]] | None = None
-    ) -> WeightSource | None:
-        """Where the values of a constant come from, changed where told; None where it is none."""
+    ) -> WeightSource:
+        """Where the values of a weight come from, changed where told.
+
+        One that several nodes read would count and be learned several times; but exporters keep equal
+        vectors, as the biases of a fresh network are, as one.
+        """
         if name not in self.constants:
-            return None
-        where = self.where  # of this node: the values are asked for when all have been read
+            raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
+        constant, where = self.constants[name], self.where
+        reader = self.read_by.setdefault(constant.stored_as, self.node.output[0])
+        if reader != self.node.output[0] and not constant.is_vector:
+            raise NetworkError(f"{where} uses its weights a second time; give each use its own layer")
 
         def values() -> NDArray[Any]:
             found = self._values(name, "weights", where)

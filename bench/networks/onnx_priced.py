@@ -9,7 +9,7 @@ import onnx
 from ...errors import NetworkError
 from ...zen.graph import INPUT
 from ...zen.importing.read_graph import ReadGraph
-from .onnx_prices import VIEWS, OnnxPrices, count_of_weights, is_vector, weights_read
+from .onnx_prices import VIEWS, OnnxPrices, count_of_weights, weights_read
 from .onnx_reader import OnnxReader
 
 
@@ -27,8 +27,10 @@ class PricedOnnxReader(OnnxReader):
         self.made_of: dict[str, set[str]] = {}
         """Of what is computed from constants alone, those constants."""
         self.paid: set[str] = set()
+        self.counted: set[str] = set()
+        """Weights that are paid, and vectors: those count again, unless a layer with them is used again."""
         self.half_read: dict[str, onnx.NodeProto] = {}
-        self.needed = {name for node in source.node for name in node.input} | {x.name for x in source.output}
+        self.needed = {x for node in source.node for x in node.input if x} | {x.name for x in source.output}
 
     def take(self) -> None:
         node = self.node
@@ -51,7 +53,8 @@ class PricedOnnxReader(OnnxReader):
             self._price(node)
         if node.output[0] in self.halves:
             self.half_read[node.output[0]] = node
-        self.paid |= {name for name in weights if not is_vector(self.constants[name])}
+        self.paid |= {name for name in weights if not self.constants[name].is_vector}
+        self.counted |= weights
 
     def _check_read(self, given: list[str], weights: set[str]) -> None:
         """What is read must be of images, and weights of this node alone."""
@@ -76,14 +79,16 @@ class PricedOnnxReader(OnnxReader):
 
     def _weights(self, node: onnx.NodeProto) -> set[str]:
         found = {constant for name in weights_read(node) for constant in self._behind(name)}
-        return {name for name in found if count_of_weights(self.constants[name])}
+        return {name for name in found if count_of_weights(self.constants[name], node)}
 
     def _price(self, node: onnx.NodeProto) -> None:
         where = f"'{node.name or ', '.join(node.output)}', a {node.op_type},"
         for name in node.input:
             if name in self.half_read and name not in self.tensors:
                 self._price(self.half_read[name])
-        params = sum(count_of_weights(self.constants[name]) for name in self._weights(node) - self.paid)
+        weights = self._weights(node)
+        owed = weights - (self.counted if weights & self.paid else self.paid)
+        params = sum(count_of_weights(self.constants[name], node) for name in owed)
         inputs = [self.tensors[name] for name in node.input if name in self.tensors]
         macs, is_view = self.prices.macs(node, where), node.op_type in VIEWS
         for name in node.output:

@@ -14,13 +14,30 @@ from .onnx_shapes import shapes_and_values
 
 _WEIGHTED = frozenset(
     (
-        *("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "LSTM", "GRU", "RNN", "PRelu"),
+        *(
+            "Conv",
+            "ConvTranspose",
+            "DeformConv",
+            "ConvInteger",
+            "MatMulInteger",
+            "Gemm",
+            "MatMul",
+            "Einsum",
+            "LSTM",
+            "GRU",
+            "RNN",
+            "PRelu",
+        ),
         *("BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization"),
         *("RMSNormalization", "Add", "Sub", "Mul", "Div", "Concat", "Gather"),
     )
 )
-_STATISTICS = {"BatchNormalization": (3, 4)}
-"""Inputs that are no parameters."""
+_NO_WEIGHTS = {
+    "BatchNormalization": (3, 4),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (5, 6)),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger"), (2, 3)),
+}
+"""Inputs that are no parameters: statistics, the states before the first step, zero points."""
 
 VIEWS = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Expand"))
 """Nodes that hand their input on in another shape."""
@@ -82,7 +99,14 @@ class OnnxPrices:
 
         kind, made = node.op_type, self.shape(node.output[0], where)
         if kind in _KERNEL_AT:
-            return prod(made) * prod(shape(_KERNEL_AT[kind])[1:])
+            (_, channels, *_), (_, of_group, *window) = shape(0), shape(_KERNEL_AT[kind])
+            groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+            if channels != of_group * groups:  # onnx infers shapes all the same
+                raise NetworkError(
+                    f"{where} has weights for {of_group * groups} channels and reads {channels}; "
+                    "export it again"
+                )
+            return prod(made) * of_group * prod(window)
         if kind == "ConvTranspose":
             return prod(shape(0)) * prod(shape(1)[1:])
         if kind == "Gemm":
@@ -94,37 +118,37 @@ class OnnxPrices:
             (equation,) = node.attribute
             return _einsum_macs(equation.s.decode(), [shape(place) for place in range(len(node.input))])
         if kind == "Attention":
-            return (prod(shape(0)) + prod(made)) * shape(1)[-2]
+            has_past = len(node.input) > 4 and node.input[4]
+            steps = shape(1)[-2] + (shape(4)[-2] if has_past else 0)
+            return (prod(shape(0)) + prod(made)) * steps
         if kind in ("LSTM", "GRU", "RNN"):
             steps, batch, _ = shape(0)
             return steps * batch * (prod(shape(1)) + prod(shape(2)))
         return 0
 
 
-_KERNEL_AT = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
+_KERNEL_AT = {"Conv": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3}
+_OF_INTEGERS = ("ConvInteger", "MatMulInteger")
+"""What multiplies by weights that are stored as integers."""
 
 
 def weights_read(node: onnx.NodeProto) -> Iterable[str]:
-    """The inputs of a node that are weights, where they are constants of more than one float.
+    """The inputs of a node that are weights, where they are constants of more than one number.
 
-    Those are all that convolutions, matrix products, recurrent layers, norms (but no statistics), sums and
+    Those are all that convolutions, matrix products, recurrent layers, norms, sums and
     products, joins and look-ups read. What says how to resize, pad or clip is none. One that several nodes
     read counts once, unless it is a vector: exporters keep equal biases, as a fresh network has, as one.
     """
     if node.op_type not in _WEIGHTED:
         return ()
-    left_out = _STATISTICS.get(node.op_type, ())
+    left_out = _NO_WEIGHTS.get(node.op_type, ())
     return (name for place, name in enumerate(node.input) if name and place not in left_out)
 
 
-def count_of_weights(constant: OnnxConstant) -> int:
-    """Its values, where it can be weights."""
+def count_of_weights(constant: OnnxConstant, node: onnx.NodeProto) -> int:
+    """Its values, where it can be weights of what reads it."""
     count = prod(constant.dims)
-    return count if constant.is_float and count > 1 else 0
-
-
-def is_vector(constant: OnnxConstant) -> bool:
-    return len([extent for extent in constant.dims if extent > 1]) < 2
+    return count if count > 1 and (constant.is_float or node.op_type in _OF_INTEGERS) else 0
 
 
 def _input_shape(value: onnx.ValueInfoProto, given: Shape | None) -> Shape:

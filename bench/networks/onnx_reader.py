@@ -39,10 +39,11 @@ class OnnxReader(QuantisedNodes):
 
     def read(self) -> ReadGraph:
         for stored in self.source.node:
-            self.attributes = {a.name: helper.get_attribute_value(a) for a in stored.attribute}
+            self.node = stored
+            self.attributes = self._checked(_attributes, stored)
             node = self.node = self._checked(self.in_floats, stored)
             if node.op_type == "Constant":
-                self.constants[node.output[0]] = self._node_constant()
+                self.constants[node.output[0]] = self._checked(OnnxReader._node_constant, self)
             else:
                 self.take()
         return self.whole()
@@ -68,7 +69,7 @@ class OnnxReader(QuantisedNodes):
         name = self.node.output[0]
         value = self._computed().get(name)
         if value is not None:
-            self.constants[name] = OnnxConstant.of_values(value)
+            self.constants[name] = OnnxConstant.of_values(value, name)
         return value is not None
 
     def _is_of_shapes(self) -> bool:
@@ -84,9 +85,13 @@ class OnnxReader(QuantisedNodes):
     def _checked(self, read: Callable[[T], R], of: T) -> R:
         try:
             return read(of)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
             # What the format's checker lets pass: weights without extents, attributes of another type.
             raise NetworkError(f"{self.where} is not valid ({first_line(error)}); export it again") from None
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 
 
 _PASSED = ("Identity", "Dropout")

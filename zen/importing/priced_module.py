@@ -42,7 +42,7 @@ def price_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     the first call. What is computed from parameters alone is paid, with its MACs, by the first call that
     reads it with the image. Raises NetworkError where the module does not run on the meta device.
     """
-    copy, originals = _on_meta(module)
+    copy, originals = on_meta(module)
     image = torch.empty(_BATCH, *input_shape, device="meta")
     counter = FlopCounterMode(display=False)
     calls = _Calls(tuple(input_shape), image, counter, originals)
@@ -55,8 +55,9 @@ def price_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     return calls.read(outputs)
 
 
-def _on_meta(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
-    """A copy in eval mode whose tensors have no values, and never had; and what each of them is a copy of."""
+def on_meta(module: nn.Module) -> tuple[nn.Module, dict[int, Tensor]]:
+    """A copy in eval mode whose tensors have no values, and never had, those that are shared once; and what
+    each of them is a copy of, by identity."""
     copies: dict[int, Tensor] = {}
     for held in module.parameters():
         copies[id(held)] = nn.Parameter(torch.empty_like(held, device="meta"), requires_grad=False)

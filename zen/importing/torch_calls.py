@@ -31,14 +31,15 @@ class TorchCalls:
         self.where = ""
         self.value: Any = None
 
-    def _own(self, weight: Any) -> None:
-        if not isinstance(weight, Tensor):
+    def _own(self, weight: Any, bias: Any = None) -> None:
+        held = [weight] if bias is None else [weight, bias]
+        if not all(isinstance(one, Tensor) for one in held):
             raise NetworkError(
                 f"{self.where} computes its weights from the image; only constants can be read"
             )
-        if id(weight) in self.weights:
+        if not self.weights.isdisjoint(map(id, held)):
             raise NetworkError(f"{self.where} uses its weights a second time; give each use its own layer")
-        self.weights.add(id(weight))
+        self.weights.update(map(id, held))
 
     def _weighed(self, made: str, **parts: Tensor | None) -> str:
         sources = {part: None if x is None else self.source_of(x) for part, x in parts.items()}
@@ -69,7 +70,7 @@ class TorchCalls:
         dilation: Any = 1,
         groups: int = 1,
     ) -> str:
-        self._own(weight)
+        self._own(weight, bias)
         if isinstance(padding, str):
             padding = "upper" if padding == "same" else 0
         window = Window(tuple(weight.shape[2:]), stride, padding, dilation)
@@ -89,7 +90,7 @@ class TorchCalls:
     ) -> str:
         if weight is None or bias is None or running_mean is None:
             raise NetworkError(f"{self.where} learns no scale or keeps no statistics; let it do both")
-        self._own(weight)
+        self._own(weight, bias)
         made = self.assembler.batch_norm(x, self.where, eps)
         statistics = {"running_mean": running_mean, "running_var": running_var}
         return self._weighed(made, weight=weight, bias=bias, **statistics)
@@ -121,10 +122,10 @@ class TorchCalls:
     def _own_both(self, weight: Tensor | None, bias: Tensor | None) -> None:
         if weight is None or bias is None:
             raise NetworkError(f"{self.where} learns no scale or no shift; let it learn both")
-        self._own(weight)
+        self._own(weight, bias)
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        self._own(weight)
+        self._own(weight, bias)
         out_features, in_features = weight.shape
         made = self.assembler.linear(x, in_features, out_features, bias is not None, self.where)
         return self._weighed(made, weight=weight, bias=bias)

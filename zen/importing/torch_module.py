@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -16,7 +15,7 @@ from ...errors import NetworkError, first_line
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
-from .priced_module import price_module
+from .priced_module import on_meta, price_module
 from .read_graph import ReadGraph
 from .torch_calls import Found, TorchCalls
 from .torch_names import FUNCTIONS, IN_PLACE, LAYERS, METHODS, NAMES
@@ -38,14 +37,14 @@ def read_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     before somebody asks for weights. Raises NetworkError where torch.fx cannot trace it or an operation has
     no counterpart.
     """
-    shapes_only = deepcopy(module).to("meta").eval()
+    shapes_only, originals = on_meta(module)
     image = torch.empty(_BATCH, *input_shape, device="meta")
     try:
         traced = fx.symbolic_trace(_OfImages(shapes_only))
     except Exception as error:  # a user's forward raises what it likes
         raise _untraceable(image, error) from error
-    pairs = zip(_weights(shapes_only), _weights(module), strict=True)
-    return read_traced(traced.graph, traced, image, {id(copy): partial(_itself, x) for copy, x in pairs})
+    held = {key: partial(_itself, x) for key, x in originals.items()}
+    return read_traced(traced.graph, traced, image, held)
 
 
 @few_threads()
@@ -68,12 +67,6 @@ def read_traced(
 def _untraceable(image: Tensor, error: Exception) -> NetworkError:
     shape = " x ".join(map(str, image.shape[1:]))
     return NetworkError(f"the module cannot be traced on an image of {shape}: {first_line(error)}")
-
-
-def _weights(module: nn.Module) -> list[Tensor]:
-    """Parameters and buffers, those that are shared at each of their places."""
-    parameters = module.named_parameters(remove_duplicate=False)
-    return [x for _, x in (*parameters, *module.named_buffers(remove_duplicate=False))]
 
 
 def _itself(x: Tensor) -> Tensor:
@@ -126,10 +119,12 @@ class _Reader:
 
     def _check_weights(self) -> None:
         """Refuses weights that come from the image, whatever makes them, and those made of more numbers than
-        they are: the graph would have too few parameters."""
+        they are, or a second time: the graph would have another number of parameters."""
         of_image: set[fx.Node] = set()
         made_of: dict[fx.Node, dict[int, int]] = {}
         """Of what does not come from the image, the sizes of the parameters behind it."""
+        layers = [self.root.get_submodule(str(x.target)) for x in self.traced.nodes if x.op == "call_module"]
+        used = {id(one) for layer in layers for one in layer.parameters()}
         for node in self.traced.nodes:
             read = [x for x in node.all_input_nodes if x in of_image]
             made_of[node] = {key: size for x in node.all_input_nodes for key, size in made_of[x].items()}
@@ -151,6 +146,12 @@ class _Reader:
                         f"'{node.name}', a call of {node.target.__name__}, computes its {kept:,} weights "
                         f"from {held:,} parameters; compute them once and keep them as one weight"
                     )
+                if not used.isdisjoint(made_of[weight]):
+                    raise NetworkError(
+                        f"'{node.name}', a call of {node.target.__name__}, uses its weights a second time; "
+                        "give each use its own layer"
+                    )
+                used.update(made_of[weight])
 
     def _read(self, node: fx.Node) -> Found:
         # What is no tensor of the network (sizes, weights) is known: the shapes' run has computed it.

@@ -30,7 +30,8 @@ def say_unread(networks: Iterable[AnyNetwork]) -> None:
             ordered = sorted(network.priced.items(), key=lambda one: -one[1])
             kinds = [f"{count} {kind}" for kind, count in ordered]
             more = f" and {len(kinds) - _MOST_KINDS} more kinds" if len(kinds) > _MOST_KINDS else ""
+            named = f": {', '.join(kinds[:_MOST_KINDS])}{more}; first," if kinds else ":"
             say(
-                f"{label(network)}: priced by its shapes, since not all of it could be read: "
-                f"{', '.join(kinds[:_MOST_KINDS])}{more}; first, {network.unread}"
+                f"{label(network)}: priced by its shapes, since not all of it could be read{named} "
+                f"{network.unread}"
             )

@@ -246,6 +246,15 @@ BAD: dict[str, Callable[[Made], Any]] = {
     "pads by 'edge'": lambda m: m.node("Pad", "image", m.numbers(*[1] * 8), mode="edge"),
     "kernel 1 x 3; make it the same": lambda m: m.node("Conv", "image", m.weight(4, 4, 1, 3)),
     "computes its weights": lambda m: m.node("Conv", "image", m.node("Relu")),
+    "a Gemm, computes its weights": lambda m: m.node(
+        "Gemm", m.node("Flatten"), m.weight(256, 256), m.node("Relu", m.last)
+    ),
+    "a Conv, uses its weights a second time": lambda m: m.node("Conv", m.conv("image", 4, 4, 1), "w0"),
+    "'t9', a Constant, is not valid": lambda m: (
+        m.nodes.append(helper.make_node("Constant", [], ["t9"])),
+        m.node("Add", "image", "t9"),
+    ),
+    "a Div, is not valid": lambda m: m.node("Div", "image", m.numbers(0.0, kind=np.float32)),
     "clips to -1.0 and 1.0; only from 0": lambda m: m.node(
         "Clip", "image", m.numbers(-1.0, kind=np.float32), m.numbers(1.0, kind=np.float32)
     ),
@@ -330,6 +339,14 @@ def test_a_weight_without_extents_is_one_sentence() -> None:
     tensor.CopyFrom(numpy_helper.from_array(np.float32(1), weight))
     with pytest.raises(NetworkError, match=r"a Conv, is not valid .*; export it again"):
         graph_of_onnx(model)
+
+
+def test_equal_vectors_that_a_file_keeps_as_one_are_read() -> None:
+    made = Made()
+    shared = made.weight(4)
+    for x in ("image", "t0"):
+        made.node("Conv", x, made.weight(4, 4, 1, 1), shared)
+    assert graph_cost(graph_of_onnx(made.model())).params == 2 * (16 + 4)
 
 
 def test_several_inputs_are_refused() -> None:

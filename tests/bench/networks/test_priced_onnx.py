@@ -108,7 +108,66 @@ def test_a_recurrent_layer_costs_its_matrices_at_every_step() -> None:
         [weight("w", 1, 12, 6), weight("r", 1, 12, 3)],
         {"x": (1, 5, 6)},
     )
-    assert priced(of)[1][1:] == [("LSTM", (5, 1, 1, 3), 5 * 12 * 9, 12 * 9)]
+    wanted = [("LSTM", (5, 1, 1, 3), 5 * 12 * 9, 12 * 9)]
+    assert priced(of)[1][1:] == wanted
+    of.graph.node[1].input.extend(["", "", "before", "before"])
+    of.graph.initializer.append(weight("before", 1, 1, 3))
+    assert priced(of)[1][1:] == wanted
+
+
+def test_attention_costs_all_steps_that_it_looks_back_on() -> None:
+    named = ["q", "q", "q", "", "before", "before"]
+    of = model(
+        [helper.make_node("Attention", named, ["y", "a", "b"])],
+        inputs={"q": (1, 2, 5, 6), "before": (1, 2, 7, 6)},
+    )
+    of.opset_import[0].version = 23
+    assert graph_cost(priced(of)[0]).macs == 2 * 2 * 5 * 6 * 12
+
+
+def test_a_deformed_convolution_costs_its_kernel() -> None:
+    of = model(
+        [
+            helper.make_node("Concat", ["x"] * 9, ["offset"], axis=1),
+            helper.make_node("DeformConv", ["x", "w", "offset"], ["y"], pads=[1] * 4),
+        ],
+        [weight("w", 6, 2, 3, 3)],
+        {"x": (1, 2, 8, 8)},
+    )
+    of.opset_import[0].version = 19
+    assert priced(of)[1] == [("DeformConv", (6, 8, 8), 6 * 64 * 2 * 9, 6 * 2 * 9)]
+
+
+def test_weights_that_are_stored_as_integers_are_parameters() -> None:
+    of = model(
+        [
+            ("DynamicQuantizeLinear", "x", "a scale zero"),
+            ("MatMulInteger", "a w zero", "b"),
+            helper.make_node("Cast", ["b"], ["y"], to=TensorProto.FLOAT),
+        ],
+        [numpy_helper.from_array(np.ones((8, 5), np.int8), "w")],
+    )
+    cost = graph_cost(priced(of)[0])
+    assert (cost.macs, cost.params) == (4 * 8 * 8 * 5, 8 * 5)
+
+
+def test_functions_of_the_file_cost_what_is_in_them() -> None:
+    of = model([helper.make_node("layer", ["x", "w"], ["y"], domain="own")], [weight("w", 8, 5)])
+    inner = [helper.make_node("MatMul", ["a", "b"], ["c"])]
+    opsets = [helper.make_opsetid("", 18)]
+    of.functions.append(helper.make_function("own", "layer", ["a", "b"], ["c"], inner, opsets))
+    of.opset_import.append(helper.make_opsetid("own", 1))
+    assert graph_cost(priced(of)[0]).macs == 4 * 8 * 8 * 5
+
+
+def test_a_convolution_of_other_channels_is_refused() -> None:
+    of = model([("Conv", "x w", "y")], [weight("w", 6, 7, 3, 3)])
+    with pytest.raises(NetworkError, match="has weights for 7 channels and reads 4"):
+        priced(of)
+
+
+def test_a_number_is_an_input() -> None:
+    assert priced(model([("Relu", "x", "y")], inputs={"x": ()}))[0].ops
 
 
 def test_several_outputs_and_inputs_are_told_apart() -> None:
@@ -153,6 +212,11 @@ def test_what_is_half_of_something_else_is_priced_when_it_is_read_by_itself() ->
 def test_shared_kernels_count_once_and_statistics_never() -> None:
     twice = model([("MatMul", "x w", "a"), ("MatMul", "a w", "y")], [weight("w", 8, 8)])
     assert [(macs, params) for *_, macs, params in priced(twice)[1]] == [(2048, 64), (2048, 0)]
+    layers = model(
+        [("Conv", "x w b", "a"), ("Conv", "a w b", "c"), ("Conv", "c v b", "y")],
+        [weight("w", 4, 4, 1, 1), weight("v", 4, 4, 1, 1), weight("b", 4)],
+    )
+    assert graph_cost(priced(layers)[0]).params == 2 * (16 + 4)
     norm = model(
         [("BatchNormalization", "x a b c d", "y")], [weight(name, 4) for name in "abcd"], {"x": (1, 4, 8)}
     )

@@ -430,6 +430,38 @@ def test_a_layer_that_cannot_be_read_is_named(layer: nn.Module, fault: str) -> N
         graph_of_module(nn.Sequential(nn.ReLU(), layer), (3, 9, 9))
 
 
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_weights_that_two_layers_share_are_refused(part: str) -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
+    setattr(layers[2], part, getattr(layers[0], part))
+    with pytest.raises(NetworkError, match="'2', a Conv2d, uses its weights a second time"):
+        graph_of_module(layers, (3, 9, 9))
+
+
+def test_weights_that_are_computed_twice_of_the_same_are_refused() -> None:
+    class Centred(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3, 3, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(x, self.weight - self.weight.mean())
+
+    layer = Centred()
+    assert graph_cost(graph_of_module(layer, (3, 9, 9))).params == 9
+    with pytest.raises(NetworkError, match="uses its weights a second time"):
+        graph_of_module(nn.Sequential(layer, nn.ReLU(), layer), (3, 9, 9))
+
+
+def test_a_bias_of_the_image_is_refused() -> None:
+    class Biased(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(x, self.weight[:, :, None, None], x.mean((0, 2, 3)))
+
+    with pytest.raises(NetworkError, match=r"from the image|along the batch"):
+        graph_of_module(Biased(3, 3, bias=False), (3, 9, 9))
+
+
 def test_a_layer_used_twice_is_refused() -> None:
     conv = nn.Conv2d(3, 3, 1)
     with pytest.raises(NetworkError, match="uses its weights a second time"):
