@@ -85,8 +85,6 @@ class FileSubject:
         try:
             return GraphNetwork(str(self), self.read_graph(), self.digest)
         except NetworkError as error:
-            if self.format == "tflite":
-                raise
             priced = self.read_graph(prices=True)
             reason = str(error).removeprefix(f"{self.path}: ")
             return GraphNetwork(str(self), priced, self.digest, unread=reason)
@@ -100,9 +98,9 @@ class FileSubject:
         shape = images[0].shape[1:] if images else None
         try:
             if self.format == "tflite":
-                from .tflite_graph import read_tflite
+                from .tflite.graph import read_tflite
 
-                return read_tflite(self.path, shape)
+                return read_tflite(self.path, shape, prices)
             from .onnx_graph import read_onnx
 
             return read_onnx(self.path, shape, prices, {spec.name: spec.shape for spec in given})

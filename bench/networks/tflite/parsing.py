@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetworkError
-from ..export.tflite_file import IDENTIFIER, MALFORMED, names_of, schema
+from ....errors import NetworkError
+from ...export.tflite_file import IDENTIFIER, MALFORMED, names_of, schema
 
 _MOST_AXES = 8  # of a tensor; no operator takes more
 _IN_THE_FILE = 2  # the least offset of values that lie behind the tables; smaller ones say that they do not

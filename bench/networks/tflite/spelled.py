@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...zen.graph import Activation, Affine, Multiply
-from .tflite_inputs import Spelled, SpelledKind
-from .tflite_operators import TfliteOperators
+from ....zen.graph import Activation, Affine, Multiply
+from .inputs import Spelled, SpelledKind
+from .operators import TfliteOperators
 
 
 class SpelledOperators(TfliteOperators):

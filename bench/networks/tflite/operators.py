@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetworkError
-from ...zen.graph import EPSILON, Function, Pool, PoolMode, Shape
-from ...zen.importing.window import Window
-from ..export.tflite_windows import correction
-from .tflite_inputs import HeldMap, TfliteInputs
+from ....errors import NetworkError
+from ....zen.graph import EPSILON, Function, Pool, PoolMode, Shape
+from ....zen.importing.window import Window
+from ...export.tflite_windows import correction
+from .inputs import HeldMap, TfliteInputs
 
 
 class TfliteOperators(TfliteInputs):

@@ -14,7 +14,8 @@ from zenbench.bench.export.tflite_file import Model, Operator, Tensor, model_byt
 from zenbench.bench.export.timing_weights import timing_weights
 from zenbench.bench.export.weights import fold, state_arrays
 from zenbench.bench.networks.model_file import FileSubject
-from zenbench.bench.networks.tflite_graph import graph_of_tflite, read_tflite
+from zenbench.bench.networks.tflite.graph import graph_of_tflite, read_tflite
+from zenbench.bench.networks.tflite.reader import _READERS
 from zenbench.devices.base import Setting
 from zenbench.errors import NetworkError, UserError
 from zenbench.zen.cost import graph_cost
@@ -247,3 +248,20 @@ def test_cut_and_changed_files_are_one_sentence(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         read_tflite(tmp_path / "none.tflite")
+
+
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MEAN", "MUL"])
+def test_an_operator_that_cannot_be_read_has_its_price(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = replace(zoo("efficientnet-b0"), resolution=64).graph()
+    write_tflite(graph, timing_weights(graph), tmp_path / "n.tflite")
+    read = read_tflite(tmp_path / "n.tflite").graph
+    assert read_tflite(tmp_path / "n.tflite", prices=True).graph == read
+    monkeypatch.delitem(_READERS, kind)
+    with pytest.raises(NetworkError, match=f"a {kind}, cannot be read"):
+        read_tflite(tmp_path / "n.tflite")
+    priced, whole = graph_of_tflite(tmp_path / "n.tflite", prices=True), graph_cost(read)
+    assert kind in {op.kind for op in priced.priced}
+    found = graph_cost(priced)
+    assert (found.macs, found.params) == (whole.macs, whole.params)

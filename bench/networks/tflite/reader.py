@@ -1,43 +1,19 @@
-"""Someone else's TFLite file -> Graph."""
+"""Reading a TFLite file operator by operator."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from ...errors import NetworkError, UserError, first_line
-from ...zen.graph import Graph
-from ...zen.importing.read_graph import ReadGraph
-from ..export.tflite_file import MALFORMED
-from .tflite_inputs import Spelled
-from .tflite_operators import TfliteOperators
-from .tflite_parsing import StoredOperator, parse_tflite
-from .tflite_spelled import SpelledOperators
+from ....errors import NetworkError, first_line
+from ....zen.importing.read_graph import ReadGraph
+from ...export.tflite_file import MALFORMED
+from .inputs import Spelled
+from .operators import TfliteOperators
+from .parsing import StoredOperator
+from .spelled import SpelledOperators
 
 
-def graph_of_tflite(source: Path | bytes, shape: tuple[int, ...] | None = None) -> Graph:
-    """The graph alone of what `read_tflite` reads."""
-    return read_tflite(source, shape).graph
-
-
-def read_tflite(source: Path | bytes, shape: tuple[int, ...] | None = None) -> ReadGraph:
-    """The graph that a file, or its bytes, computes for one image; of an int8 file the one that it quantises.
-
-    `shape`: of one image as the file has it, where it leaves some of it free. Weights are what the stored
-    numbers stand for. Raises NetworkError where an operator has no counterpart, a
-    shape is not fixed, or the file is damaged.
-    """
-    return _Reader(parse_tflite(source if isinstance(source, bytes) else _bytes_of(source)), shape).read()
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-
-
-class _Reader(SpelledOperators):
+class TfliteReader(SpelledOperators):
     """Reads a file operator by operator, in the order of their execution."""
 
     def read(self) -> ReadGraph:
@@ -45,23 +21,32 @@ class _Reader(SpelledOperators):
             self.operator = operator
             if self.is_of_shapes():
                 self.shapes.update(operator.outputs)
-                continue
-            try:
-                found = self.spelled_out()
-                if found is None:
-                    found = self._read()
-                (result, *_) = operator.outputs
-                if isinstance(found, Spelled):
-                    self.spelled[result] = found
-                elif found is not None:
-                    self.tensors[result] = found
-                for number in operator.outputs:
-                    if number in self.tensors:
-                        self._check_output(number, self.assembler.shape(self.tensors[number]))
-            except MALFORMED as error:
-                raise NetworkError(
-                    f"{self.where} is not valid ({first_line(error)}); convert the network again"
-                ) from None
+            else:
+                self.take()
+        return self.whole()
+
+    def take(self) -> None:
+        """Reads the operator."""
+        operator = self.operator
+        try:
+            found = self.spelled_out()
+            if found is None:
+                found = self._read()
+            (result, *_) = operator.outputs
+            if isinstance(found, Spelled):
+                self.spelled[result] = found
+            elif found is not None:
+                self.tensors[result] = found
+            for number in operator.outputs:
+                if number in self.tensors:
+                    self._check_output(number, self.assembler.shape(self.tensors[number]))
+        except MALFORMED as error:
+            raise NetworkError(
+                f"{self.where} is not valid ({first_line(error)}); convert the network again"
+            ) from None
+
+    def whole(self) -> ReadGraph:
+        """The graph up to the file's output."""
         (output,) = self.source.outputs
         self.operator = StoredOperator("result", (output,), (output,), None)
         return self.assembler.read(self._first)

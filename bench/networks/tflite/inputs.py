@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import NetworkError
-from ...zen.graph import INPUT, Function, Shape
-from ...zen.importing.assembler import Assembler
-from ...zen.importing.read_graph import WeightSource
-from ...zen.importing.window import Window
-from .tflite_parsing import StoredGraph, StoredOperator, StoredTensor
+from ....errors import NetworkError
+from ....zen.graph import INPUT, Function, Shape
+from ....zen.importing.assembler import Assembler
+from ....zen.importing.read_graph import WeightSource
+from ....zen.importing.window import Window
+from .parsing import StoredGraph, StoredOperator, StoredTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,24 @@ class TfliteInputs:
     Maps are the assembler's views (H, W, C), as they lie in the file.
     """
 
-    def __init__(self, source: StoredGraph, shape: tuple[int, ...] | None) -> None:
+    def __init__(self, source: StoredGraph, shape: tuple[int, ...] | None, prices: bool = False) -> None:
         self.source = source
-        if len(source.inputs) != 1 or len(source.outputs) != 1:
+        if not prices and (len(source.inputs) != 1 or len(source.outputs) != 1):
             raise NetworkError(
                 f"the file has {len(source.inputs)} inputs and {len(source.outputs)} outputs; it must have "
                 "one of each"
             )
-        (image,) = source.inputs
+        if not source.inputs:
+            raise NetworkError("the file has no input; it must have one")
+        image, *_ = source.inputs
         self.batch, given = _image_shape(source.tensors[image], shape)
         readers = [one for one in source.operators if image in one.inputs]
         self.tensors: dict[int, str] = {}
         if readers and all(self._puts_channels_last(one) for one in readers):
-            self.assembler = Assembler((given[0], given[1], given[2]))
+            self.assembler = Assembler((given[0], given[1], given[2]), prices)
             self.tensors[image] = INPUT
         else:
-            self.assembler = Assembler((given[2], given[0], given[1]))
+            self.assembler = Assembler((given[2], given[0], given[1]), prices)
             self.tensors[image] = self.assembler.channels_last(INPUT)
         self.constants = {n: one for n, one in enumerate(source.tensors) if one.data is not None}
         self.held: dict[int, HeldMap] = {}

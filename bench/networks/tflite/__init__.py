@@ -1,0 +1,1 @@
+"""TFLite files of others as graphs."""
