@@ -36,4 +36,8 @@ class DeviceBrokenError(DeviceUnavailableError):
 
 
 def first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - an error of somebody else's class
+        lines = []
+    return lines[0] if lines else type(error).__name__

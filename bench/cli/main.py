@@ -88,5 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    click.echo(f"zenbench: {sentence}", err=True)
+    # Names in a file of somebody else's may hold what moves a terminal's cursor.
+    shown = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    click.echo(f"zenbench: {shown}", err=True)
     sys.exit(code)

@@ -22,11 +22,12 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ...errors import NetworkError, first_line
+from ...errors import NetworkError
 from ..cost import op_cost
 from ..graph import INPUT, Shape
 from .assembler import Assembler
 from .made_call import MadeCall, held_tensors
+from .own_module import failing_as
 from .read_graph import ReadGraph, WeightSource
 from .torch_calls import TorchCalls
 
@@ -42,16 +43,13 @@ def price_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     the first call. What is computed from parameters alone is paid, with its MACs, by the first call that
     reads it with the image. Raises NetworkError where the module does not run on the meta device.
     """
-    copy, originals = on_meta(module)
     image = torch.empty(_BATCH, *input_shape, device="meta")
     counter = FlopCounterMode(display=False)
-    calls = _Calls(tuple(input_shape), image, counter, originals)
-    try:
+    with failing_as(f"the module cannot run on an image of {' x '.join(map(str, input_shape))}"):
+        copy, originals = on_meta(module)
+        calls = _Calls(tuple(input_shape), image, counter, originals)
         with torch.no_grad(), counter, calls:
             outputs = copy(image)
-    except Exception as error:  # a user's forward raises what it likes
-        shape = " x ".join(map(str, input_shape))
-        raise NetworkError(f"the module cannot run on an image of {shape}: {first_line(error)}") from error
     return calls.read(outputs)
 
 

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from ...errors import NetworkError, first_line
+from ...errors import NetworkError
 from ..graph import INPUT, Graph, Shape
 from ..threads import few_threads
 from .assembler import Assembler
+from .own_module import failing_as
 from .priced_module import on_meta, price_module
 from .read_graph import ReadGraph
 from .torch_calls import Found, TorchCalls
@@ -37,12 +38,10 @@ def read_module(module: nn.Module, input_shape: Shape) -> ReadGraph:
     before somebody asks for weights. Raises NetworkError where torch.fx cannot trace it or an operation has
     no counterpart.
     """
-    shapes_only, originals = on_meta(module)
     image = torch.empty(_BATCH, *input_shape, device="meta")
-    try:
+    with failing_as(_untraceable(image)):
+        shapes_only, originals = on_meta(module)
         traced = fx.symbolic_trace(_OfImages(shapes_only))
-    except Exception as error:  # a user's forward raises what it likes
-        raise _untraceable(image, error) from error
     held = {key: partial(_itself, x) for key, x in originals.items()}
     return read_traced(traced.graph, traced, image, held)
 
@@ -57,16 +56,13 @@ def read_traced(
     the values of those weights by their identity. Raises NetworkError as `read_module` does.
     """
     assembler = Assembler(tuple(image.shape[1:]))
-    try:
+    with failing_as(_untraceable(image)):
         _Shapes(root, graph=graph).run(image)
-    except Exception as error:  # as above
-        raise _untraceable(image, error) from error
     return _Reader(graph, root, assembler, TracedValues(graph, held), image.shape[0]).read()
 
 
-def _untraceable(image: Tensor, error: Exception) -> NetworkError:
-    shape = " x ".join(map(str, image.shape[1:]))
-    return NetworkError(f"the module cannot be traced on an image of {shape}: {first_line(error)}")
+def _untraceable(image: Tensor) -> str:
+    return f"the module cannot be traced on an image of {' x '.join(map(str, image.shape[1:]))}"
 
 
 def _itself(x: Tensor) -> Tensor:

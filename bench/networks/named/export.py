@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-from ....errors import NetworkError, first_line
 from ....zen.graph import Shape
+from ....zen.importing.own_module import failing_as
 
 
 def write_module(module: Any, shape: Shape, path: Path, batch: int) -> None:
@@ -20,7 +20,5 @@ def write_module(module: Any, shape: Shape, path: Path, batch: int) -> None:
     image = torch.zeros(batch, *shape)
     with catch_warnings():
         simplefilter("ignore")
-        try:
+        with failing_as("torch exports it to no ONNX file"):
             torch.onnx.export(module.eval(), (image,), str(path), input_names=["input"], dynamo=False)
-        except Exception as error:  # noqa: BLE001 - exporters raise what they like
-            raise NetworkError(f"torch exports it to no ONNX file: {first_line(error)}") from None

@@ -13,6 +13,7 @@ from torch import nn
 
 from ....errors import NetworkError, UserError, first_line
 from ....zen.graph_network import GraphNetwork
+from ....zen.importing.own_module import failing_as
 from ....zen.importing.priced_module import price_module
 from ....zen.importing.torch_module import read_module
 from .names import TIMM, TORCHVISION
@@ -75,7 +76,8 @@ def module_of(text: str, classes: int | None = None) -> NamedModule:
             found = _of_torchvision(text.removeprefix(TORCHVISION), classes)
         else:
             found = NamedModule(made_by_factory(text, classes), (3, _RESOLUTION, _RESOLUTION))
-    found.module.eval()
+    with failing_as(f"{text} cannot be put in eval mode"):
+        found.module.eval()
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from functools import cache
 from inspect import Parameter, signature
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from ....errors import UserError, first_line
+from ....zen.importing.own_module import printing_to_stderr
 
 _CLASSES = "num_classes"
 
@@ -33,7 +34,7 @@ def made_by_factory(text: str, classes: int | None = None) -> nn.Module:
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     _announce(path.resolve())
-    with _importing_beside(path), _failures_of(path), redirect_stdout(sys.stderr):
+    with _importing_beside(path), _failures_of(path), printing_to_stderr():
         factory = getattr(_run(path), name, None)
         options = _options(factory, f"'{name}' in {path}", classes)
         module = factory(**options) if factory is not None else None
@@ -105,12 +106,12 @@ def _failures_of(path: Path) -> Iterator[None]:
     """Whatever own code raises as one sentence, an exit too."""
     try:
         yield
-    except UserError:
+    except (KeyboardInterrupt, UserError):
         raise
     except SyntaxError as error:
-        place = f"{error.filename or path}, line {error.lineno}"
-        raise UserError(f"{place}, is no Python ({error.msg}); mend it there") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - own code raises what it likes
+        place = f"{error.filename or path}" + (f", line {error.lineno}," if error.lineno else "")
+        raise UserError(f"{place} is no Python ({error.msg}); mend it there") from None
+    except BaseException as error:  # noqa: BLE001 - own code raises what it likes
         lines = [
             line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)
         ]

@@ -87,6 +87,8 @@ class TfliteInputs:
             self.assembler = Assembler((given[2], given[0], given[1]), prices)
             self.tensors[image] = self.assembler.channels_last(INPUT)
         self.constants = {n: one for n, one in enumerate(source.tensors) if one.data is not None}
+        self.read_by: dict[int, int] = {}
+        """Of weights, what the operator makes that reads them."""
         self.held: dict[int, HeldMap] = {}
         self.spelled: dict[int, Spelled] = {}
         self.shapes: set[int] = set()
@@ -184,7 +186,11 @@ class TfliteInputs:
         """Where the values of a constant come from; None where it has none."""
         if not self._reads(position):
             return None
-        constant = self._constant(position)
+        constant, number = self._constant(position), self.operator.inputs[position]
+        reader = self.read_by.setdefault(number, self.operator.outputs[0])
+        # Converters keep equal vectors, as biases of a fresh network are, as one.
+        if reader != self.operator.outputs[0] and len([x for x in constant.shape if x > 1]) > 1:
+            raise NetworkError(f"{self.where} uses its weights a second time; give each use its own layer")
         return lambda: change(constant.values())
 
     def _window(self, kernel: tuple[int, int]) -> Window:

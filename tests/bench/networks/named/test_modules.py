@@ -177,6 +177,16 @@ def test_a_package_that_does_not_import_is_named(code: str, reason: str) -> None
         ("def make(): raise ValueError('a\\nb')", r"net\.py, line 1, fails \(ValueError: a\)"),
         ("def make(): return make()", r"net\.py, line 1, fails \(RecursionError"),
         ("class make:\n    def __init__(self, width): ...", r"'make' in net\.py takes width"),
+        ("def make(): raise GeneratorExit", r"net\.py, line 1, fails \(GeneratorExit"),
+        ("x = '\0'", r"net\.py is no Python|net\.py, line 1, is no Python"),
+        (
+            "class E(Exception):\n    def __str__(self): return 1\ndef make(): raise E",
+            r"net\.py, line 3, fails \(E: E\)",
+        ),
+        (
+            "from torch import nn\nclass make(nn.Module):\n    def eval(self): raise ValueError('no')",
+            r"net\.py:make cannot be put in eval mode: no",
+        ),
     ],
 )
 def test_own_code_that_fails_is_one_sentence_with_its_line(code: str, reason: str) -> None:
@@ -240,6 +250,36 @@ def test_a_module_that_does_not_run_on_such_images_is_refused() -> None:
     own("from torch import nn\n\ndef make():\n    return nn.Conv2d(4, 8, 3)")
     with pytest.raises(NetworkError, match=r"net\.py:make: the module cannot run on an image of 3 x 16 x 16"):
         network("net.py:make", 16)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("def forward(self, x): raise SystemExit(4)", "cannot run on an image of 3 x 16 x 16: 4"),
+        ("def forward(self, x): raise GeneratorExit", "cannot run on an image of 3 x 16 x 16: Gen"),
+        ("def __deepcopy__(self, memo): raise ValueError('no copy')", "cannot run on .*: no copy"),
+        ("lazy = nn.LazyConv2d(4, 3)\n    def forward(self, x): return self.lazy(x)", ""),
+    ],
+)
+def test_a_module_that_fails_is_one_sentence(code: str, reason: str) -> None:
+    own(f"from torch import nn\nclass make(nn.Module):\n    {code}")
+    with pytest.raises(NetworkError, match=rf"net\.py:make: the module .*{reason}"):
+        network("net.py:make", 16)
+
+
+def test_what_a_module_prints_is_no_output_though_it_closes_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own(
+        "import sys\nfrom torch import nn\nclass make(nn.Conv2d):\n"
+        "    def __init__(self):\n        super().__init__(3, 4, 1)\n"
+        "    def forward(self, x):\n        print('run')\n        return super().forward(x)\n"
+        "sys.stdout.close()"
+    )
+    assert network("net.py:make", 16).graph().ops
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "run" in captured.err
 
 
 def test_names_in_a_column_of_others_run_no_code() -> None:

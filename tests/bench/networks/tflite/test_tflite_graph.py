@@ -197,6 +197,16 @@ def _refused(made: Made, sentence: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_kernel_that_two_convolutions_share_is_refused() -> None:
+    made = Made().conv((1, 8, 8, 4), (4, 1, 1, 4))
+    made.model.operators.append(
+        replace(made.model.operators[0], inputs=("t0", *made.model.operators[0].inputs[1:]), output="t1")
+    )
+    made.model.tensors["t1"] = made.model.tensors["t0"]
+    made.model.output = "t1"
+    _refused(made, "'t1', a CONV_2D, uses its weights a second time")
+
+
 def test_what_cannot_be_read_is_one_sentence_that_names_the_operator() -> None:
     made = Made()
     made.add("RESIZE_BILINEAR", (1, 16, 16, 4), made.constant([16, 16], "int32"))
