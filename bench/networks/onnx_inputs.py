@@ -120,13 +120,14 @@ class OnnxInputs:
         """Where the values of a weight come from, changed where told.
 
         One that several nodes read would count and be learned several times; but exporters keep equal
-        vectors, as the biases of a fresh network are, as one.
+        constants as one, as the biases of a fresh network are, and kernels behind which a norm starts at 0.
         """
         if name not in self.constants:
             raise NetworkError(f"{self.where} computes its weights; they must be constants of the file")
         constant, where = self.constants[name], self.where
         reader = self.read_by.setdefault(constant.stored_as, self.node.output[0])
-        if reader != self.node.output[0] and not constant.is_vector:
+        is_again = reader != self.node.output[0] and not constant.is_vector
+        if is_again and np.ptp(self._values(name, "weights", where)) > 0:
             raise NetworkError(f"{where} uses its weights a second time; give each use its own layer")
 
         def values() -> NDArray[Any]:

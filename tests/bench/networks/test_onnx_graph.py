@@ -313,6 +313,17 @@ def test_what_follows_from_shapes_is_a_constant() -> None:
     same_result(made.model(), graph)
 
 
+def test_zeros_that_an_exporter_keeps_as_one_are_kernels_of_their_own() -> None:
+    made = Made()
+    made.weights["zeros"] = np.zeros((4, 4, 3, 3), np.float32)
+    for _ in range(2):
+        x = made.node("Conv", made.last, "zeros", made.weight(4), pads=[1] * 4)
+    made.node("Relu", x)
+    graph = graph_of_onnx(made.model())
+    assert graph_cost(graph).params == 2 * (144 + 4)
+    same_result(made.model(), graph)
+
+
 def test_any_clip_from_zero_is_read() -> None:
     made = Made()
     least, most = made.numbers(0.0, kind=np.float32), made.numbers(2.5, kind=np.float32)
