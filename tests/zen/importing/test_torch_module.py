@@ -458,7 +458,7 @@ def test_a_bias_of_the_image_is_refused() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return nn.functional.conv2d(x, self.weight[:, :, None, None], x.mean((0, 2, 3)))
 
-    with pytest.raises(NetworkError, match="from the image|along the batch"):
+    with pytest.raises(NetworkError, match=r"from the image|along the batch"):
         graph_of_module(Biased(3, 3, bias=False), (3, 9, 9))
 
 
