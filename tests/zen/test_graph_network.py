@@ -132,7 +132,9 @@ def test_a_key_is_checked_on_the_map_of_its_size() -> None:
         Workload.parse(f"{key}@8")
 
 
-def test_a_network_that_gives_one_number_has_a_digest() -> None:
-    builder = GraphBuilder((4, 8, 8))
-    builder.priced("mean", [INPUT], (), 0, 0, False)
-    assert GraphNetwork("net", ReadGraph(builder.graph(), {})).digest
+def test_a_network_of_one_number_has_a_digest() -> None:
+    for given in ((4, 8, 8), ()):
+        builder = GraphBuilder(given)
+        builder.priced("mean", [INPUT], (), 0, 0, False)
+        network = GraphNetwork("net", ReadGraph(builder.graph(), {}))
+        assert network.digest and network.resolution == (8 if given else 1)

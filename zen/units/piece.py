@@ -232,8 +232,8 @@ def _make(builder: GraphBuilder, word: str, inputs: list[str], values: list[str]
             return builder.unflatten(x)
         case "priced", [kind, macs, params, shape, is_view]:
             extents = tuple(map(_whole, shape.split("."))) if shape else ()
-            counts = _whole(macs, 0, _MOST_MACS), _whole(params, 0, _MOST_MACS)
-            return builder.priced(kind, inputs, extents, *counts, _flag(is_view))
+            cost = _whole(macs, 0, _MOST_MACS), _whole(params, 0, _MOST_MACS)
+            return builder.priced(kind, inputs, extents, *cost, _flag(is_view))
     raise ValueError(word)
 
 
