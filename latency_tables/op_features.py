@@ -175,7 +175,11 @@ def graph_ops(graph: Graph) -> tuple[TimedOp, ...]:
     shapes = {INPUT: graph.input_shape} | {op.name: op.shape for op in graph.ops}
     convolutions = {op.name for op in graph.ops if isinstance(op, Conv)}
     timed = (_timed_op(op, shapes[op.inputs[0]], op.inputs[0] in convolutions) for op in graph.ops)
-    return tuple(op for op in timed if op is not None)
+    # A piece may be nothing but what others fuse: then it reads its map and writes it.
+    last = graph.ops[-1].shape
+    (channels_in, size_in), (channels, size) = map(channels_and_size, (graph.input_shape, last))
+    alone = TimedOp("elementwise", channels_in, channels, size_in, size)
+    return tuple(op for op in timed if op is not None) or (alone,)
 
 
 def _timed_op(op: Operation, input_shape: tuple[int, ...], reads_convolution: bool) -> TimedOp | None:

@@ -67,7 +67,8 @@ class GraphNetwork:
 
     @property
     def resolution(self) -> int:
-        return (1, *self.graph().input_shape)[-1]
+        shape = self.graph().input_shape
+        return shape[-1] if shape else 1
 
     @property
     def classes(self) -> int:
@@ -86,7 +87,8 @@ class GraphNetwork:
     def digest(self) -> str:
         """First 16 hex digits of the SHA-256 of its file or else of its operations."""
         graph = self.graph()
-        text = f"{graph.input_shape}{PieceUnit.of(graph.ops, INPUT, (*graph.input_shape, 1)[0])}"
+        in_channels = graph.input_shape[0] if graph.input_shape else 1
+        text = f"{graph.input_shape}{PieceUnit.of(graph.ops, INPUT, in_channels)}"
         return self.file_digest or hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def workloads(self) -> tuple[Workload, ...]:

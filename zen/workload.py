@@ -43,7 +43,8 @@ class Workload:
         match = re.fullmatch(r"([^@]*)@([1-9]\d{0,8})", key, re.ASCII)
         if match is None:
             raise NetworkError(f"'{key}' is not the key of a workload")
-        return Workload(unit_from_text(match[1]), int(match[2]))
+        size = int(match[2])
+        return Workload(unit_from_text(match[1], size), size)
 
 
 # Small: the readers of a new workload (cost, score, latency) come one after the other.

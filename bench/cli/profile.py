@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import click
 
 from ...devices.base import Device, Setting
-from ...errors import DeviceUnavailableError, UserError
+from ...errors import DeviceUnavailableError, NetworkError, UserError
 from ...latency_tables.measured.model import TableModel
 from ...latency_tables.measured.network_calibration import Calibration, LeftOutNetworks
 from ...latency_tables.store import user_path
 from ...latency_tables.table import LatencyTable
 from ...latency_tables.table_files import card_path
+from ...zen.graph_network import AnyNetwork
 from ...zen.network import Network
 from ...zen.space import open_space
 from ...zen.workload import Workload
@@ -126,11 +127,17 @@ def _wanted(texts: Sequence[str]) -> list[Sequence[Workload]]:
         *(read_each([], file, None, None) for file in lists),
         *(read_each([text], None, None, None) for text in texts if Path(text) not in lists),
     )
-    return [
-        [workload for workload in network.workloads() if not workload.graph().priced]
-        for item in items
-        for network in as_networks([item])
-    ]
+    return [_measurable(network) for item in items for network in as_networks([item])]
+
+
+def _measurable(network: AnyNetwork) -> list[Workload]:
+    found = [workload for workload in network.workloads() if not workload.graph().priced]
+    for workload in found:
+        try:
+            Workload.parse(str(workload))  # as the journal is read, which one other key would spoil
+        except NetworkError as error:
+            raise NetworkError(f"{network} cannot be in a table: {error}") from None
+    return found
 
 
 class Profiled(NamedTuple):

@@ -140,7 +140,7 @@ def _value(
     """What a node gives, where it is small and follows from values and shapes that are known."""
     if len(node.output) != 1 or node.domain not in ("", "ai.onnx"):
         return None
-    if node.op_type == "Constant" and node.attribute[0].name == "value":
+    if node.op_type == "Constant" and [one.name for one in node.attribute] == ["value"]:
         return numpy_helper.to_array(node.attribute[0].t)
     if node.op_type == "Shape" and node.input[0] in shapes:
         start, end = ({one.name: one.i for one in node.attribute}.get(name) for name in ("start", "end"))

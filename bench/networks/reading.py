@@ -41,15 +41,21 @@ def read_each(
 ) -> Iterator[NetworkLike]:
     """As `read_all`, one by one: modules of many weights need not be held together."""
     texts: list[tuple[str, int | None, int | None]] = [(text, None, None) for text in arguments]
+    named = len(texts)
     if file:
         texts += _rows(file) if file.suffix == ".csv" else [(line, None, None) for line in _lines(file)]
     if not texts:
         raise UserError(
             "name at least one network: a structure, a file, a zoo: name (zenbench cost zoo:all) or a module"
         )
-    for text, own_resolution, own_classes in texts:
+    for place, (text, own_resolution, own_classes) in enumerate(texts):
         for name in _expanded(text):
-            yield read(name, resolution or own_resolution, classes or own_classes)
+            try:
+                yield read(name, resolution or own_resolution, classes or own_classes)
+            except UserError as error:
+                if place < named:
+                    raise
+                raise type(error)(f"{error} (in {file})") from None
 
 
 def read(text: str, resolution: int | None = None, classes: int | None = None) -> NetworkLike:

@@ -4,7 +4,7 @@ from math import prod
 
 import pytest
 from zenbench.latency_tables.op_features import ROOFLINE, ROWS, TimedOp, graph_ops, op_features
-from zenbench.zen.graph import INPUT, Graph, Priced, Shape
+from zenbench.zen.graph import INPUT, Activation, Graph, Priced, Shape
 
 DENSE = TimedOp("conv", 64, 64, 14, 14, kernel=3, padding=1)
 LAST_ROWS = -1
@@ -67,4 +67,10 @@ def test_without_macs_it_is_timed_by_its_bytes_and_a_view_not_at_all() -> None:
         64 * 20,
         4 * 18**2,
     )
-    assert not timed((64, 20), (1280,), is_view=True)
+    seen = Priced("y", ("x",), (160, 8), "y", is_view=True)
+    assert graph_ops(Graph((64, 20), (Priced("x", (INPUT,), (4, 8, 40), "x"), seen))) == (op,)
+
+
+def test_a_piece_of_what_others_fuse_reads_and_writes_its_map() -> None:
+    relu = Activation("x", (INPUT,), (4, 8, 8), "relu")
+    assert graph_ops(Graph((4, 8, 8), (relu,))) == (TimedOp("elementwise", 4, 4, 8, 8),)

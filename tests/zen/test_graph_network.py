@@ -88,14 +88,53 @@ def test_the_digest_is_that_of_the_operations_or_of_the_file() -> None:
 
 @pytest.mark.parametrize(
     "ops",
-    ["", "conv", "conv::1", "sew::", "bn:7:", "bn:x:", "add:0:", "act::relu7/0", "conv::8/3/0/1/0/1.1.1.1/1"],
+    ["", "conv", "conv::1", "sew::", "bn:x:", "add:0:", "act::relu7/0", "conv::8/3/1/1/0/1.1/1"],
 )
 def test_a_text_that_spells_no_operations(ops: str) -> None:
     with pytest.raises(NetworkError, match="spells no operations"):
         Workload.parse(f"piece(in_channels=4,out_channels=4,ops={ops})@8")
 
 
-def test_windows_that_do_not_fit() -> None:
-    workload = Workload.parse("piece(in_channels=4,out_channels=4,ops=pool::max/9/1/0.0.0.0/0)@8")
+@pytest.mark.parametrize(
+    ("ops", "reason"),
+    [
+        ("conv::4/1/1/0/0/0.0.0.0/1", "the number 0 where 1 to"),
+        ("conv::4/1/1/3/0/0.0.0.0/1", "3 groups of 4 and 4 channels"),
+        ("conv::4/1/0/1/0/0.0.0.0/1", "the number 0 where 1 to 65,536"),
+        ("conv::4/1/1/1/0/0.0.0.0/0", "the number 0 where 1 to 65,536"),
+        ("conv::4/1/1/1/0/-1.0.0.0/1", "the number -1 where 0 to 65,536"),
+        ("conv::4/99999/1/1/0/60000.60000.60000.60000/1", "the number 99999 where 1 to 65,536"),
+        (f"conv::{'9' * 999}/1/1/1/0/0.0.0.0/1", "the number 9{20} where"),
+        ("conv::5/1/1/1/0/0.0.0.0/1", "makes 5 channels, not 4"),
+        ("pool::max/0/1/0.0.0.0/0", "the number 0 where 1 to"),
+        ("shuffle::3", "3 groups of 4 channels"),
+        ("gn::0", "the number 0"),
+        ("softmax::0", "the number 0"),
+        ("slice::-1/4", "the number -1"),
+        ("sum:0+-1:", "the number -1 where 0 to 0"),
+        ("sum:0+1:", "the number 1 where 0 to 0"),
+        ("act::leaky-relu/nan", "the number nan; it must be finite"),
+        ("affine::1e999/0", "the number inf; it must be finite"),
+        ("priced::x/-5/1/4.8.8/0", "the number -5"),
+        ("priced::x/5/-1/4.8.8/0", "the number -1"),
+        (";".join(["bn::"] * 4097), "4,097 operations; tables hold no more than 4,096"),
+    ],
+)
+def test_a_text_whose_numbers_make_no_sense(ops: str, reason: str) -> None:
+    with pytest.raises(NetworkError, match=reason):
+        Workload.parse(f"piece(in_channels=4,out_channels=4,ops={ops})@8")
+
+
+def test_a_key_is_checked_on_the_map_of_its_size() -> None:
+    key = "piece(in_channels=4,out_channels=4,ops=pool::max/100/1/0.0.0.0/0)"
+    assert Workload.parse(f"{key}@224").output_size == 125
     with pytest.raises(NetworkError, match="its windows do not fit a map of 8"):
-        workload.graph()
+        Workload.parse(f"{key}@8")
+
+
+def test_a_network_of_one_number_has_a_digest() -> None:
+    for given in ((4, 8, 8), ()):
+        builder = GraphBuilder(given)
+        builder.priced("mean", [INPUT], (), 0, 0, False)
+        network = GraphNetwork("net", ReadGraph(builder.graph(), {}))
+        assert network.digest and network.resolution == (8 if given else 1)

@@ -39,10 +39,11 @@ UNIT_KINDS: dict[str, type[Unit]] = {
 }
 
 
-def unit_from_text(text: str) -> Unit:
-    """The unit that `kind(field=value,...)` names; raises NetworkError on any other text."""
+def unit_from_text(text: str, size: int | None = None) -> Unit:
+    """The unit that `kind(field=value,...)` names, on a map of that size where one is known; raises
+    NetworkError on any other text."""
     match = re.fullmatch(r"(\w+)\(([\w=,.:;/+-]*)\)", text, re.ASCII)
     unit_type = UNIT_KINDS.get(match[1]) if match else None
     if match is None or unit_type is None:
         raise NetworkError(f"'{text}' is no unit; known are {', '.join(UNIT_KINDS)}")
-    return parse_unit(unit_type, match[2], text)
+    return parse_unit(unit_type, match[2], text, size)

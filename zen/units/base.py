@@ -69,8 +69,9 @@ class Unit:
     def units(self, squeeze_excite: bool = False) -> Iterator[Unit]:
         yield self
 
-    def check(self) -> None:
-        """Raises NetworkError, naming the field, where a number makes no sense."""
+    def check(self, size: int | None = None) -> None:
+        """Raises NetworkError, naming the field, where a number makes no sense, on a map of that size where
+        one is known."""
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value) is not int or value == field.default:
@@ -91,8 +92,9 @@ class Unit:
         return f"{self.kind}({','.join(told)})"
 
 
-def parse_unit(unit_type: type[Unit], arguments: str, text: str) -> Unit:
-    """The unit whose fields stand in `arguments`; `text` is what an error quotes."""
+def parse_unit(unit_type: type[Unit], arguments: str, text: str, size: int | None = None) -> Unit:
+    """The unit whose fields stand in `arguments`, checked as `Unit.check` does; `text` is what an error
+    quotes."""
     pairs = [item.partition("=")[::2] for item in arguments.split(",")]
     known, given = {field.name: field for field in fields(unit_type)}, [name for name, _ in pairs]
     needed = [name for name, field in known.items() if field.default is MISSING]
@@ -100,7 +102,7 @@ def parse_unit(unit_type: type[Unit], arguments: str, text: str) -> Unit:
         raise NetworkError(f"'{text}' should have the fields {', '.join(known)}")
     hints = get_type_hints(unit_type)
     unit = unit_type(**{name: _value(name, value, hints[name], text) for name, value in pairs})
-    unit.check()
+    unit.check(size)
     return unit
 
 

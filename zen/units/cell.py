@@ -100,7 +100,7 @@ class CellUnit(Unit):
             return builder.pool(x, "average", 3, 1)
         return _relu_conv_norm(builder, x, self.channels, _KERNELS[op])
 
-    def check(self) -> None:
+    def check(self, size: int | None = None) -> None:
         # In Python 3.10 a bare super() does not find a class rebuilt for its slots.
         Unit.check(self)
         ops = self.ops.split(".")

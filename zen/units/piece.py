@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, ClassVar, get_args
 
 from typing_extensions import assert_never
@@ -31,6 +32,7 @@ from ..graph import (
     Pool,
     PoolMode,
     Priced,
+    Shape,
     Slice,
     Unflatten,
 )
@@ -65,7 +67,7 @@ class PieceUnit(Unit):
             word, values = _spelled(op)
             words.append(f"{word}:{read}:{'/'.join(map(_written, values))}")
             places[op.name] = place
-        return PieceUnit(in_channels, (*ops[-1].shape, 1)[0], ";".join(words))
+        return PieceUnit(in_channels, _channels(ops[-1].shape), ";".join(words))
 
     def output_size(self, size: int) -> int:
         builder = GraphBuilder((self.in_channels, size, size))
@@ -92,26 +94,39 @@ class PieceUnit(Unit):
             tensors.append(made)
         return tensors[-1]
 
-    def check(self) -> None:
-        super(PieceUnit, self).check()  # slots make a second class of it, which a bare super() misses
-        builder = GraphBuilder((self.in_channels, _ANY_SIZE, _ANY_SIZE))
+    def check(self, size: int | None = None) -> None:
+        super(PieceUnit, self).check(size)  # slots make a second class of it, which a bare super() misses
+        if (count := self.ops.count(";") + 1) > _MOST_OPS:
+            raise NetworkError(
+                f"{self.label} is a piece of {count:,} operations; tables hold no more than {_MOST_OPS:,}"
+            )
+        builder = GraphBuilder((self.in_channels, size or _ANY_SIZE, size or _ANY_SIZE))
         try:
-            self.lower(builder, "input")
+            made = builder.shape(self.lower(builder, "input"))
         except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError):
             raise NetworkError(f"'{self.ops[:60]}' spells no operations") from None
+        if _channels(made) != self.out_channels:
+            raise NetworkError(f"'{self.ops[:60]}' makes {_channels(made)} channels, not {self.out_channels}")
 
     def _parsed(self) -> list[tuple[str, list[int], list[str]]]:
         found = []
-        for place, text in enumerate(self.ops.split(";")[:_MOST_OPS]):
+        for place, text in enumerate(self.ops.split(";")):
             word, read, values = text.split(":")
-            inputs = [int(one) for one in read.split("+")] if read else [place]
+            inputs = [_whole(one, 0, place) for one in read.split("+")] if read else [place]
             found.append((word, inputs, values.split("/") if values else []))
         return found
 
 
 _ANY_SIZE = 64
-"""Of a map on which a text is checked."""
+"""Of a map on which a text is checked that has none."""
+_LARGEST_EDGE = 65_536
+_MOST_CHANNELS = 10**9
+_MOST_MACS = 10**18
 _TELLING = ("conv", "pool", "linear")
+
+
+def _channels(shape: Shape) -> int:
+    return shape[0] if shape else 1
 
 
 def _written(value: Any) -> str:
@@ -171,16 +186,18 @@ def _make(builder: GraphBuilder, word: str, inputs: list[str], values: list[str]
     x = inputs[0]
     match word, values:
         case "conv", [out, kernel, stride, groups, bias, padding, dilation]:
-            window = int(kernel), int(stride), int(groups), _flag(bias), _padding(padding), int(dilation)
-            return builder.conv(x, int(out), *window)
+            edges, channels = (_edge(kernel), _edge(stride)), _whole(out)
+            shares = _groups(groups, channels, builder.shape(x)[0])
+            window = *edges, shares, _flag(bias), _padding(padding), _edge(dilation)
+            return builder.conv(x, channels, *window)
         case "bn", []:
             return builder.batch_norm(x)
         case "ln", []:
             return builder.layer_norm(x)
         case "gn", [groups]:
-            return builder.group_norm(x, int(groups))
+            return builder.group_norm(x, _groups(groups, builder.shape(x)[0]))
         case "act", [function, slope]:
-            return builder.activation(x, _FUNCTIONS[function], float(slope))
+            return builder.activation(x, _FUNCTIONS[function], _number(slope))
         case "add", []:
             trunk, shortcut = inputs
             return builder.add(trunk, shortcut)
@@ -194,27 +211,55 @@ def _make(builder: GraphBuilder, word: str, inputs: list[str], values: list[str]
         case "shift", [is_single]:
             return builder.channel_shift(x, _flag(is_single))
         case "affine", [factor, offset]:
-            return builder.affine(x, float(factor), float(offset))
+            return builder.affine(x, _number(factor), _number(offset))
         case "concat", []:
             return builder.concat(inputs)
         case "slice", [start, channels]:
-            return builder.slice(x, int(start), int(channels))
+            return builder.slice(x, _whole(start, 0), _whole(channels))
         case "shuffle", [groups]:
-            return builder.channel_shuffle(x, int(groups))
+            return builder.channel_shuffle(x, _groups(groups, builder.shape(x)[0]))
         case "softmax", [groups]:
-            return builder.group_softmax(x, int(groups))
+            return builder.group_softmax(x, _groups(groups, builder.shape(x)[0]))
         case "pool", [mode, kernel, stride, padding, counts]:
-            return builder.pool(x, _MODES[mode], int(kernel), int(stride), _padding(padding), _flag(counts))
+            return builder.pool(
+                x, _MODES[mode], _edge(kernel), _edge(stride), _padding(padding), _flag(counts)
+            )
         case "gap", []:
             return builder.global_average_pool(x)
         case "linear", [out, bias]:
-            return builder.linear(x, int(out), _flag(bias))
+            return builder.linear(x, _whole(out), _flag(bias))
         case "unflat", []:
             return builder.unflatten(x)
         case "priced", [kind, macs, params, shape, is_view]:
-            extents = tuple(map(int, shape.split("."))) if shape else ()
-            return builder.priced(kind, inputs, extents, int(macs), int(params), _flag(is_view))
+            extents = tuple(map(_whole, shape.split("."))) if shape else ()
+            cost = _whole(macs, 0, _MOST_MACS), _whole(params, 0, _MOST_MACS)
+            return builder.priced(kind, inputs, extents, *cost, _flag(is_view))
     raise ValueError(word)
+
+
+def _whole(text: str, least: int = 1, most: int = _MOST_CHANNELS) -> int:
+    found = int(text)
+    if not least <= found <= most:
+        raise NetworkError(f"a piece holds the number {text[:20]} where {least:,} to {most:,} can be")
+    return found
+
+
+def _edge(text: str) -> int:
+    """Of a window."""
+    return _whole(text, most=_LARGEST_EDGE)
+
+
+def _groups(text: str, *channels: int) -> int:
+    groups = _whole(text)
+    if any(one % groups for one in channels):
+        raise NetworkError(f"a piece has {groups} groups of {' and '.join(map(str, channels))} channels")
+    return groups
+
+
+def _number(text: str) -> float:
+    if not isfinite(found := float(text)):
+        raise NetworkError(f"a piece holds the number {found}; it must be finite")
+    return found
 
 
 def _flag(text: str) -> bool:
@@ -222,7 +267,7 @@ def _flag(text: str) -> bool:
 
 
 def _padding(text: str) -> tuple[int, int, int, int]:
-    top, left, bottom, right = map(int, text.split("."))
+    top, left, bottom, right = (_whole(one, 0, _LARGEST_EDGE) for one in text.split("."))
     return top, left, bottom, right
 
 

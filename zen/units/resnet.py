@@ -52,7 +52,7 @@ class ResNetUnit(Unit):
         extras = " projection" * self.projection + " se" * (self.squeezed_channels > 0)
         return f"{self.style} 3x3 {widths} /{self.stride}{groups}{extras}"
 
-    def check(self) -> None:
+    def check(self, size: int | None = None) -> None:
         Unit.check(self)
         if self.hidden_channels % self.groups or (self.style == "basic" and self.groups > 1):
             raise NetworkError(f"{self}: groups must divide hidden_channels and belong to a bottleneck")

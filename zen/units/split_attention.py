@@ -46,7 +46,7 @@ class SplitAttentionUnit(Unit):
         widths = f"{self.in_channels}>{self.hidden_channels}>{self.out_channels}"
         return f"split attention 3x3 {widths} /{self.stride}" + " projection" * self.projection
 
-    def check(self) -> None:
+    def check(self, size: int | None = None) -> None:
         Unit.check(self)
         if not self.projection and (self.stride > 1 or self.in_channels != self.out_channels):
             raise NetworkError(f"{self}: the shortcut changes its shape and needs projection=1")

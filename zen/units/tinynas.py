@@ -58,7 +58,7 @@ class TinyNasUnit(Unit):
             self.squeezed_channels > 0
         )
 
-    def check(self) -> None:
+    def check(self, size: int | None = None) -> None:
         Unit.check(self)
         if self.shortcut == "identity" and self.in_channels != self.out_channels:
             raise NetworkError(f"{self}: the shortcut changes its width and needs shortcut=projection")

@@ -298,6 +298,31 @@ def test_an_odd_result_is_refused(run, tmp_path: Path, record: dict[str, object]
     assert result.code == 2 and "r.json: " in result.err and reason in result.err
 
 
+@pytest.mark.parametrize(
+    "layers", ["nn.ReLU(), nn.Conv2d(3, 8, 3)", "nn.Conv2d(3, 8, 1), nn.AvgPool2d(112), nn.Conv2d(8, 8, 1)"]
+)
+def test_a_network_of_ones_own_is_profiled_and_predicted(run, tmp_path: Path, layers: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "net.py").write_text(f"from torch import nn\ndef make(): return nn.Sequential({layers})")
+    for _ in range(2):  # the second reads the journal of the first
+        assert run(*PROFILE, "--table", "t.csv", "--for", "net.py:make").code == 0
+    (record,) = json.loads(run("predict", "net.py:make", "--table", "t.csv", "--format", "json").out)
+    assert record["coverage"] == 1
+
+
+def test_what_no_table_can_hold_is_refused_before_it_is_measured(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "net.py").write_text("from torch import nn\ndef make(): return nn.Conv2d(3, 70000, 1)")
+    (tmp_path / "names.txt").write_text("net.py:make\n")
+    result = run(*PROFILE, "--table", "t.csv", "--for", "names.txt")
+    assert result.code == 2 and "net.py:make cannot be in a table: " in result.err
+    assert not list(tmp_path.glob("t.*"))
+
+
+def test_a_line_that_names_no_network_is_told_with_its_file(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "names.txt").write_text("zoo:resnet-18\nnonsense\x1b[2J\n")
+    result = run("cost", "--networks", "names.txt")
+    assert result.code == 2 and "(in names.txt)" in result.err and "\x1b" not in result.err
+
+
 def test_a_card_with_a_batch_of_nothing_is_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run(*PROFILE, "--table", "t.csv")
     card = json.loads((tmp_path / "t.json").read_text())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from operation_graphs import GRAPHS, build, drawn
 from zenbench.bench.export.onnx import write_onnx
 from zenbench.bench.export.weights import state_arrays
+from zenbench.bench.networks.model_file import FileSubject
 from zenbench.bench.networks.onnx_graph import graph_of_onnx
 from zenbench.errors import NetworkError
 from zenbench.zen.cost import graph_cost
@@ -166,8 +168,17 @@ def test_a_convolution_of_other_channels_is_refused() -> None:
         priced(of)
 
 
-def test_a_number_is_an_input() -> None:
-    assert priced(model([("Relu", "x", "y")], inputs={"x": ()}))[0].ops
+def test_a_number_is_an_input(tmp_path: Path) -> None:
+    path = tmp_path / "number.onnx"
+    onnx.save(model([("Relu", "x", "y")], inputs={"x": ()}), str(path))
+    found = FileSubject.read(path).as_network()
+    assert found.digest and found.resolution == found.classes == 1
+
+
+def test_a_constant_without_a_value_is_one_sentence() -> None:
+    of = model([helper.make_node("Constant", [], ["c"]), ("Add", "x c", "y")])
+    with pytest.raises(NetworkError, match="'c', a Constant, is not valid"):
+        priced(of)
 
 
 def test_several_outputs_and_inputs_are_told_apart() -> None:
