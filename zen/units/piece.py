@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
@@ -78,10 +79,10 @@ class PieceUnit(Unit):
 
     @property
     def label(self) -> str:
-        words = [word for word, _, _ in self._parsed()]
-        named = list(dict.fromkeys(word for word in words if word in _TELLING)) or words[:1]
-        told = " ".join(f"{words.count(word)} {word}" if words.count(word) > 1 else word for word in named)
-        return f"{told}, {self.in_channels}>{self.out_channels}"
+        parts = self._parsed()
+        told = Counter(named for word, _, values in parts if (named := _named(word, values)))
+        texts = [f"{count} {named}" if count > 1 else named for named, count in told.items()]
+        return f"{' + '.join(texts) or parts[0][0]}, {self.in_channels}>{self.out_channels}"
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         tensors = [x]
@@ -111,7 +112,15 @@ class PieceUnit(Unit):
 
 _ANY_SIZE = 64
 """Of a map on which a text is checked."""
-_TELLING = ("conv", "pool", "linear")
+
+
+def _named(word: str, values: Sequence[str]) -> str | None:
+    """What people call an operation that tells a piece from others; None of the rest."""
+    if word == "conv":
+        out_channels, kernel, stride, groups = values[:4]
+        kind = "conv" if groups == "1" else "depthwise" if groups == out_channels else "grouped conv"
+        return f"{kind} {kernel}x{kernel}{'' if stride == '1' else f' /{stride}'}"
+    return word if word in ("pool", "linear") else None
 
 
 def _written(value: Any) -> str:
