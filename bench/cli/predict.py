@@ -40,7 +40,7 @@ COLUMNS = (
 )
 BLOCK_COLUMNS = (
     NETWORK_COLUMN,
-    Column("block", "workload: kernel, widths, stride, input size", right=False),
+    Column("block", "block: kernel, widths, input size", right=False),
     Column("times", "times"),
     Column("ms", "each", format_ms),
     Column("std_ms", "std", format_ms),

@@ -185,8 +185,8 @@ def _composed(op: Activation, dtype: np.dtype[Any]) -> list[NodeProto]:
     if op.function == "mish":  # x tanh(log(1 + exp(x)))
         steps.step("Mul", x, steps.step("Tanh", steps.step("Softplus", x)))
         return steps.end()
-    if op.function == "gelu":
-        inner = steps.step("Erf", steps.step("Mul", x, sqrt(1 / 2)))
+    if op.function == "gelu":  # as torch writes it: ONNX Runtime fuses a division, and no product
+        inner = steps.step("Erf", steps.step("Div", x, sqrt(2)))
     else:  # x + 0.044715 x^3, as x (1 + 0.044715 x^2)
         cubic = steps.step("Add", steps.step("Mul", steps.step("Mul", x, x), 0.044715), 1.0)
         inner = steps.step("Tanh", steps.step("Mul", steps.step("Mul", x, cubic), sqrt(2 / pi)))

@@ -94,7 +94,7 @@ class TrainedRecord(TypedDict):
 
 class GivenRecord(TypedDict):
     """A network that a search was to better: what it costs and takes as predicted, by limit, where that is
-    known; `unknown`: why something is not. Its `layers` are those of the nearest super blocks."""
+    known; `unknown`: why something is not."""
 
     network: str
     digest: str

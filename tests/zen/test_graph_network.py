@@ -75,7 +75,7 @@ def test_it_is_cut_where_one_map_is_all_that_goes_on() -> None:
     b.linear(b.global_average_pool(b.add(b.conv(b.conv(stem, 4, 3), 4, 3), stem)), 10)
     stem_unit, residual, head = network_of(b).blocks
     assert isinstance(stem_unit, PieceUnit) and stem_unit.ops.count(";") == 2
-    assert isinstance(residual, PieceUnit) and residual.label == "2 conv, 4>4"
+    assert isinstance(residual, PieceUnit) and residual.label == "2 conv 3x3, 4>4"
     assert head == HeadUnit(4, 10)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -80,10 +81,10 @@ class PieceUnit(Unit):
 
     @property
     def label(self) -> str:
-        words = [word for word, _, _ in self._parsed()]
-        named = list(dict.fromkeys(word for word in words if word in _TELLING)) or words[:1]
-        told = " ".join(f"{words.count(word)} {word}" if words.count(word) > 1 else word for word in named)
-        return f"{told}, {self.in_channels}>{self.out_channels}"
+        parts = self._parsed()
+        told = Counter(named for word, _, values in parts if (named := _named(word, values)))
+        texts = [f"{count} {named}" if count > 1 else named for named, count in told.items()]
+        return f"{' + '.join(texts) or parts[0][0]}, {self.in_channels}>{self.out_channels}"
 
     def lower(self, builder: GraphBuilder, x: str) -> str:
         tensors = [x]
@@ -98,7 +99,7 @@ class PieceUnit(Unit):
         super(PieceUnit, self).check(size)  # slots make a second class of it, which a bare super() misses
         if (count := self.ops.count(";") + 1) > _MOST_OPS:
             raise NetworkError(
-                f"{self.label} is a piece of {count:,} operations; tables hold no more than {_MOST_OPS:,}"
+                f"'{self.ops[:60]}' has {count:,} operations; tables hold no more than {_MOST_OPS:,}"
             )
         builder = GraphBuilder((self.in_channels, size or _ANY_SIZE, size or _ANY_SIZE))
         try:
@@ -122,7 +123,15 @@ _ANY_SIZE = 64
 _LARGEST_EDGE = 65_536
 _MOST_CHANNELS = 10**9
 _MOST_MACS = 10**18
-_TELLING = ("conv", "pool", "linear")
+
+
+def _named(word: str, values: Sequence[str]) -> str | None:
+    """What people call an operation that tells a piece from others; None of the rest."""
+    if word == "conv":
+        out_channels, kernel, stride, groups = values[:4]
+        kind = "conv" if groups == "1" else "depthwise" if groups == out_channels else "grouped conv"
+        return f"{kind} {kernel}x{kernel}{'' if stride == '1' else f' /{stride}'}"
+    return word if word in ("pool", "linear") else None
 
 
 def _channels(shape: Shape) -> int:

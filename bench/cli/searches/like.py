@@ -45,10 +45,10 @@ class GivenNetwork:
             sizes = resolution or network.resolution, classes or network.classes
             network = replace(network, resolution=sizes[0], classes=sizes[1])
         graph = network.graph()
-        channels, height, width = graph.input_shape
-        if channels != IMAGE_CHANNELS or height != width:
+        shape = graph.input_shape
+        if len(shape) != 3 or shape != (IMAGE_CHANNELS, shape[-1], shape[-1]):
             raise UserError(
-                f"{item} takes inputs of {channels} x {height} x {width}; give one of square colour images"
+                f"{item} takes inputs of {' x '.join(map(str, shape))}; give one of square colour images"
             )
         return GivenNetwork(str(item), network, graph)
 
@@ -77,8 +77,7 @@ class GivenNetwork:
 
     def record(self, task: SearchTask) -> GivenRecord:
         """What it costs, and scores and takes as far as that is known."""
-        counted, spelled = cost(self.network), self._spelled
-        blocks = spelled.blocks if spelled and spelled.is_plain else task.space.start(task.resolution)
+        counted = cost(self.network)
         unknown = []
         try:
             value: float | None = self._score(task.reading)
@@ -97,7 +96,7 @@ class GivenNetwork:
             "network": self.text,
             "digest": self.network.digest,
             "score": value,
-            "layers": sum(block.layers for block in blocks),
+            "layers": counted.layers,
             "params": counted.params,
             "macs": counted.macs,
             "latency_ms": latency_ms,
