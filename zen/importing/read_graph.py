@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...errors import NetworkError
 from ..graph import Graph
 
-Array = NDArray[np.float32]
-WeightSource = Callable[[], NDArray[np.generic]]
+if TYPE_CHECKING:  # a worker of a search knows this class, and loads nothing heavy
+    import numpy as np
+    from numpy.typing import NDArray
+
+WeightSource: TypeAlias = "Callable[[], NDArray[np.generic]]"
 """Makes the values of one weight, so that none is copied before somebody asks."""
 
 
@@ -24,9 +25,11 @@ class ReadGraph:
     graph: Graph
     sources: Mapping[str, WeightSource]
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, NDArray[np.float32]]:
         """The weights in the shapes of the graph's module; NetworkError where some are missing or of
         another size."""
+        import numpy as np
+
         from ..module import state_shapes
 
         found = {}

@@ -55,7 +55,10 @@ def _run(path: Path) -> ModuleType:
     """The file as a module of a name that hides no other."""
     module = ModuleType(f"own_code_{path.stem}")
     module.__file__ = str(path)
-    code = compile(path.read_bytes(), str(path), "exec")
+    try:
+        code = compile(path.read_bytes(), str(path), "exec")
+    except ValueError as error:  # what Python before 3.11.4 says of a null byte
+        raise SyntaxError(str(error), (str(path), 1, None, None)) from None
     sys.modules[module.__name__] = module
     exec(code, vars(module))  # noqa: S102 - what the user asks for
     return module
