@@ -67,7 +67,7 @@ def row(ms: float, spread: float = 0.02, rounds: int = 5, verdict: Verdict = "qu
 
 
 def optimised(file: Path, folder: Path) -> Counter[str]:
-    """How many nodes of each type are left once ONNX Runtime has loaded an ONNX file; `folder` takes a copy."""
+    """How many nodes of each type are left once ONNX Runtime has loaded a file; `folder` takes a copy."""
     options, kept = onnxruntime.SessionOptions(), folder / "optimised.onnx"
     options.optimized_model_filepath, options.log_severity_level = str(kept), 3
     onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -12,8 +12,8 @@ from .block_latencies import block_latencies
 UNREAD_STD = 0.5
 """Standard deviation of what such blocks take, of what is predicted for them, common to all of a network.
 
-A matrix product or so many bytes stand for each operation. The errors of 11 such networks of timm on the host,
-over these shares, have a root mean square of 0.54 (benchmarks/foreign_latencies.py).
+A matrix product or so many bytes stand for each operation. The errors of 11 such networks of timm on the
+host, over these shares, have a root mean square of 0.54 (benchmarks/foreign_latencies.py).
 """
 
 
