@@ -128,7 +128,10 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | st
     }
     given = {name for name in state if "num_batches_tracked" not in name}
     if missing := sorted(expected.keys() - given):
-        raise UserError(f"{source} lacks {_listed(missing)}; it belongs to another network")
+        raise UserError(
+            f"{source} lacks {_listed(missing)}; it belongs to another network, or to a module of your own, "
+            "which is then given as FILE.py:NAME"
+        )
     if unexpected := sorted(given - expected.keys()):
         raise UserError(f"{source} also holds {_listed(unexpected)}; it belongs to another network")
     for name, tensor in expected.items():

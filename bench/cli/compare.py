@@ -165,7 +165,7 @@ def show_agreement(agreement: Agreement, style: str, shares: WorstShares | None 
         more = {"worst": records, "no_blocks": shares and shares.missing} if style == "json" else {}
         answer([{**summary, **more}], (), style)
     if shares and shares.missing and style == "table":
-        say(f"no shares of blocks: {shares.missing}")
+        say(f"no shares of blocks: {shares.missing}; or name the predictions' own with --table")
 
 
 def _show_groups(heading: str, groups: Sequence[Group]) -> None:

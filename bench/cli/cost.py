@@ -29,8 +29,10 @@ COLUMNS = (
 def command(style: str, **options: Any) -> None:
     """MACs, parameters, layers and activation memory of networks.
 
-    NETWORK is a structure string, a file holding one, a network.json, a search's result.json, a structure of
-    Once-for-All or TinyNAS, an ONNX or TFLite file, or zoo:NAME (zoo:all for every known network).
+    NETWORK is an ONNX, TFLite or .pt2 file (torch.export.save), FILE.py:NAME (a function or class of yours
+    that gives a torch module), timm:NAME, torchvision:NAME, zoo:NAME (zoo:all for every known network), a
+    structure string, a file holding one, a network.json, a search's result.json, or a structure of
+    Once-for-All or TinyNAS.
     What cannot be read of a network costs what its shapes say, and is named.
     """
     records = []

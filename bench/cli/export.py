@@ -21,6 +21,7 @@ from ..export.parity import Parity
 from ..export.tflite_quantise import read_batches
 from ..export.weights import Array
 from ..export.weights_file import read_weights, trained_sizes, weights_digest
+from ..networks.model_file import FileSubject
 from ..networks.named.weights import takes_weights
 from ..networks.reading import as_networks, read
 from .shared.options import FILE, format_option
@@ -75,6 +76,9 @@ def command(
     precision = "fp16" if fp16 else "int8" if int8 else "fp32"
     sizes = (None, None) if weights is None else trained_sizes(weights)
     item = read(network, resolution or sizes[0], classes or sizes[1])
+    for path in filter(None, (onnx, tflite)):
+        if isinstance(item, FileSubject) and path.exists() and path.samefile(item.path):
+            raise UserError(f"{path} is the network itself; choose another file to write")
     (found,) = as_networks([item])
     images = [] if calibrate is None else _images(calibrate, found, weights, batch)
     separate = None if weights is not None and takes_weights(found, weights) else weights

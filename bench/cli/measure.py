@@ -178,7 +178,7 @@ def run_measure(
     with Journal(journal_path(out)) as journal, progress("measure", len(given) * recipe.rounds) as meter:
 
         def report(rounds: int) -> None:
-            meter(rounds, f"{rounds} rounds")
+            meter(rounds, count_of(rounds, "round"))
 
         rows = measure(driver, setting, given, journal, report, recipe, subject_of)
     write_rows(out, rows)

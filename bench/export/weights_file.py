@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from ...atomic import write_bytes
 from ...errors import UserError
@@ -63,7 +64,9 @@ def _read_torch(path: Path) -> dict[str, Any]:
 
     advice = 'save it with torch.save(module.state_dict(), "weights.pt")'
     try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with catch_warnings():
+            simplefilter("ignore")  # of a TorchScript archive, which is refused below
+            state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
         raise UserError(f"{path} is not a file of torch weights; {advice}") from None
     if not isinstance(state, dict) or not all(

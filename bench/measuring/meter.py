@@ -127,7 +127,8 @@ class Meter:
         if artifact.format not in self._device.accepts:
             raise DeviceError(
                 f"{self._device.name} through {self._setting.runtime} takes "
-                f"{' or '.join(self._device.accepts)} files, not {artifact.format}"
+                f"{' or '.join(self._device.accepts)} files, not {artifact.format}; "
+                "give another --runtime (zenbench devices)"
             )
         return artifact
 

@@ -130,10 +130,17 @@ def _read_file(path: Path, resolution: int | None) -> NetworkLike:
         from .pt2.program import read_exported_program
 
         return GraphNetwork(str(path), read_exported_program(path, resolution))
+    if path.suffix == ".py":
+        raise UserError(f"{path} is code; name the function or class that makes the network, as {path}:NAME")
     try:
         text = path.read_text("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as text: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{path} is neither text, ONNX, TFLite nor a .pt2; of a torch module, give FILE.py:NAME or what "
+            "torch.export.save writes"
+        ) from None
     try:
         return _from_record(_parsed(text), path) if text.startswith(("{", "[")) else spelled(text)
     except NetworkError as error:

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("left_out_interval", "its 95 % interval", lambda v: f"{v[0]:.0%} to {v[1]:.0%}"),
     Column("contradicted", "sources contradict each other on", right=False),
     Column("reading", "reading", right=False),
-    Column("created", "last sitting", right=False),
+    Column("created", "last sitting", lambda v: v[:10], right=False),
     Column("path", "file", right=False),
     Column("problem", "problem", right=False),
 )

@@ -119,3 +119,11 @@ def test_other_subjects_are_not_measured_with_weights(run: Any, weights: str) ->
         refused = run("measure", *networks, "--weights", weights)
         assert refused.code == 2 and fault in refused.err and refused.err.count("\n") == 1
     assert not list(Path().glob("*.jsonl"))
+
+
+def test_a_network_is_not_written_over_itself(run: Any) -> None:
+    run("export", STRUCTURE, "--onnx", "n.onnx", *SIZES)
+    before = Path("n.onnx").read_bytes()
+    refused = run("export", "n.onnx", "--onnx", "./n.onnx")
+    assert refused.code == 2 and "n.onnx is the network itself" in refused.err
+    assert Path("n.onnx").read_bytes() == before

@@ -1,6 +1,7 @@
 """Files of weights: safetensors with a card, and torch state dicts."""
 
 from pathlib import Path
+from warnings import catch_warnings, simplefilter
 
 import pytest
 import torch
@@ -74,3 +75,13 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object) ->
     torch.save(content, path)
     with pytest.raises(UserError, match=r"weights\.pt .*save it with torch.save"):
         read_weights(path)
+
+
+def test_a_torchscript_archive_is_refused_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "traced.pt"
+    with catch_warnings():
+        simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(torch.nn.ReLU(), torch.zeros(1)), path)
+        simplefilter("error")
+        with pytest.raises(UserError, match=r"save it with torch\.save"):
+            read_weights(path)

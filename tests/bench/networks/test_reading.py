@@ -109,14 +109,16 @@ def test_an_exported_file_knows_its_network_and_a_foreign_one_does_not(tmp_path:
         ("a.txt", "SuperConvK3BNRELU(3,8,1,1", "unclosed bracket"),
         ("a.txt", "", "empty"),
         ("a.onnx", "garbage", "not an ONNX file"),
+        ("a.pt", b"\x80\x02", "give FILE.py:NAME or what torch.export.save writes"),
+        ("net.py", "import torch", "name the function or class that makes the network, as .*net.py:NAME"),
     ],
 )
 def test_bad_files_are_named_with_the_reason(
-    tmp_path: Path, name: str, content: str | None, reason: str
+    tmp_path: Path, name: str, content: str | bytes | None, reason: str
 ) -> None:
     path = tmp_path / name
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=reason) as caught:
         read(str(path))
     assert name in str(caught.value)
