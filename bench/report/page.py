@@ -8,7 +8,7 @@ from typing import Any
 
 from ...latency_tables.card import basis_text
 from ...latency_tables.table import LatencyTable
-from ...quantities import count_of, format_ms
+from ...quantities import count_of, format_count, format_ms
 from ..charts.accuracy import WITHIN_5, WITHIN_10
 from ..charts.figure import Figure
 from ..charts.style import DARK, FONT, LIGHT, PAGE
@@ -16,6 +16,7 @@ from ..charts.templates import render
 from ..charts.wording import percent, signed_percent
 from ..comparing.agreement import Agreement
 from ..searching.reading import LimitedLatency, Search
+from ..searching.result_record import GivenRecord
 from ..training.card import TrainingCard
 from .choice import SHOWN, Choice
 from .facts import Facts, NamedTable
@@ -144,7 +145,21 @@ def _chosen(facts: Facts) -> list[tuple[str, str]]:
     if pair is not None and not any(one.measured_ms for one in search.latencies):
         said = f"{format_ms(pair.measured_ms)}, the prediction is off by {signed_percent(pair.error)}"
         pairs.append(("measured", said))
+    if search.given is not None:
+        pairs.append(("to better", _given(search.given)))
     return [*pairs, ("found by", search.command)]
+
+
+def _given(given: GivenRecord) -> str:
+    """The network that a search was to better, in the figures of the chosen one."""
+    score = "no score" if given["score"] is None else f"score {given['score']:.2f} in closed form"
+    counts = f"{given['layers']} layers, {format_count(given['params'])} parameters"
+    taken = [
+        f"{format_ms(ms)} ± {format_ms(given['std_ms'][limit])} predicted{limit.removeprefix('latency')}"
+        for limit, ms in given["latency_ms"].items()
+    ]
+    told = [score, counts, f"{format_count(given['macs'])} MACs", *taken]
+    return f"{given['network']}: {', '.join(told)}"
 
 
 def _latency(latency: LimitedLatency) -> list[tuple[str, str]]:

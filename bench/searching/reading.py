@@ -19,7 +19,7 @@ from ..csv_file import read_csv
 from ..latency_files.latency_rows import LatencyRow
 from ..networks.reading import spelled
 from .candidate_records import CandidateRecord, KeptCandidate, cell, read_candidates
-from .result_record import ResultRecord, VerdictRecord, read_result
+from .result_record import GivenRecord, ResultRecord, VerdictRecord, read_result, whole_given
 from .run_folder import RESULT
 
 FRONT, BEST, HISTORY = "front.csv", "best.csv", "history.csv"
@@ -53,7 +53,7 @@ class Search:
 
     `axis`: what `CandidateRecord.cost` is, `latency`, `macs` or `params`; `limit`: the one on it. `budget`:
     the limits on the cost alone. `evaluations`: what was asked for, `evaluated`: what was done. `rounds`: so
-    many times finalists were measured meanwhile.
+    many times finalists were measured meanwhile. `given`: the network that it was to better.
     """
 
     network: Network
@@ -74,6 +74,7 @@ class Search:
     rounds: int
     seconds: float
     command: str
+    given: GivenRecord | None
 
 
 def read_search(folder: Path) -> Search:
@@ -120,6 +121,7 @@ def search_of(record: ResultRecord, folder: Path) -> Search:
         rounds=max((_count("round", load["round"]) for load in record.get("loads", [])), default=0),
         seconds=record["seconds"],
         command=" ".join(record["command"]),
+        given=whole_given(record.get("like")),
     )
 
 

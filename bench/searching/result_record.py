@@ -223,6 +223,11 @@ def read_given(path: Path) -> GivenRecord | None:
     given: GivenRecord | None = _checked(
         json.loads(path.read_text("utf-8")).get("like"), GivenRecord | None, "'like'"
     )
+    return whole_given(given)
+
+
+def whole_given(given: GivenRecord | None) -> GivenRecord | None:
+    """The same; raises ValueError where an entry is missing."""
     if given is not None and len(given) < len(GivenRecord.__annotations__):
         raise ValueError("'like' is not whole")
     return given

@@ -96,7 +96,8 @@ def show_table(records: Sequence[OutputRecord], columns: Sequence[Column], err: 
         console.print(table)
     else:
         for record in records:
-            lines = (f"{c.heading}: {c.show(record[c.key])}" for c in shown if record.get(c.key) is not None)
+            said = ((c.heading, c.show(record[c.key])) for c in shown if record.get(c.key) is not None)
+            lines = (f"{heading}: {text}" if heading else text for heading, text in said)
             console.print("\n".join(lines), end="\n\n", soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ import pytest
 from places import ROOT
 from toys import MOBILE
 from zenbench.bench.cli.main import COMMANDS
+from zenbench.bench.cli.shared.output import Column, show_table
 from zenbench.bench.latency_files.latency_rows import read_rows
 from zenbench.bench.measuring.journal import read as read_journal
 from zenbench.bench.measuring.recipe import Recipe
@@ -344,3 +345,16 @@ def test_a_card_s_impossible_recipe_is_refused(run, tmp_path: Path, entry: str, 
     for command in (("profile", "--blocks", "1"), ("measure", MOBILE)):
         refused = run(*command, "--device", "own")
         assert refused.code == 2 and said in refused.err and len(refused.err.splitlines()) == 1
+
+
+def test_a_table_too_wide_for_a_terminal_is_a_paragraph_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "20")
+    columns = (Column("whose", "", right=False), Column("layers", "layers"), Column("params", "parameters"))
+    show_table([{"whose": "yours", "layers": 24, "params": 357_199}], columns)
+    assert terminal.getvalue().split("\n") == ["yours", "layers: 24", "parameters: 357199", "", ""]

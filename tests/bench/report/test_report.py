@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from report_charts import values
+from toys import PLAIN_WITH_END
 from zenbench.bench.charts.style import Chart
 from zenbench.bench.latency_files.latency_rows import LatencyRow, read_rows, write_rows
 from zenbench.bench.report.choice import choice
@@ -19,6 +20,16 @@ from zenbench.bench.searching.reading import read_search
 from zenbench.latency_tables.store import all_paths
 from zenbench.latency_tables.table_files import card_path
 
+LIMITS = (
+    "--layers",
+    "none",
+    "--min-width",
+    "none",
+    "--max-stage-share",
+    "none",
+    "--max-depth-to-width",
+    "none",
+)
 COPY = "simulated-simulated-fp32-b1-t1"
 """Of the table, as the search asked it."""
 FIGURES = [
@@ -172,6 +183,16 @@ def test_the_page_begins_with_the_budget_and_offers_a_choice(run, folder: Path) 
         structures = [row["network"] for row in csv.DictReader(file)]
     text = (folder / "report.html").read_text("utf-8")
     assert all(f"<code>{structure}</code>" in text for structure in structures)
+
+
+def test_the_network_to_better_stands_beside_the_chosen_one(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    small = ("--resolution", "16", "--classes", "10", "--evaluations", "300", "--rescore", "none")
+    assert run("search", "--like", PLAIN_WITH_END, *small, *LIMITS, "--out", "r").code == 0
+    assert run("report", "r").code == 0
+    given = json.loads((tmp_path / "r/result.json").read_text())["like"]
+    text = Page(tmp_path / "r/report.html").texts["chosen"]
+    assert f"to better{PLAIN_WITH_END}: score {given['score']:.2f}" in text.replace("\n", "")
+    assert f"{given['layers']} layers" in text
 
 
 def test_text_from_files_stays_text(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
