@@ -16,7 +16,6 @@ from ..latency_files.latency_rows import write_rows
 from ..networks.reading import as_networks
 from ..tables.block_latencies import block_latencies
 from ..tables.prediction import predict
-from ..tables.unread import unread_share
 from .shared.opening import opened_model
 from .shared.options import (
     FILE,
@@ -84,17 +83,12 @@ def command(
             else [c for c in COLUMNS if c.heading != "per image"]
         )
         records = [
-            {**row_record(row, network), **reading_record(network), **_unread(model, network)}
+            {**row_record(row, network), **reading_record(network)}
             for row, network in zip(rows, networks, strict=True)
         ]
         answer(records, shown, style)
     say_unread(networks)
     _say_setting(model, style)
-
-
-def _unread(model: Predictor, network: AnyNetwork) -> dict[str, float]:
-    share = unread_share(model, network)
-    return {"unread_share": share} if share else {}
 
 
 def _by_block(model: Predictor, networks: Sequence[AnyNetwork]) -> list[OutputRecord]:

@@ -23,7 +23,8 @@ class LatencyRow:
 
     `latency_ms` is for one run of the setting's batch. `half_a_ms` and `half_b_ms` are medians of every
     other round, by which a measurement predicts its own repetition. `reference_ms` is the reference
-    workload's time in the same session. `table`: what predicted it, by the SHA-256 of what that holds.
+    workload's time in the same session. `unread_share`: of a prediction, what lies in blocks that were not
+    read whole. `table`: what predicted it, by the SHA-256 of what that holds.
     """
 
     network: str
@@ -36,6 +37,7 @@ class LatencyRow:
     latency_per_image_ms: float | None = None
     std_ms: float | None = None
     coverage: float | None = None
+    unread_share: float | None = None
     sum_ms: float | None = None
     reference_ms: float | None = None
     half_a_ms: float | None = None

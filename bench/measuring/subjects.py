@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...devices.base import Artifact, Setting, TensorSpec
 from ...zen.graph import Graph
@@ -20,6 +20,9 @@ from ..networks.model_file import FileSubject
 from ..networks.named.weights import takes_weights
 from ..networks.reading import NetworkLike
 from .contexts import Ends, context_graph, is_ends_key
+
+if TYPE_CHECKING:  # it imports torch
+    from ..networks.named.modules import ModuleNetwork
 
 _SUFFIXES = {"torch-export": "pt2"}
 _NETWORK, _ALONE = "network:", "alone:"
@@ -131,17 +134,17 @@ class NetworkSubject(_GraphSubject):
 class ModuleSubject(NetworkSubject):
     """A whole module that is not read, as torch exports it."""
 
-    module: Any
+    network: ModuleNetwork
 
     def artifact(self, folder: Path, setting: Setting, file_format: str) -> Artifact:
         """Raises NetworkError where only what was read can be written."""
         from ..networks.named.export import write_module
 
-        if isinstance(self.network, GraphNetwork) and (file_format, setting.precision) != ("onnx", "fp32"):
+        if (file_format, setting.precision) != ("onnx", "fp32"):
             self.network.require_read()
         path = folder / f"{self.network.digest}.onnx"
         shape = self.network.graph().input_shape
-        write_module(self.module, shape, path, setting.batch)
+        write_module(self.network.module, shape, path, setting.batch)
         inputs = (TensorSpec("input", (setting.batch, *shape)),)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return Artifact(file_format, path, digest, inputs, setting.batch, setting.precision)
@@ -211,5 +214,5 @@ def subject_of(item: Workload | NetworkLike) -> Subject:
         from ..networks.named.modules import ModuleNetwork
 
         if isinstance(item, ModuleNetwork):
-            return ModuleSubject(item, item.module)
+            return ModuleSubject(item)
     return NetworkSubject(item)

@@ -63,7 +63,7 @@ def predict(model: Predictor, networks: Iterable[AnyNetwork]) -> list[LatencyRow
     setting, digest = model.table.card.setting, table_digest(model.table)
     rows = []
     for network in networks:
-        estimate, _ = estimate_of(model, network)
+        estimate, share = estimate_of(model, network)
         rows.append(
             LatencyRow.of(
                 network,
@@ -71,6 +71,7 @@ def predict(model: Predictor, networks: Iterable[AnyNetwork]) -> list[LatencyRow
                 estimate.ms,
                 std_ms=estimate.std_ms,
                 coverage=estimate.coverage,
+                unread_share=share or None,
                 sum_ms=estimate.sum_ms,
                 reference_ms=model.table.card.reference_ms,
                 table=digest,

@@ -36,9 +36,10 @@ class OnnxRuntimeHost(HostDevice):
 def session_options(threads: int) -> Any:
     """Options with which int8 is computed right, and that many threads.
 
-    Without VNNI, a CPU adds products of int8 in 16 bits, where they overflow: MobileNetV2 came to 5 dB of
-    signal over noise where it has 12. The key below takes kernels that do not, at up to 1.5 times the latency
-    (onnxruntime's "Quantize ONNX models", on data type selection). Elsewhere it changes nothing.
+    Without VNNI, a CPU adds products of int8 in 16 bits, where they overflow: MobileNetV2-0.5 came to 5 dB
+    of signal over noise where it has 12 (docs/measuring.md). The key below takes kernels that do not, at up
+    to 1.5 times the latency (onnxruntime's "Quantize ONNX models", on data type selection). Elsewhere it
+    changes nothing.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

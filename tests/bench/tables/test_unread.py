@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import hypot
+from pathlib import Path
 
 import pytest
+from zenbench.bench.latency_files.latency_rows import read_rows, write_rows
 from zenbench.bench.tables.prediction import open_model, predict
 from zenbench.bench.tables.unread import UNREAD_STD, unread_share
 from zenbench.devices.base import SettingRequest
@@ -37,3 +39,13 @@ def test_what_was_not_read_is_uncertain() -> None:
     assert read.std_ms == model.estimate(network("read")).std_ms
     whole = replace(network("priced"), unread=None)
     assert predict(model, [whole])[0].std_ms == plain.std_ms
+
+
+def test_a_row_tells_the_share_that_was_not_read(tmp_path: Path) -> None:
+    model = open_model("pixel2", SettingRequest())
+    rows = predict(model, [network("read"), network("priced")])
+    assert rows[0].unread_share is None
+    assert rows[1].unread_share == unread_share(model, network("priced"))
+    write_rows(tmp_path / "predicted.csv", rows)
+    again = read_rows(tmp_path / "predicted.csv")
+    assert again[1].unread_share == pytest.approx(rows[1].unread_share)
